@@ -1,0 +1,78 @@
+using Spk.Engine.Tensors;
+using Spk.Interop;
+
+namespace Spk.Engine.Devices;
+
+/// <summary>Where tensors live and ops run. Every op has one implementation per kind of device.</summary>
+/// <remarks>A device is used by one thread at a time; it spreads the work over its own workers.</remarks>
+public abstract class Device : IDisposable
+{
+    /// <summary>Short name for logs, such as "cpu (2 threads, AVX-512)".</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Memory for the tensors of the current step.</summary>
+    public abstract Workspace Workspace { get; }
+
+    /// <summary>
+    /// Opens a device. <c>cpu</c> always works; <c>cuda[:n]</c> works or throws with everything that was probed;
+    /// <c>auto</c> takes the best that works. There is no silent fallback.
+    /// </summary>
+    /// <param name="name"><c>auto</c>, <c>cpu</c> or <c>cuda[:n]</c>.</param>
+    /// <param name="threads">CPU worker threads; 0 for one per logical processor.</param>
+    /// <returns>The device; the caller disposes it.</returns>
+    /// <exception cref="DeviceUnavailableException">CUDA was asked for and cannot be used.</exception>
+    /// <exception cref="InvalidOptionException">The name is none of the above.</exception>
+    public static Device Open(string name = "auto", int threads = 0)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (name is "cpu" or "auto")
+        {
+            return new CpuDevice(threads);
+        }
+
+        if (name == "cuda" || name.StartsWith("cuda:", StringComparison.Ordinal))
+        {
+            throw new DeviceUnavailableException(CudaProbe.Explain(name));
+        }
+
+        throw new InvalidOptionException($"Unknown device '{name}': allowed are auto, cpu, cuda and cuda:N.");
+    }
+
+    /// <summary>Allocates a tensor that outlives the workspace step, filled with zeros.</summary>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="type">Its element type.</param>
+    /// <returns>The tensor; its memory is freed with the device.</returns>
+    public abstract Tensor AllocatePersistent(Shape shape, ElementType type = ElementType.Float32);
+
+    /// <summary>Fills a tensor with zeros.</summary>
+    /// <param name="tensor">Any tensor of this device.</param>
+    public abstract void Zero(Tensor tensor);
+
+    /// <summary>Copies a tensor to host memory.</summary>
+    /// <param name="source">An f32 tensor of this device.</param>
+    /// <param name="destination">At least as many elements.</param>
+    public abstract void CopyToHost(Tensor source, Span<float> destination);
+
+    /// <summary>Copies host memory to a tensor.</summary>
+    /// <param name="source">Exactly as many elements as the tensor has.</param>
+    /// <param name="destination">An f32 tensor of this device.</param>
+    public abstract void CopyFromHost(ReadOnlySpan<float> source, Tensor destination);
+
+    /// <summary>Waits until everything launched so far is done.</summary>
+    public virtual void Synchronize() { }
+
+    internal abstract nint AllocateBlock(long bytes);
+
+    internal abstract void FreeBlock(nint address);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees memory and workers.</summary>
+    /// <param name="disposing">True from <see cref="Dispose()"/>.</param>
+    protected abstract void Dispose(bool disposing);
+}

@@ -1,0 +1,211 @@
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace Spk.Engine.Devices;
+
+/// <summary>The body of a parallel loop: an unmanaged struct of pointers and sizes, so that starting a loop allocates nothing.</summary>
+internal interface IParallelBody
+{
+    /// <summary>Does one item of work.</summary>
+    /// <param name="index">Which item, 0 to count − 1. What is computed may depend on this only.</param>
+    /// <param name="worker">Which worker runs it; selects scratch memory, never the result.</param>
+    void Run(int index, int worker);
+}
+
+/// <summary>
+/// A fixed set of threads for parallel loops. Items are claimed in order, so any thread may run any item: a loop whose items
+/// are independent (partial sums added afterwards in item order) gives the same bits for every thread count.
+/// </summary>
+internal sealed unsafe class WorkerPool : IDisposable
+{
+    // Loops follow each other within microseconds in a training step; waiting awake that long is cheaper than a wake-up call.
+    private const int SpinsBeforeSleep = 4000;
+
+    private readonly Thread[] _threads;
+    private readonly AutoResetEvent[] _wake;
+    private readonly int[] _asleep;
+    private readonly nint[] _scratch;
+    private readonly nuint[] _scratchBytes;
+    private delegate*<void*, int, int, void> _invoke;
+    private void* _body;
+    private int _count;
+    private int _next;
+    private int _busy;
+    private int _generation;
+    private volatile bool _stopping;
+    private ExceptionDispatchInfo? _failure;
+
+    public WorkerPool(int threads)
+    {
+        Threads = threads;
+        _scratch = new nint[threads];
+        _scratchBytes = new nuint[threads];
+        _threads = new Thread[threads - 1];
+        _wake = new AutoResetEvent[threads - 1];
+        _asleep = new int[threads - 1];
+        for (int i = 0; i < _threads.Length; i++)
+        {
+            int slot = i;
+            _wake[i] = new AutoResetEvent(false);
+            _threads[i] = new Thread(() => Work(slot)) { IsBackground = true, Name = $"spk worker {i + 1}" };
+            _threads[i].Start();
+        }
+    }
+
+    public int Threads { get; }
+
+    /// <summary>Runs items 0 to count − 1 and returns when all are done.</summary>
+    public void For<TBody>(int count, ref TBody body) where TBody : unmanaged, IParallelBody
+    {
+        if (count <= 0)
+        {
+            return;
+        }
+
+        fixed (TBody* pointer = &body)
+        {
+            if (count == 1 || Threads == 1)
+            {
+                for (int i = 0; i < count; i++)
+                {
+                    pointer->Run(i, 0);
+                }
+
+                return;
+            }
+
+            _body = pointer;
+            _invoke = &Invoke<TBody>;
+            _count = count;
+            _next = 0;
+            _busy = _threads.Length;
+            Interlocked.Increment(ref _generation);
+            for (int i = 0; i < _wake.Length; i++)
+            {
+                if (Volatile.Read(ref _asleep[i]) == 1)
+                {
+                    _wake[i].Set();
+                }
+            }
+
+            Drain(0);
+            var spinner = default(SpinWait);
+            while (Volatile.Read(ref _busy) != 0)
+            {
+                spinner.SpinOnce(sleep1Threshold: -1);
+            }
+
+            if (Interlocked.Exchange(ref _failure, null) is { } failure)
+            {
+                failure.Throw();
+            }
+        }
+    }
+
+    /// <summary>Scratch memory of one worker, 64-byte aligned, kept between loops; contents are undefined.</summary>
+    public byte* Scratch(int worker, nuint bytes)
+    {
+        if (_scratchBytes[worker] < bytes)
+        {
+            NativeMemory.AlignedFree((void*)_scratch[worker]);
+            _scratch[worker] = (nint)NativeMemory.AlignedAlloc(bytes, 64);
+            _scratchBytes[worker] = bytes;
+        }
+
+        return (byte*)_scratch[worker];
+    }
+
+    public void Dispose()
+    {
+        if (_stopping)
+        {
+            return;
+        }
+
+        _stopping = true;
+        Interlocked.Increment(ref _generation);
+        foreach (var wake in _wake)
+        {
+            wake.Set();
+        }
+
+        foreach (var thread in _threads)
+        {
+            thread.Join();
+        }
+
+        foreach (var wake in _wake)
+        {
+            wake.Dispose();
+        }
+
+        for (int i = 0; i < _scratch.Length; i++)
+        {
+            NativeMemory.AlignedFree((void*)_scratch[i]);
+            _scratch[i] = 0;
+        }
+    }
+
+    private static void Invoke<TBody>(void* body, int index, int worker) where TBody : unmanaged, IParallelBody =>
+        ((TBody*)body)->Run(index, worker);
+
+    private void Work(int slot)
+    {
+        int seen = 0;
+        while (true)
+        {
+            WaitForNext(slot, seen);
+            seen = Volatile.Read(ref _generation);
+            if (_stopping)
+            {
+                return;
+            }
+
+            Drain(slot + 1);
+            Interlocked.Decrement(ref _busy);
+        }
+    }
+
+    private void WaitForNext(int slot, int seen)
+    {
+        for (int i = 0; i < SpinsBeforeSleep; i++)
+        {
+            if (Volatile.Read(ref _generation) != seen)
+            {
+                return;
+            }
+
+            Thread.SpinWait(8);
+        }
+
+        while (Volatile.Read(ref _generation) == seen)
+        {
+            // Announce the sleep, then look again: a loop started in between either sees the flag or is seen here.
+            Interlocked.Exchange(ref _asleep[slot], 1);
+            if (Volatile.Read(ref _generation) == seen)
+            {
+                _wake[slot].WaitOne();
+            }
+
+            Interlocked.Exchange(ref _asleep[slot], 0);
+        }
+    }
+
+    private void Drain(int worker)
+    {
+        try
+        {
+            int index;
+            while ((index = Interlocked.Increment(ref _next) - 1) < _count)
+            {
+                _invoke(_body, index, worker);
+            }
+        }
+#pragma warning disable CA1031 // Any failure of a worker must reach the caller's thread instead of ending the process.
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+        }
+#pragma warning restore CA1031
+    }
+}

@@ -1,0 +1,146 @@
+using Spk.Engine.Tensors;
+
+namespace Spk.Engine.Devices;
+
+/// <summary>
+/// Memory for the tensors of one step: a bump allocator that is reset, not freed, between steps. After the first steps it
+/// allocates nothing, and the same sequence of requests gets the same addresses.
+/// </summary>
+public sealed class Workspace : IDisposable
+{
+    private const long Alignment = 64;
+    private const long FirstBlockBytes = 1 << 20;
+
+    private readonly Device _device;
+    private readonly List<(nint Address, long Bytes)> _blocks = [];
+    private readonly List<Tensor> _tensors = [];
+    private int _tensorsUsed;
+    private int _block;
+    private long _offset;
+    private long _used;
+
+    internal Workspace(Device device) => _device = device;
+
+    /// <summary>Bytes handed out since the last reset.</summary>
+    public long UsedBytes => _used;
+
+    /// <summary>The most bytes ever handed out between two resets.</summary>
+    public long PeakBytes { get; private set; }
+
+    /// <summary>Bytes held from the device.</summary>
+    public long ReservedBytes { get; private set; }
+
+    /// <summary>A tensor with undefined contents, valid until <see cref="Reset"/>.</summary>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="type">Its element type.</param>
+    /// <returns>A contiguous tensor.</returns>
+    public Tensor Rent(Shape shape, ElementType type = ElementType.Float32)
+    {
+        long bytes = Math.Max(1, (long)shape.Count * type.Size());
+        var tensor = NextTensor();
+        tensor.Reset(_device, Take((bytes + Alignment - 1) / Alignment * Alignment), shape, type);
+        return tensor;
+    }
+
+    /// <summary>The same memory under another shape of as many elements; shares the gradient.</summary>
+    /// <param name="tensor">A contiguous tensor.</param>
+    /// <param name="shape">The new shape.</param>
+    /// <returns>A view.</returns>
+    public Tensor Reshape(Tensor tensor, Shape shape)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (!tensor.IsContiguous || tensor.Count != shape.Count)
+        {
+            throw new Spk.Interop.ShapeException($"Cannot view {tensor.Shape} as {shape}.");
+        }
+
+        return View(tensor, shape, 0, shape.Last);
+    }
+
+    /// <summary>Forgets all tensors handed out; their memory is used again.</summary>
+    public void Reset()
+    {
+        if (_blocks.Count > 1)
+        {
+            // One block of the whole size replaces the pieces, so that the next step is contiguous and allocates nothing.
+            Release();
+            AddBlock(PeakBytes + (PeakBytes / 8));
+        }
+
+        _tensorsUsed = 0;
+        _block = 0;
+        _offset = 0;
+        _used = 0;
+    }
+
+    /// <summary>Gives all memory back to the device; outstanding tensors become invalid.</summary>
+    public void Trim()
+    {
+        Release();
+        Reset();
+        PeakBytes = 0;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Release();
+
+    internal Tensor View(Tensor parent, Shape shape, int offset) =>
+        View(parent, shape, offset, shape.Rank == 1 ? shape.Last : parent.RowStride);
+
+    internal Tensor View(Tensor parent, Shape shape, int offset, int rowStride)
+    {
+        var view = NextTensor();
+        view.ResetView(parent, shape, offset, rowStride);
+        return view;
+    }
+
+    private Tensor NextTensor()
+    {
+        if (_tensorsUsed == _tensors.Count)
+        {
+            _tensors.Add(new Tensor());
+        }
+
+        return _tensors[_tensorsUsed++];
+    }
+
+    private nint Take(long bytes)
+    {
+        while (_block < _blocks.Count && _offset + bytes > _blocks[_block].Bytes)
+        {
+            _block++;
+            _offset = 0;
+        }
+
+        if (_block == _blocks.Count)
+        {
+            AddBlock(Math.Max(bytes, Math.Max(FirstBlockBytes, ReservedBytes)));
+        }
+
+        nint address = _blocks[_block].Address + (nint)_offset;
+        _offset += bytes;
+        _used += bytes;
+        PeakBytes = Math.Max(PeakBytes, _used);
+        return address;
+    }
+
+    private void AddBlock(long bytes)
+    {
+        _blocks.Add((_device.AllocateBlock(bytes), bytes));
+        ReservedBytes += bytes;
+        _offset = 0;
+    }
+
+    private void Release()
+    {
+        foreach (var (address, _) in _blocks)
+        {
+            _device.FreeBlock(address);
+        }
+
+        _blocks.Clear();
+        ReservedBytes = 0;
+        _block = 0;
+        _offset = 0;
+    }
+}

@@ -1,0 +1,131 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.RegularExpressions;
+using Spk.Interop;
+
+namespace Spk.Engine.Models;
+
+/// <summary>An array read from a .npy file (NumPy format version 1 to 3, C order, little endian).</summary>
+/// <param name="Shape">Lengths of the axes; empty for a scalar.</param>
+/// <param name="Values">Elements as f64, which holds every supported type exactly except 64-bit integers above 2^53.</param>
+public sealed record NpyArray(IReadOnlyList<int> Shape, double[] Values)
+{
+    /// <summary>The elements rounded to f32.</summary>
+    public float[] ToSingle() => Array.ConvertAll(Values, v => (float)v);
+
+    /// <summary>The elements as integers.</summary>
+    public int[] ToInt32() => Array.ConvertAll(Values, v => checked((int)v));
+}
+
+/// <summary>Reads and writes .npy files.</summary>
+public static partial class NpyFile
+{
+    private static readonly byte[] Magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
+
+    /// <summary>Reads a numeric array.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>Shape and elements.</returns>
+    /// <exception cref="DataFormatException">The file is not a C-order little-endian array of f32, f64, i8 to i64 or bool.</exception>
+    public static NpyArray Read(string path)
+    {
+        byte[] bytes = File.ReadAllBytes(path);
+        if (bytes.Length < 10 || !bytes.AsSpan(0, 6).SequenceEqual(Magic))
+        {
+            throw new DataFormatException($"{path} is not a .npy file: its first bytes are not the NumPy magic.");
+        }
+
+        int start = bytes[6] == 1 ? 10 : 12;
+        long headerLength = bytes[6] == 1
+            ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8))
+            : bytes.Length < 12 ? -1 : BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
+        if (headerLength < 0 || start + headerLength > bytes.Length)
+        {
+            throw new DataFormatException($"{path} ends inside its header: the file is truncated.");
+        }
+
+        string header = Encoding.Latin1.GetString(bytes, start, (int)headerLength);
+        string type = TypePattern().Match(header).Groups[1].Value;
+        if (header.Contains("'fortran_order': True", StringComparison.Ordinal))
+        {
+            throw new DataFormatException($"{path} is in Fortran order: save it in C order (numpy.ascontiguousarray).");
+        }
+
+        int[] shape = [.. ShapePattern().Match(header).Groups[1].Value
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(s => int.Parse(s, CultureInfo.InvariantCulture))];
+        long count = shape.Aggregate(1L, (product, length) => product * length);
+        var data = bytes.AsSpan(start + (int)headerLength);
+        return new NpyArray(shape, Decode(path, type, data, count));
+    }
+
+    /// <summary>Writes a matrix of f32 as a version 1 file.</summary>
+    /// <param name="path">The file; replaced if it exists.</param>
+    /// <param name="values">Row-major elements.</param>
+    /// <param name="shape">Lengths of the axes; their product is the number of elements.</param>
+    public static void Write(string path, ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    {
+        using var stream = File.Create(path);
+        WriteHeader(stream, "<f4", shape);
+        stream.Write(MemoryMarshal.AsBytes(values));
+    }
+
+    private static void WriteHeader(Stream stream, string type, ReadOnlySpan<int> shape)
+    {
+        var text = new StringBuilder($"{{'descr': '{type}', 'fortran_order': False, 'shape': (");
+        foreach (int length in shape)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{length}, ");
+        }
+
+        text.Append("), }");
+        int padded = (10 + text.Length + 1 + 63) / 64 * 64;
+        text.Append(' ', padded - 10 - text.Length - 1).Append('\n');
+        stream.Write(Magic);
+        stream.Write([1, 0, (byte)(text.Length & 255), (byte)(text.Length >> 8)]);
+        stream.Write(Encoding.Latin1.GetBytes(text.ToString()));
+    }
+
+    private static double[] Decode(string path, string type, ReadOnlySpan<byte> data, long count)
+    {
+        int size = type switch
+        {
+            "<f8" or "<i8" => 8,
+            "<f4" or "<i4" or "<u4" => 4,
+            "<i2" or "<u2" => 2,
+            "|i1" or "|u1" or "|b1" => 1,
+            _ => throw new DataFormatException($"{path} holds elements of type '{type}': convert it to float32 or int32."),
+        };
+        if (data.Length < count * size)
+        {
+            throw new DataFormatException($"{path} holds {data.Length} bytes where its header promises {count * size}: the file is truncated.");
+        }
+
+        var values = new double[count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            var at = data[(i * size)..];
+            values[i] = type switch
+            {
+                "<f8" => BinaryPrimitives.ReadDoubleLittleEndian(at),
+                "<f4" => BinaryPrimitives.ReadSingleLittleEndian(at),
+                "<i8" => BinaryPrimitives.ReadInt64LittleEndian(at),
+                "<i4" => BinaryPrimitives.ReadInt32LittleEndian(at),
+                "<u4" => BinaryPrimitives.ReadUInt32LittleEndian(at),
+                "<i2" => BinaryPrimitives.ReadInt16LittleEndian(at),
+                "<u2" => BinaryPrimitives.ReadUInt16LittleEndian(at),
+                "|i1" => (sbyte)at[0],
+                _ => at[0],
+            };
+        }
+
+        return values;
+    }
+
+    [GeneratedRegex(@"'descr':\s*'([^']*)'")]
+    private static partial Regex TypePattern();
+
+    [GeneratedRegex(@"'shape':\s*\(([^)]*)\)")]
+    private static partial Regex ShapePattern();
+}

@@ -1,0 +1,23 @@
+namespace Spk.Engine.Tensors;
+
+/// <summary>What one element of a tensor is.</summary>
+public enum ElementType
+{
+    /// <summary>32-bit floating point.</summary>
+    Float32,
+
+    /// <summary>32-bit signed integer: labels, indices.</summary>
+    Int32,
+
+    /// <summary>16-bit signed integer: PCM samples.</summary>
+    Int16,
+}
+
+/// <summary>Sizes of element types.</summary>
+public static class ElementTypes
+{
+    /// <summary>Bytes of one element.</summary>
+    /// <param name="type">The element type.</param>
+    /// <returns>2 or 4.</returns>
+    public static int Size(this ElementType type) => type == ElementType.Int16 ? 2 : 4;
+}

@@ -1,0 +1,22 @@
+namespace Spk.Tests.Support;
+
+/// <summary>
+/// Every limit of the tests, derived once. "Relative" limits are multiplied by the largest reference magnitude.
+/// </summary>
+public static class Tolerance
+{
+    /// <summary>Unit roundoff of f32.</summary>
+    public const double Epsilon = 5.96e-8;
+
+    /// <summary>An f32 sum of n terms against f64: rounding grows like √n; the factor covers the worst element of many.</summary>
+    public static double Reduction(int n) => 16 * Epsilon * Math.Sqrt(Math.Max(1, n));
+
+    /// <summary>A few roundings of one element.</summary>
+    public const double ElementWise = 8 * Epsilon;
+
+    /// <summary>
+    /// f32 backward against central differences of an f64 reference: the differences themselves carry about 1e-8, so the
+    /// f32 rounding of the backward pass decides.
+    /// </summary>
+    public const double Gradient = 2e-4;
+}
