@@ -79,12 +79,15 @@ public class HtmlReportTests
         Assert.That(html, Does.Not.Contain("NaN").And.Not.Contain("∞").And.Not.Contain("Infinity"));
     }
 
-    [Test]
-    public void Perfect_separation_has_an_empty_trade_off_and_still_a_report()
+    [TestCase(0.9f, 0.1f)]
+    [TestCase(0.1f, 0.9f)]
+    [TestCase(0.5f, 0.5f)]
+    public void Rates_outside_the_axes_still_give_a_report(float same, float different)
     {
         Training.Data.Trial[] trials = [new(true, "a1/x", "a1/y"), new(false, "a1/x", "b1/z")];
-        var result = TrialEvaluation.Run(trials, [0.9f, 0.1f]);
-        Assert.That(() => Parse(HtmlReport.Render(new ReportData { Title = "perfect", After = result })), Throws.Nothing);
+        string html = HtmlReport.Render(new ReportData { Title = "extreme", After = TrialEvaluation.Run(trials, [same, different]) });
+        Assert.That(() => Parse(html), Throws.Nothing);
+        Assert.That(html, Does.Not.Contain("NaN").And.Not.Contain("∞").And.Not.Contain("Infinity"));
     }
 
     [Test]

@@ -46,16 +46,27 @@ internal static class Figures
         plot.Line([(0.001, 0.001), (0.5, 0.5)], "diagonal");
         Trade(data.Before, "before", data.BeforeName);
         Trade(data.After, "line c0", data.AfterName);
-        if (data.Before is { } before)
+        Equal(data.Before, "before", data.BeforeName);
+        if (Equal(data.After, "c0", data.AfterName))
         {
-            plot.Dot(before.Eer, before.Eer, 4, "point before", $"{data.BeforeName}: EER {Format.Percent(before.Eer)}");
+            double eer = data.After.Eer;
+            plot.Note(eer, eer, "EER " + Format.Percent(eer), eer > 0.2 ? -9 : 9, eer > 0.2 ? 16 : -8, eer > 0.2 ? "end" : "start");
         }
 
-        double eer = data.After.Eer;
-        plot.Dot(eer, eer, 5, "point c0", $"{data.AfterName}: EER {Format.Percent(eer)}");
-        plot.Note(eer, eer, "EER " + Format.Percent(eer), eer > 0.2 ? -9 : 9, eer > 0.2 ? 16 : -8, eer > 0.2 ? "end" : "start");
         (string, string)[] legend = data.Before is null ? [] : [(data.AfterName, "c0"), (data.BeforeName, "before")];
         return Figure("Detection error trade-off", plot.End(), Legend(legend), "Closer to the lower left corner is better; both axes are scaled by the normal distribution.");
+
+        // An EER outside the axes, such as that of a perfect separation, has no place in the plot.
+        bool Equal(EvaluationResult? result, string style, string name)
+        {
+            if (result is null || result.Eer is < 0.001 or > 0.5)
+            {
+                return false;
+            }
+
+            plot.Dot(result.Eer, result.Eer, 4.5, "point " + style, $"{name}: EER {Format.Percent(result.Eer)}");
+            return true;
+        }
 
         void Trade(EvaluationResult? result, string style, string name)
         {

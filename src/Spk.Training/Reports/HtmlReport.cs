@@ -66,7 +66,7 @@ public static class HtmlReport
         Card("minDCF, p = 0.05", Format.Fixed(after.MinDcf05), after.MinDcf05Interval is { } five ? confidence + Format.Fixed(five) : null, data.Before is { } b5 ? Format.Fixed(b5.MinDcf05) : null);
         if (after.Metrics.CanMeasureFar(0.01))
         {
-            Card("False rejections at 1\u202F% false acceptances", Format.Percent(after.Metrics.FrrAtFar(0.01)), null, data.Before is { } f && f.Metrics.CanMeasureFar(0.01) ? Format.Percent(f.Metrics.FrrAtFar(0.01)) : null);
+            Card("FRR at 1\u202F% FAR", Format.Percent(after.Metrics.FrrAtFar(0.01)), null, data.Before is { } f && f.Metrics.CanMeasureFar(0.01) ? Format.Percent(f.Metrics.FrrAtFar(0.01)) : null);
         }
 
         Card("Trials", Format.Whole(after.Trials), $"{Format.Whole(after.Targets)} same speaker, {Format.Whole(after.Trials - after.Targets)} different; {Format.Whole(after.Speakers)} speakers", null);
