@@ -10,6 +10,9 @@ public sealed unsafe class CpuDevice : Device
 {
     private const nuint Alignment = 64;
     private readonly List<nint> _persistent = [];
+    private GCHandle _workersHandle;
+    private float* _shared;
+    private long _sharedCount;
     private bool _disposed;
 
     /// <summary>Starts the workers.</summary>
@@ -22,6 +25,7 @@ public sealed unsafe class CpuDevice : Device
         }
 
         Workers = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+        _workersHandle = GCHandle.Alloc(Workers);
         Workspace = new Workspace(this);
     }
 
@@ -41,6 +45,22 @@ public sealed unsafe class CpuDevice : Device
         : Vector128.IsHardwareAccelerated ? "128-bit vectors" : "scalar";
 
     internal WorkerPool Workers { get; }
+
+    /// <summary>The worker pool as a value that an unmanaged loop body can carry.</summary>
+    internal nint WorkersHandle => GCHandle.ToIntPtr(_workersHandle);
+
+    /// <summary>One buffer for data that all workers of a loop share (a packed operand); the next caller overwrites it.</summary>
+    internal float* SharedScratch(long count)
+    {
+        if (_sharedCount < count)
+        {
+            NativeMemory.AlignedFree(_shared);
+            _shared = (float*)AllocateBlock(count * sizeof(float));
+            _sharedCount = count;
+        }
+
+        return _shared;
+    }
 
     /// <inheritdoc/>
     public override Tensor AllocatePersistent(Shape shape, ElementType type = ElementType.Float32)
@@ -123,6 +143,8 @@ public sealed unsafe class CpuDevice : Device
 
         _disposed = true;
         Workers.Dispose();
+        _workersHandle.Free();
+        NativeMemory.AlignedFree(_shared);
         Workspace.Dispose();
         foreach (nint address in _persistent)
         {

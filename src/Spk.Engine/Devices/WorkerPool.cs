@@ -54,6 +54,9 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     public int Threads { get; }
 
+    /// <summary>The pool behind <see cref="CpuDevice.WorkersHandle"/>.</summary>
+    public static WorkerPool Of(nint handle) => (WorkerPool)GCHandle.FromIntPtr(handle).Target!;
+
     /// <summary>Runs items 0 to count − 1 and returns when all are done.</summary>
     public void For<TBody>(int count, ref TBody body) where TBody : unmanaged, IParallelBody
     {

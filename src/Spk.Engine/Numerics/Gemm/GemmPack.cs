@@ -1,0 +1,148 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Spk.Engine.Numerics;
+
+/// <summary>Copies blocks of a <see cref="MatrixView"/> into the contiguous panels that the micro-kernels read.</summary>
+internal static unsafe class GemmPack
+{
+    /// <summary>Rows as rows: out[panel][row][column], <paramref name="height"/> rows a panel, <paramref name="stride"/> elements a row.</summary>
+    public static void Rows(in MatrixView view, int row0, int rows, int column0, int columns, int height, int stride, float* destination)
+    {
+        int padded = (rows + height - 1) / height * height;
+        for (int r = 0; r < padded; r++)
+        {
+            float* to = destination + ((nint)r * stride);
+            if (r >= rows)
+            {
+                NativeMemory.Clear(to, (nuint)columns * sizeof(float));
+                continue;
+            }
+
+            CopyColumns(view, row0 + r, column0, columns, to);
+        }
+    }
+
+    /// <summary>Columns in strips: out[strip][row][column], <paramref name="width"/> columns a strip, <paramref name="depth"/> rows allotted to a strip.</summary>
+    public static void Strips(in MatrixView view, int row0, int rows, int column0, int columns, int width, int depth, float* destination)
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            int column = column0;
+            int left = columns;
+            float* to = destination + ((nint)r * width);
+            while (left > 0)
+            {
+                int take = Math.Min(width, left);
+                CopyColumns(view, row0 + r, column, take, to);
+                for (int c = take; c < width; c++)
+                {
+                    to[c] = 0f;
+                }
+
+                column += take;
+                left -= take;
+                to += (nint)depth * width;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Rows as columns: out[strip][column][row], <paramref name="width"/> rows of the view a strip, <paramref name="depth"/> columns
+    /// allotted to a strip.
+    /// </summary>
+    public static void TransposedStrips(in MatrixView view, int row0, int rows, int column0, int columns, int width, int depth, float* destination)
+    {
+        float** from = stackalloc float*[4];
+        for (int strip = 0; strip < rows; strip += width)
+        {
+            float* panel = destination + ((nint)strip * depth);
+            for (int r = 0; r < width; r += 4)
+            {
+                int column = 0;
+                while (column < columns)
+                {
+                    int segment = (column0 + column) / view.SegmentWidth;
+                    int inside = column0 + column - (segment * view.SegmentWidth);
+                    int take = Math.Min(view.SegmentWidth - inside, columns - column);
+                    for (int q = 0; q < 4; q++)
+                    {
+                        float* source = strip + r + q < rows ? view.Segment(row0 + strip + r + q, segment) : null;
+                        from[q] = source == null ? null : source + inside;
+                    }
+
+                    Transpose4(from, take, panel + ((nint)column * width) + r, width);
+                    column += take;
+                }
+            }
+        }
+    }
+
+    private static void CopyColumns(in MatrixView view, int row, int column0, int columns, float* to)
+    {
+        int segment = column0 / view.SegmentWidth;
+        int inside = column0 - (segment * view.SegmentWidth);
+        while (columns > 0)
+        {
+            int take = Math.Min(view.SegmentWidth - inside, columns);
+            float* from = view.Segment(row, segment);
+            if (from == null)
+            {
+                NativeMemory.Clear(to, (nuint)take * sizeof(float));
+            }
+            else
+            {
+                Copy(from + inside, to, take);
+            }
+
+            to += take;
+            columns -= take;
+            inside = 0;
+            segment++;
+        }
+    }
+
+    private static void Copy(float* from, float* to, int count)
+    {
+        int i = 0;
+        for (; i <= count - 16; i += 16)
+        {
+            Vector512.Load(from + i).Store(to + i);
+        }
+
+        for (; i < count; i++)
+        {
+            to[i] = from[i];
+        }
+    }
+
+    private static void Transpose4(float** from, int count, float* to, int stride)
+    {
+        float* a = from[0], b = from[1], c = from[2], d = from[3];
+        int i = 0;
+        if (Sse.IsSupported && a != null && b != null && c != null && d != null)
+        {
+            for (; i <= count - 4; i += 4)
+            {
+                var (va, vb, vc, vd) = (Vector128.Load(a + i), Vector128.Load(b + i), Vector128.Load(c + i), Vector128.Load(d + i));
+                var (lowAb, highAb) = (Sse.UnpackLow(va, vb), Sse.UnpackHigh(va, vb));
+                var (lowCd, highCd) = (Sse.UnpackLow(vc, vd), Sse.UnpackHigh(vc, vd));
+                float* at = to + ((nint)i * stride);
+                Sse.MoveLowToHigh(lowAb, lowCd).Store(at);
+                Sse.MoveHighToLow(lowCd, lowAb).Store(at + stride);
+                Sse.MoveLowToHigh(highAb, highCd).Store(at + (2 * (nint)stride));
+                Sse.MoveHighToLow(highCd, highAb).Store(at + (3 * (nint)stride));
+            }
+        }
+
+        for (; i < count; i++)
+        {
+            float* at = to + ((nint)i * stride);
+            at[0] = a == null ? 0f : a[i];
+            at[1] = b == null ? 0f : b[i];
+            at[2] = c == null ? 0f : c[i];
+            at[3] = d == null ? 0f : d[i];
+        }
+    }
+}

@@ -1,0 +1,158 @@
+using System.Runtime.Intrinsics;
+using Spk.Engine.Devices;
+using Spk.Engine.Numerics;
+using Spk.Engine.Tensors;
+
+namespace Spk.Engine.Ops.Encoder;
+
+public static unsafe partial class Conv1d
+{
+    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
+        Gemm.Multiply(
+            cpu,
+            Windows(g, x),
+            MatrixView.Of(weight.Data, g.OutputChannels, g.Taps * g.InputChannels, g.Taps * g.InputChannels).Transposed,
+            y.Data,
+            y.RowStride,
+            accumulate: false,
+            bias == null ? null : bias.Data);
+
+    private static void CpuBackward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
+    {
+        if (weight.RequiresGrad)
+        {
+            var dw = weight.GradForWrite(out bool adds);
+            var rows = MatrixView.Of(dy.Data, dy.Shape.Rows, g.OutputChannels, dy.RowStride);
+            Gemm.Multiply(cpu, rows.Transposed, Windows(g, x), dw.Data, g.Taps * g.InputChannels, adds);
+        }
+
+        if (bias is { RequiresGrad: true })
+        {
+            var db = bias.GradForWrite(out bool adds);
+            ColumnSum.Run(cpu, dy, db.Data, adds);
+        }
+
+        if (x.RequiresGrad)
+        {
+            BackwardData(cpu, g, weight, dy, x);
+        }
+    }
+
+    // dx[t] = Σ_k dy[t − k·dilation + pad] W_k: again windows, of dy, read backwards in time and zero beyond its ends.
+    private static void BackwardData(CpuDevice cpu, in Geometry g, Tensor weight, Tensor dy, Tensor x)
+    {
+        var windows = new MatrixView
+        {
+            Data = dy.Data,
+            Rows = g.Batch * g.InputFrames,
+            Inner = g.InputFrames,
+            OuterStride = (nint)g.OutputFrames * dy.RowStride,
+            RowStride = dy.RowStride,
+            Segments = g.Taps,
+            SegmentWidth = g.OutputChannels,
+            Step = -g.Dilation,
+            Shift = g.Pad,
+            Positions = g.OutputFrames,
+            Edge = EdgeRows.Zero,
+        };
+
+        // Row (tap, output channel) of the weight: taps are the outer index.
+        var taps = new MatrixView
+        {
+            Data = weight.Data,
+            Rows = g.Taps * g.OutputChannels,
+            Inner = g.OutputChannels,
+            OuterStride = g.InputChannels,
+            RowStride = (nint)g.Taps * g.InputChannels,
+            Segments = 1,
+            SegmentWidth = g.InputChannels,
+            Positions = g.OutputChannels,
+        };
+
+        if (g.Padding != Padding.Reflect || g.Pad == 0)
+        {
+            var dx = x.GradForWrite(out bool adds);
+            Gemm.Multiply(cpu, windows, taps, dx.Data, dx.RowStride, adds);
+            return;
+        }
+
+        // The gradient of the mirrored signal, folded back onto the frames it was mirrored from.
+        int padded = g.InputFrames + (2 * g.Pad);
+        windows.Rows = g.Batch * padded;
+        windows.Inner = padded;
+        windows.Shift = 0;
+        var whole = x.Device.Workspace.Rent(new Shape(g.Batch, padded, g.InputChannels));
+        Gemm.Multiply(cpu, windows, taps, whole.Data, g.InputChannels, accumulate: false);
+        var target = x.GradForWrite(out bool accumulate);
+        var body = new FoldBody
+        {
+            Whole = whole.Data,
+            Target = target.Data,
+            Stride = target.RowStride,
+            Frames = g.InputFrames,
+            Channels = g.InputChannels,
+            Pad = g.Pad,
+            Accumulate = accumulate,
+        };
+        cpu.Workers.For(g.Batch, ref body);
+    }
+
+    private static MatrixView Windows(in Geometry g, Tensor x) => new()
+    {
+        Data = x.Data,
+        Rows = g.Batch * g.OutputFrames,
+        Inner = g.OutputFrames,
+        OuterStride = (nint)g.InputFrames * x.RowStride,
+        RowStride = x.RowStride,
+        Segments = g.Taps,
+        SegmentWidth = g.InputChannels,
+        Step = g.Dilation,
+        Shift = -g.Pad,
+        Positions = g.InputFrames,
+        Edge = g.Padding == Padding.Reflect ? EdgeRows.Reflect : EdgeRows.Zero,
+    };
+
+    private struct FoldBody : IParallelBody
+    {
+        public float* Whole;
+        public float* Target;
+        public int Stride, Frames, Channels, Pad;
+        public bool Accumulate;
+
+        public void Run(int index, int worker)
+        {
+            float* whole = Whole + ((nint)index * (Frames + (2 * Pad)) * Channels);
+            float* target = Target + ((nint)index * Frames * Stride);
+            for (int t = 0; t < Frames; t++)
+            {
+                float* to = target + ((nint)t * Stride);
+                AddRow(whole + ((nint)(t + Pad) * Channels), to, Accumulate);
+                if (t >= 1 && t <= Pad)
+                {
+                    AddRow(whole + ((nint)(Pad - t) * Channels), to, true);
+                }
+
+                int mirrored = (2 * (Frames - 1)) - t + Pad;
+                if (t <= Frames - 2 && mirrored < Frames + (2 * Pad))
+                {
+                    AddRow(whole + ((nint)mirrored * Channels), to, true);
+                }
+            }
+        }
+
+        private readonly void AddRow(float* from, float* to, bool adds)
+        {
+            int c = 0;
+            for (; c <= Channels - 16; c += 16)
+            {
+                var value = Vector512.Load(from + c);
+                (adds ? value + Vector512.Load(to + c) : value).Store(to + c);
+            }
+
+            for (; c < Channels; c++)
+            {
+                to[c] = adds ? to[c] + from[c] : from[c];
+            }
+        }
+    }
+}
