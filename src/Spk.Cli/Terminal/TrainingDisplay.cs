@@ -47,7 +47,7 @@ internal sealed class TrainingDisplay : ITrainingProgress
     }
 
     /// <inheritdoc/>
-    public void Step(in TrainingStatus status)
+    public void Stepped(in TrainingStatus status)
     {
         bool epochEnds = status.Epoch != _epoch;
         var interval = _task is null ? Screen.PlainInterval : LiveInterval;

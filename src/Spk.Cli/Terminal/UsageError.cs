@@ -31,6 +31,12 @@ internal static class UsageError
             return $"'{path}' needs a verb: {string.Join(", ", command.Subcommands.Select(c => c.Name))}.";
         }
 
+        // The parser never begins with an option: this is a sentence of a verb.
+        if (error.Message.StartsWith("--", StringComparison.Ordinal))
+        {
+            return error.Message;
+        }
+
         var missing = parse.Errors.Select(Missing).OfType<string>().ToArray();
         return missing.Length > 0
             ? $"'{path}' needs {string.Join(" and ", missing)}. See '{path} --help'."

@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using Spectre.Console;
+using Spk.Training.Data;
 
 namespace Spk.Cli.Terminal;
 
 /// <summary>Shows how far a countable piece of work is: a bar on a terminal, a line every few seconds anywhere else.</summary>
-internal sealed class WorkDisplay : IProgress<(int Done, int Total)>
+internal sealed class WorkDisplay : IProgress<DataProgress>
 {
     private readonly CommandContext _context;
     private readonly string _title;
@@ -26,7 +27,7 @@ internal sealed class WorkDisplay : IProgress<(int Done, int Total)>
     }
 
     /// <inheritdoc/>
-    public void Report((int Done, int Total) value)
+    public void Report(DataProgress value)
     {
         lock (_lock)
         {

@@ -52,6 +52,12 @@ internal static class CommonOptions
         return option;
     }
 
+    public static Option<string> GroupBy() => new("--group-by")
+    {
+        Description = "Regular expression on the enrolment id; its first group names the group of a trial. Default: leading letters of the speaker's folder.",
+        HelpName = "REGEX",
+    };
+
     public static ChannelPolicy ToChannelPolicy(string? name) => name switch
     {
         "first" => ChannelPolicy.First,
