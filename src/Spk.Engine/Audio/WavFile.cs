@@ -103,8 +103,13 @@ public static class WavFile
         }
     }
 
-    /// <summary>Reads a recording as mono 16-bit samples: unchanged from 16-bit files, rounded and clipped from others.</summary>
-    internal static short[] ReadInt16(string path, ChannelPolicy policy, out int sampleRate)
+    /// <summary>Reads a recording as mono 16-bit samples: unchanged from mono 16-bit files, rounded and clipped from others.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="policy">What to do with several channels.</param>
+    /// <param name="sampleRate">Receives the samples per second.</param>
+    /// <returns>Samples; ±32768 is full scale.</returns>
+    /// <exception cref="DataFormatException">As for <see cref="Read"/>.</exception>
+    public static short[] ReadInt16(string path, ChannelPolicy policy, out int sampleRate)
     {
         using var stream = Open(path);
         var header = WavHeader.Parse(stream, path);
@@ -126,7 +131,7 @@ public static class WavFile
 
             var samples = new float[pcm.Length];
             WavSamples.Decode(bytes.AsSpan(0, count), header.Info, policy, samples, path);
-            WavSamples.ToInt16(samples, pcm);
+            Quantize(samples, pcm);
             return pcm;
         }
         finally
@@ -135,8 +140,23 @@ public static class WavFile
         }
     }
 
-    /// <summary>Throws where a parsed header rules out reading; the one place that words these refusals.</summary>
-    internal static void RequireReadable(in AudioInfo info, ChannelPolicy policy, string path)
+    /// <summary>Rounds samples to 16 bits; values outside [-1, 1) are clipped.</summary>
+    /// <param name="samples">Finite samples.</param>
+    /// <param name="pcm">Receives as many 16-bit samples.</param>
+    public static void Quantize(ReadOnlySpan<float> samples, Span<short> pcm)
+    {
+        for (int i = 0; i < samples.Length; i++)
+        {
+            pcm[i] = WavSamples.ToInt16(samples[i]);
+        }
+    }
+
+    /// <summary>Throws where a header rules out that the file can be read.</summary>
+    /// <param name="info">What <see cref="ReadInfo"/> returned.</param>
+    /// <param name="policy">What is done with several channels.</param>
+    /// <param name="path">The file, for the message.</param>
+    /// <exception cref="DataFormatException">The file is truncated, has no samples, or has several channels where one is required.</exception>
+    public static void RequireReadable(in AudioInfo info, ChannelPolicy policy, string path)
     {
         if (info.IsTruncated)
         {

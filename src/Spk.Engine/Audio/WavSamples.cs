@@ -36,15 +36,6 @@ internal static class WavSamples
     /// <summary>The nearest 16-bit sample; clipped.</summary>
     public static short ToInt16(float value) => (short)Math.Clamp(MathF.Round(value * Pcm16Scale), short.MinValue, short.MaxValue);
 
-    /// <summary>The nearest 16-bit samples; clipped.</summary>
-    public static void ToInt16(ReadOnlySpan<float> values, Span<short> pcm)
-    {
-        for (int i = 0; i < values.Length; i++)
-        {
-            pcm[i] = ToInt16(values[i]);
-        }
-    }
-
     private static int BytesOf(SampleFormat format) => format switch
     {
         SampleFormat.Pcm8 => 1,

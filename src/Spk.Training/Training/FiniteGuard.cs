@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Numerics.Tensors;
 using Spk.Engine.Autograd;
-using Spk.Engine.Tensors;
 using Spk.Interop;
+using Tensor = Spk.Engine.Tensors.Tensor;
 
 namespace Spk.Training;
 

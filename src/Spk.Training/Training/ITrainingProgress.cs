@@ -60,7 +60,7 @@ public interface ITrainingProgress
 
     /// <summary>A step is done.</summary>
     /// <param name="status">Where the run stands.</param>
-    void Step(in TrainingStatus status) { }
+    void Stepped(in TrainingStatus status) { }
 
     /// <summary>Trials were scored.</summary>
     /// <param name="evaluation">The result.</param>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -29,21 +30,35 @@ internal static unsafe class GemmPack
     {
         for (int r = 0; r < rows; r++)
         {
-            int column = column0;
-            int left = columns;
-            float* to = destination + ((nint)r * width);
-            while (left > 0)
+            // Positions inside the strips: `at` points to the row of the present strip, `lane` to the next free place in it.
+            float* at = destination + ((nint)r * width);
+            int lane = 0;
+            for (int done = 0; done < columns;)
             {
-                int take = Math.Min(width, left);
-                CopyColumns(view, row0 + r, column, take, to);
-                for (int c = take; c < width; c++)
+                int segment = (column0 + done) / view.SegmentWidth;
+                int inside = column0 + done - (segment * view.SegmentWidth);
+                int take = Math.Min(view.SegmentWidth - inside, columns - done);
+                float* from = view.Segment(row0 + r, segment);
+                from = from == null ? null : from + inside;
+                done += take;
+                while (take > 0)
                 {
-                    to[c] = 0f;
+                    int here = Math.Min(width - lane, take);
+                    CopyOrClear(from, at + lane, here);
+                    from = from == null ? null : from + here;
+                    take -= here;
+                    lane += here;
+                    if (lane == width)
+                    {
+                        at += (nint)depth * width;
+                        lane = 0;
+                    }
                 }
+            }
 
-                column += take;
-                left -= take;
-                to += (nint)depth * width;
+            for (; lane > 0 && lane < width; lane++)
+            {
+                at[lane] = 0f;
             }
         }
     }
@@ -87,15 +102,7 @@ internal static unsafe class GemmPack
         {
             int take = Math.Min(view.SegmentWidth - inside, columns);
             float* from = view.Segment(row, segment);
-            if (from == null)
-            {
-                NativeMemory.Clear(to, (nuint)take * sizeof(float));
-            }
-            else
-            {
-                Copy(from + inside, to, take);
-            }
-
+            CopyOrClear(from == null ? null : from + inside, to, take);
             to += take;
             columns -= take;
             inside = 0;
@@ -103,12 +110,32 @@ internal static unsafe class GemmPack
         }
     }
 
-    private static void Copy(float* from, float* to, int count)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyOrClear(float* from, float* to, int count)
     {
+        if (from == null)
+        {
+            NativeMemory.Clear(to, (nuint)count * sizeof(float));
+            return;
+        }
+
+        // Whole strips are 32 or 12 (16 or 6) elements: the steps below copy those without a scalar tail.
         int i = 0;
         for (; i <= count - 16; i += 16)
         {
             Vector512.Load(from + i).Store(to + i);
+        }
+
+        if (i <= count - 8)
+        {
+            Vector256.Load(from + i).Store(to + i);
+            i += 8;
+        }
+
+        if (i <= count - 4)
+        {
+            Vector128.Load(from + i).Store(to + i);
+            i += 4;
         }
 
         for (; i < count; i++)

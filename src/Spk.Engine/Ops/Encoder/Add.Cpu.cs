@@ -26,23 +26,17 @@ public static unsafe partial class Add
         device.Workers.For((body.Rows + each - 1) / each, ref body);
     }
 
-    private static void RunBackward(CpuDevice device, Tensor dy, Tensor gradient, bool accumulate)
+    private static void RunCopy(CpuDevice device, Tensor from, Tensor to)
     {
-        if (accumulate)
-        {
-            Run(device, gradient, dy, gradient);
-            return;
-        }
-
-        int each = Math.Max(1, ElementsPerTask / Math.Max(1, dy.Shape.Last));
+        int each = Math.Max(1, ElementsPerTask / Math.Max(1, from.Shape.Last));
         var body = new CopyBody
         {
-            From = dy.Data,
-            To = gradient.Data,
-            StrideFrom = dy.RowStride,
-            StrideTo = gradient.RowStride,
-            Rows = dy.Shape.Rows,
-            Width = dy.Shape.Last,
+            From = from.Data,
+            To = to.Data,
+            StrideFrom = from.RowStride,
+            StrideTo = to.RowStride,
+            Rows = from.Shape.Rows,
+            Width = from.Shape.Last,
             Each = each,
         };
         device.Workers.For((body.Rows + each - 1) / each, ref body);

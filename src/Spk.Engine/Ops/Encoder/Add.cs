@@ -4,7 +4,7 @@ using Spk.Interop;
 
 namespace Spk.Engine.Ops.Encoder;
 
-/// <summary>Element-wise sum of two tensors.</summary>
+/// <summary>Element-wise sum of two tensors, and its special case, the copy of one tensor into a view of another.</summary>
 public static partial class Add
 {
     /// <summary>a + b.</summary>
@@ -41,6 +41,52 @@ public static partial class Add
         return y;
     }
 
+    /// <summary>Copies a tensor, for example into a channel view of a wider one.</summary>
+    /// <param name="tape">Where the backward step is recorded; null for inference.</param>
+    /// <param name="x">Any f32 tensor; a channel view is fine.</param>
+    /// <param name="output">Where to write, of x's shape.</param>
+    /// <returns><paramref name="output"/>.</returns>
+    /// <exception cref="ShapeException">The shapes differ.</exception>
+    public static Tensor Copy(Tape? tape, Tensor x, Tensor output)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(output);
+        if (x.Shape != output.Shape)
+        {
+            throw new ShapeException($"A tensor of shape {x.Shape} cannot be copied into one of shape {output.Shape}.");
+        }
+
+        RunCopy(Cpu.Of(x.Device), x, output);
+        if (tape is not null && x.RequiresGrad)
+        {
+            output.RequiresGrad = true;
+            var node = tape.Record<CopyNode>();
+            node.X = x;
+            node.Y = output;
+        }
+
+        return output;
+    }
+
+    private static void Pass(Tensor input, Tensor dy)
+    {
+        if (!input.RequiresGrad)
+        {
+            return;
+        }
+
+        var cpu = Cpu.Of(input.Device);
+        var gradient = input.GradForWrite(out bool accumulate);
+        if (accumulate)
+        {
+            Run(cpu, gradient, dy, gradient);
+        }
+        else
+        {
+            RunCopy(cpu, dy, gradient);
+        }
+    }
+
     private sealed class Node : TapeNode
     {
         public Tensor A = null!, B = null!, Y = null!;
@@ -59,13 +105,17 @@ public static partial class Add
 
             Pass(B, dy);
         }
+    }
 
-        private static void Pass(Tensor input, Tensor dy)
+    private sealed class CopyNode : TapeNode
+    {
+        public Tensor X = null!, Y = null!;
+
+        public override void Backward()
         {
-            if (input.RequiresGrad)
+            if (Y.Grad is { } dy)
             {
-                var gradient = input.GradForWrite(out bool accumulate);
-                RunBackward(Cpu.Of(input.Device), dy, gradient, accumulate);
+                Pass(X, dy);
             }
         }
     }
