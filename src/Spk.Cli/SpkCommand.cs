@@ -61,6 +61,7 @@ internal static class SpkCommand
             root.Options.Add(option);
         }
 
+        root.Subcommands.Add(new DataVerb());
         root.Subcommands.Add(new DoctorVerb());
         foreach (var help in root.Options.OfType<HelpOption>())
         {
