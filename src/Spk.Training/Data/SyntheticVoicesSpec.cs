@@ -1,0 +1,64 @@
+using Spk.Interop;
+
+namespace Spk.Training.Data;
+
+/// <summary>Size of a synthetic corpus. The same values give the same bytes on the same kind of machine.</summary>
+public sealed record SyntheticVoicesSpec
+{
+    /// <summary>Training speakers, 2 to 100,000.</summary>
+    public int Speakers { get; init; } = 60;
+
+    /// <summary>Evaluation speakers, none of them a training speaker, 2 to 100,000.</summary>
+    public int EvaluationSpeakers { get; init; } = 20;
+
+    /// <summary>Utterances of each speaker, 2 to 10,000.</summary>
+    public int UtterancesPerSpeaker { get; init; } = 10;
+
+    /// <summary>Recording sessions of each speaker, each with its own microphone, room and noise; 1 to the number of utterances.</summary>
+    public int SessionsPerSpeaker { get; init; } = 3;
+
+    /// <summary>Shortest utterance in seconds, 0.5 or more.</summary>
+    public float MinimumSeconds { get; init; } = 2f;
+
+    /// <summary>Longest utterance in seconds, up to 60.</summary>
+    public float MaximumSeconds { get; init; } = 3f;
+
+    /// <summary>Sample rate in Hz, 8,000 to 48,000.</summary>
+    public int SampleRate { get; init; } = 16000;
+
+    /// <summary>Noise files of 6 s, 0 to 1,000.</summary>
+    public int Noises { get; init; } = 10;
+
+    /// <summary>Room responses, 0 to 1,000.</summary>
+    public int Rooms { get; init; } = 20;
+
+    /// <summary>Most same-speaker trials; as many different-speaker trials are made.</summary>
+    public int MaximumTargets { get; init; } = 2000;
+
+    /// <summary>Seed of everything random.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="InvalidOptionException">A value is outside its range; the message names it and the range.</exception>
+    public void Validate()
+    {
+        Require(Speakers, 2, 100_000, "speakers");
+        Require(EvaluationSpeakers, 2, 100_000, "evaluationSpeakers");
+        Require(UtterancesPerSpeaker, 2, 10_000, "utterancesPerSpeaker");
+        Require(SessionsPerSpeaker, 1, UtterancesPerSpeaker, "sessionsPerSpeaker");
+        Require(MinimumSeconds, 0.5f, 60f, "minimumSeconds");
+        Require(MaximumSeconds, MinimumSeconds, 60f, "maximumSeconds");
+        Require(SampleRate, 8000, 48000, "sampleRate");
+        Require(Noises, 0, 1000, "noises");
+        Require(Rooms, 0, 1000, "rooms");
+        Require(MaximumTargets, 1, 10_000_000, "maximumTargets");
+    }
+
+    private static void Require(float value, float least, float most, string name)
+    {
+        if (!(value >= least && value <= most))
+        {
+            throw new InvalidOptionException(FormattableString.Invariant($"{name} = {value}: allowed are {least} to {most}."));
+        }
+    }
+}
