@@ -66,5 +66,19 @@ public sealed class RunFolder
         }
     }
 
+    /// <summary>Removes what an earlier run left: checkpoints, log, event files and results.</summary>
+    internal void Clear()
+    {
+        foreach (string file in new[] { Latest, Previous, Best, In("checkpoints/next.safetensors"), Log, Report, Evaluation, Scores })
+        {
+            File.Delete(file);
+        }
+
+        if (Directory.Exists(TensorBoard))
+        {
+            Directory.Delete(TensorBoard, recursive: true);
+        }
+    }
+
     private string In(string name) => System.IO.Path.Combine(Path, name);
 }

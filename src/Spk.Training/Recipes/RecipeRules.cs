@@ -1,0 +1,66 @@
+using Spk.Interop;
+using Spk.Training.Objectives;
+
+namespace Spk.Training.Recipes;
+
+/// <summary>Rules between fields of a recipe, and what a resumed run may change.</summary>
+internal static class RecipeRules
+{
+    // What leaves every step up to the present one as it was.
+    private static readonly string[] Changeable =
+    [
+        "name", "data.root", "data.train", "data.pack", "training.epochs", "training.maximumSteps", "training.checkpointEverySteps",
+        "evaluation.",
+    ];
+
+    public static void Check(Recipe recipe)
+    {
+        recipe.Features.Spec.Validate();
+        recipe.ResolvedEncoder.Validate();
+        recipe.Optimizer.Validate();
+        var data = recipe.Data;
+        var augmentation = data.Augmentation;
+        Require(recipe.Objective.Kind != ObjectiveKind.SimClr || data.Views == 2,
+            $"data.views = {data.Views}: objective.kind simClr needs 2.");
+        Require(data.Pairing != Data.CropPairing.Apart || data.Views == 2,
+            $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
+        Require(augmentation.ReverbProbability == 0 || augmentation.Rir is not null,
+            "data.augmentation.reverbProbability is above 0 but data.augmentation.rir is null: name the folder of room responses.");
+        Require(augmentation.NoiseProbability == 0 || augmentation.Noise is not null,
+            "data.augmentation.noiseProbability is above 0 but data.augmentation.noise is null: name the folder of noises.");
+        Require(augmentation.SnrMinimumDb <= augmentation.SnrMaximumDb,
+            $"data.augmentation.snrMinimumDb = {augmentation.SnrMinimumDb} is above snrMaximumDb = {augmentation.SnrMaximumDb}.");
+        Require(augmentation.GainMinimumDb <= augmentation.GainMaximumDb,
+            $"data.augmentation.gainMinimumDb = {augmentation.GainMinimumDb} is above gainMaximumDb = {augmentation.GainMaximumDb}.");
+        Require(recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
+            $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");
+        Require(recipe.Schedule.WarmupEpochs < recipe.Training.Epochs,
+            $"schedule.warmupEpochs = {FieldText.Of(recipe.Schedule.WarmupEpochs)} leaves nothing of training.epochs = {recipe.Training.Epochs}.");
+        Require(data.DevSpeakers != 1,
+            "data.devSpeakers = 1: trials need two speakers or more; allowed are 0 and 2 or more.");
+        Require(recipe.Evaluation.Patience == 0 || data.DevSpeakers > 0,
+            $"evaluation.patience = {recipe.Evaluation.Patience} needs development speakers: set data.devSpeakers to 2 or more.");
+    }
+
+    /// <summary>The first field that differs and that a resumed run may not change, or null.</summary>
+    public static (RecipeField Saved, RecipeField Asked)? FirstForbiddenChange(Recipe saved, Recipe asked)
+    {
+        foreach (var (before, after) in saved.Fields().Zip(asked.Fields()))
+        {
+            if (before.Value != after.Value && !Changeable.Any(c => c == before.Path || (c.EndsWith('.') && before.Path.StartsWith(c, StringComparison.Ordinal))))
+            {
+                return (before, after);
+            }
+        }
+
+        return null;
+    }
+
+    private static void Require(bool condition, string message)
+    {
+        if (!condition)
+        {
+            throw new InvalidOptionException(message);
+        }
+    }
+}
