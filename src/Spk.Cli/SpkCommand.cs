@@ -61,8 +61,14 @@ internal static class SpkCommand
             root.Options.Add(option);
         }
 
-        root.Subcommands.Add(new DataVerb());
-        root.Subcommands.Add(new DoctorVerb());
+        foreach (Command verb in new Command[]
+        {
+            new DemoVerb(), new DataVerb(), new PretrainVerb(), new EvalVerb(), new EmbedVerb(), new ScoreVerb(), new InspectVerb(), new DoctorVerb(),
+        })
+        {
+            root.Subcommands.Add(verb);
+        }
+
         foreach (var help in root.Options.OfType<HelpOption>())
         {
             help.Action = new HelpWithExamples((HelpAction)help.Action!);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Spk.Engine.Audio;
+using Spk.Interop;
 using Spk.Training.Data;
 
 namespace Spk.Cli.Verbs;
@@ -77,5 +78,19 @@ internal static class CommonOptions
 
         string inside = Path.Combine(data, path);
         return Path.Exists(inside) ? inside : path;
+    }
+
+    /// <summary>Makes the folder of a file that is about to be written, before hours of work depend on it.</summary>
+    public static void RequireFolder(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SpkException($"Cannot write to the folder {folder}: {e.Message}", e);
+        }
     }
 }
