@@ -79,9 +79,7 @@ public sealed unsafe class Corpus : PcmSource, IDisposable
             RunOnEach(utterances, manifest.Source, i =>
             {
                 short[] samples = Decode(utterances[i], options);
-                var memory = NativeMemory.AlignedAlloc((nuint)samples.Length * sizeof(short), 64);
-                samples.CopyTo(new Span<short>(memory, samples.Length));
-                (addresses[i], lengths[i]) = ((nint)memory, samples.Length);
+                (addresses[i], lengths[i]) = (Keep(samples), samples.Length);
                 Report(progress, Interlocked.Increment(ref done), utterances.Count);
             }, cancellation);
         }
@@ -92,6 +90,26 @@ public sealed unsafe class Corpus : PcmSource, IDisposable
         }
 
         return new Corpus(utterances, addresses, lengths, options.SampleRate, owner: null);
+    }
+
+    /// <summary>A corpus of samples that are in memory already; they are copied.</summary>
+    /// <param name="utterances">Names and labels, with distinct ids.</param>
+    /// <param name="samples">16-bit samples of each utterance, at least one each.</param>
+    /// <param name="sampleRate">Samples per second.</param>
+    /// <returns>The corpus; the caller disposes it.</returns>
+    public static Corpus FromSamples(IReadOnlyList<Utterance> utterances, IReadOnlyList<short[]> samples, int sampleRate)
+    {
+        ArgumentNullException.ThrowIfNull(utterances);
+        ArgumentNullException.ThrowIfNull(samples);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(samples.Count, utterances.Count);
+        var addresses = new nint[samples.Count];
+        var lengths = new int[samples.Count];
+        for (int i = 0; i < addresses.Length; i++)
+        {
+            (addresses[i], lengths[i]) = (Keep(samples[i]), samples[i].Length);
+        }
+
+        return new Corpus([.. utterances], addresses, lengths, sampleRate, owner: null);
     }
 
     /// <summary>Maps a pack made by <see cref="CorpusPack.Write"/>; samples are read from disk when first touched.</summary>
@@ -194,6 +212,13 @@ public sealed unsafe class Corpus : PcmSource, IDisposable
         {
             progress?.Report(new DataProgress(done, total));
         }
+    }
+
+    private static nint Keep(short[] samples)
+    {
+        var memory = NativeMemory.AlignedAlloc((nuint)Math.Max(1, samples.Length) * sizeof(short), 64);
+        samples.CopyTo(new Span<short>(memory, samples.Length));
+        return (nint)memory;
     }
 
     private static void Free(nint[] addresses)

@@ -1,0 +1,141 @@
+using Spk.Engine.Audio;
+using Spk.Engine.Devices;
+using Spk.Engine.Numerics;
+using Spk.Engine.Ops.Audio;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+
+namespace Spk.Training.Data;
+
+/// <summary>How an epoch is cut into batches.</summary>
+public sealed record BatchOptions
+{
+    /// <summary>Utterances in a batch, B, 1 or more.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Crops of each utterance, V, 1 to 64.</summary>
+    public int Views { get; init; } = 2;
+
+    /// <summary>Samples of a crop, L, 1 or more.</summary>
+    public required int Samples { get; init; }
+
+    /// <summary>How two crops of one utterance lie to each other.</summary>
+    public CropPairing Pairing { get; init; }
+
+    /// <summary>The run's seed.</summary>
+    public ulong Seed { get; init; }
+}
+
+/// <summary>
+/// The batches of every epoch. An epoch is a random order of all utterances; what does not fill a batch is dropped. A batch is a
+/// function of (seed, epoch, index), so training resumes anywhere without any stored state.
+/// </summary>
+public sealed class BatchSource
+{
+    private readonly Device _device;
+    private readonly Corpus _corpus;
+    private readonly BatchOptions _options;
+    private readonly Augmenter? _augmenter;
+    private readonly CropSampler _sampler;
+    private readonly int[] _members;
+    private readonly int[] _order;
+    private readonly CropRequest[] _requests;
+    private readonly int[] _items;
+    private readonly int[] _viewStarts;
+    private readonly TrainingBatch _batch;
+    private readonly int _reach;
+    private long _epoch = -1;
+
+    /// <summary>Prepares the batches.</summary>
+    /// <param name="device">Where they are made.</param>
+    /// <param name="corpus">The recordings.</param>
+    /// <param name="options">Sizes and seed.</param>
+    /// <param name="augmenter">Changes the crops; null leaves them as recorded.</param>
+    /// <param name="utterances">Indices of the utterances to use; null for all of the corpus.</param>
+    /// <exception cref="InvalidOptionException">A size is out of range, or the batch is larger than the number of utterances.</exception>
+    public BatchSource(Device device, Corpus corpus, BatchOptions options, Augmenter? augmenter = null, IReadOnlyList<int>? utterances = null)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(corpus);
+        ArgumentNullException.ThrowIfNull(options);
+        _members = utterances is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. utterances];
+        if (options.Batch < 1 || options.Batch > _members.Length)
+        {
+            throw new InvalidOptionException($"training.batch = {options.Batch}: allowed are 1 to {_members.Length}, the number of training utterances.");
+        }
+
+        if (options.Views is < 1 or > 64)
+        {
+            throw new InvalidOptionException($"data.views = {options.Views}: allowed are 1 to 64.");
+        }
+
+        if (options.Samples < 1)
+        {
+            throw new InvalidOptionException($"data.cropSeconds gives crops of {options.Samples} samples: allowed is 1 or more.");
+        }
+
+        _device = device;
+        _corpus = corpus;
+        _options = options;
+        _augmenter = augmenter;
+        _sampler = new CropSampler(options.Seed, options.Pairing);
+        _order = new int[_members.Length];
+        _requests = new CropRequest[options.Batch * options.Views];
+        _items = new int[_requests.Length];
+        _viewStarts = new int[options.Views];
+        _batch = new TrainingBatch(options.Batch, options.Views);
+
+        // A faster crop reads more of the utterance; starts leave room for the fastest.
+        float speed = Math.Max(1f, augmenter?.Spec.MaximumSpeed ?? 1f);
+        _reach = (int)Math.Ceiling((double)options.Samples * speed);
+    }
+
+    /// <summary>Batches in an epoch.</summary>
+    public int BatchesPerEpoch => _members.Length / _options.Batch;
+
+    /// <summary>Utterances to draw from.</summary>
+    public int UtteranceCount => _members.Length;
+
+    /// <summary>Makes one batch, in any order of calls.</summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    /// <param name="index">0 to <see cref="BatchesPerEpoch"/> − 1.</param>
+    /// <returns>The batch; valid until the next call or the workspace's next reset.</returns>
+    public TrainingBatch Read(long epoch, int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(epoch);
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, BatchesPerEpoch);
+        if (epoch != _epoch)
+        {
+            _members.CopyTo(_order, 0);
+            new CounterRandom(_options.Seed, RandomPurpose.Shuffle, epoch).Shuffle(_order);
+            _epoch = epoch;
+        }
+
+        _order.AsSpan(index * _options.Batch, _options.Batch).CopyTo(_batch.UtterancesForWrite);
+        _batch.Speakers = _device.Workspace.Rent(new Shape(_options.Batch), ElementType.Int32);
+        var speakers = _batch.Speakers.AsIntSpan();
+        for (int b = 0; b < _options.Batch; b++)
+        {
+            int utterance = _batch.Utterances[b];
+            speakers[b] = _corpus.SpeakerOf(utterance);
+            Place(epoch, utterance, b);
+        }
+
+        _batch.Waves = CropGather.Forward(_device, _corpus, _requests, _options.Samples);
+        _augmenter?.Apply(_batch.Waves, epoch, _items);
+        return _batch;
+    }
+
+    private void Place(long epoch, int utterance, int row)
+    {
+        _sampler.Sample(epoch, utterance, _corpus.LengthOf(utterance), _reach, _viewStarts);
+        for (int view = 0; view < _options.Views; view++)
+        {
+            int at = (view * _options.Batch) + row, item = (utterance * _options.Views) + view;
+            var (gain, speed) = _augmenter?.Cut(epoch, item) ?? (1f, 1f);
+            _requests[at] = new CropRequest(utterance, _viewStarts[view], gain, speed);
+            _items[at] = item;
+        }
+    }
+}
