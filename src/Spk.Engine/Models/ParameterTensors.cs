@@ -5,9 +5,12 @@ using Spk.Interop;
 namespace Spk.Engine.Models;
 
 /// <summary>Moves parameters between a <see cref="ParameterSet"/> and a safetensors file, by name and in file order.</summary>
-internal static class ParameterTensors
+public static class ParameterTensors
 {
     /// <summary>Adds the parameters whose name starts with a prefix.</summary>
+    /// <param name="content">What will be written.</param>
+    /// <param name="parameters">Allocated parameters.</param>
+    /// <param name="prefix">Start of the names; empty for all.</param>
     public static void Add(SafetensorsContent content, ParameterSet parameters, string prefix = "")
     {
         foreach (var parameter in parameters.All.Where(p => p.Name.StartsWith(prefix, StringComparison.Ordinal)))

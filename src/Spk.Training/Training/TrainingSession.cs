@@ -1,4 +1,3 @@
-using Spk.Training.Data;
 using Spk.Training.Evaluation;
 
 namespace Spk.Training;
@@ -17,6 +16,7 @@ internal sealed class TrainingSession : IDisposable
     private EpochMeans _epoch;
     private string? _warning;
     private long _steps;
+    private float _lastLoss = float.NaN;
 
     public TrainingSession(TrainingPipeline pipeline, RunFolder folder, long step, ITrainingProgress? progress, string deviceName)
     {
@@ -89,6 +89,7 @@ internal sealed class TrainingSession : IDisposable
             EvaluateTrials(step, epochs);
         }
 
+        _lastLoss = _epoch.Steps > 0 ? _epoch.Loss : _lastLoss;
         _epoch = default;
         _warning = null;
         return eer;
@@ -110,7 +111,7 @@ internal sealed class TrainingSession : IDisposable
         Flush();
         double seconds = _pipeline.Throughput.MeanSecondsPerStep;
         return new TrainingOutcome(
-            end, step, closedEpochs, _epoch.LastLoss, _steps > 0 ? _pipeline.Recipe.Training.Batch / seconds : 0,
+            end, step, closedEpochs, _epoch.Steps > 0 ? _epoch.Loss : _lastLoss, _steps > 0 ? _pipeline.Recipe.Training.Batch / seconds : 0,
             double.IsFinite(earlyStop.Best) ? earlyStop.Best : null, earlyStop.BestStep);
     }
 
