@@ -2,12 +2,6 @@ using Spk.Interop;
 
 namespace Spk.Training.Data;
 
-/// <summary>One verification trial.</summary>
-/// <param name="IsTarget">Whether both utterances are of one speaker.</param>
-/// <param name="Enrolment">Id of the enrolment utterance.</param>
-/// <param name="Test">Id of the test utterance.</param>
-public readonly record struct Trial(bool IsTarget, string Enrolment, string Test);
-
 /// <summary>Pairs of utterances with the answer to "the same speaker?".</summary>
 /// <remarks>VoxCeleb style is <c>1 enrolment test</c> (1 target, 0 non-target), Kaldi style is <c>enrolment test target|nontarget</c>.</remarks>
 public sealed class TrialList
