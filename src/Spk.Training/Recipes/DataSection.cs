@@ -34,39 +34,8 @@ public sealed record DataSection
     public CropPairing Pairing { get; init; } = CropPairing.Apart;
 
     /// <summary>Noise, rooms, gain and speed.</summary>
-    public AugmentationSection Augmentation { get; init; } = new();
+    public AugmentationSpec Augmentation { get; init; } = new();
 
     /// <summary>Samples of a crop.</summary>
     internal int CropSamples(int sampleRate) => (int)MathF.Round(CropSeconds * sampleRate);
-}
-
-/// <summary>Random changes made to every crop independently: reverberation, then noise.</summary>
-public sealed record AugmentationSection
-{
-    /// <summary>Folder of noise recordings; null for none. Sub-folders named noise, speech and music are categories.</summary>
-    public string? Noise { get; init; } = "noise";
-
-    /// <summary>Folder of room impulse responses; null for none.</summary>
-    public string? Rir { get; init; } = "rir";
-
-    /// <summary>Probability of reverberation.</summary>
-    public float ReverbProbability { get; init; }
-
-    /// <summary>Probability of noise.</summary>
-    public float NoiseProbability { get; init; }
-
-    /// <summary>Lowest signal-to-noise ratio, dB.</summary>
-    public float SnrMinimumDb { get; init; }
-
-    /// <summary>Highest signal-to-noise ratio, dB.</summary>
-    public float SnrMaximumDb { get; init; } = 15f;
-
-    /// <summary>Lowest gain, dB.</summary>
-    public float GainMinimumDb { get; init; }
-
-    /// <summary>Highest gain, dB.</summary>
-    public float GainMaximumDb { get; init; }
-
-    /// <summary>Speed factors drawn with equal probability; empty for none.</summary>
-    public IReadOnlyList<float> Speeds { get; init; } = [];
 }

@@ -1,5 +1,6 @@
 using Spk.Engine.Encoders;
 using Spk.Engine.Features;
+using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
 
@@ -40,7 +41,7 @@ internal static class RecipeBinding
         Augmentation = fields.Section("augmentation", data.Augmentation, Bind),
     };
 
-    private static AugmentationSection Bind(IRecipeFields fields, AugmentationSection augmentation) => new()
+    private static AugmentationSpec Bind(IRecipeFields fields, AugmentationSpec augmentation) => new()
     {
         Noise = fields.OptionalText("noise", augmentation.Noise),
         Rir = fields.OptionalText("rir", augmentation.Rir),
@@ -48,6 +49,10 @@ internal static class RecipeBinding
         NoiseProbability = fields.Number("noiseProbability", augmentation.NoiseProbability, 0, 1),
         SnrMinimumDb = fields.Number("snrMinimumDb", augmentation.SnrMinimumDb, -30, 60),
         SnrMaximumDb = fields.Number("snrMaximumDb", augmentation.SnrMaximumDb, -30, 60),
+        SpeechSnrMinimumDb = fields.Number("speechSnrMinimumDb", augmentation.SpeechSnrMinimumDb, -30, 60),
+        SpeechSnrMaximumDb = fields.Number("speechSnrMaximumDb", augmentation.SpeechSnrMaximumDb, -30, 60),
+        MusicSnrMinimumDb = fields.Number("musicSnrMinimumDb", augmentation.MusicSnrMinimumDb, -30, 60),
+        MusicSnrMaximumDb = fields.Number("musicSnrMaximumDb", augmentation.MusicSnrMaximumDb, -30, 60),
         GainMinimumDb = fields.Number("gainMinimumDb", augmentation.GainMinimumDb, -40, 40),
         GainMaximumDb = fields.Number("gainMaximumDb", augmentation.GainMaximumDb, -40, 40),
         Speeds = fields.Numbers("speeds", augmentation.Speeds, 0.5f, 2f),

@@ -114,9 +114,10 @@ internal sealed class RecipeReader : IRecipeFields
     public T Section<T>(string key, T value, Func<IRecipeFields, T, T> bind)
     {
         var node = Find(key);
-        if (node is not null && node is not YamlMappingNode && !IsNull((node as YamlScalarNode)?.Value))
+        bool absent = node is null || (node is YamlScalarNode scalar && IsNull(scalar.Value));
+        if (!absent && node is not YamlMappingNode)
         {
-            throw Refuse(key, Describe(node), "a section of fields, indented below it");
+            throw Refuse(key, Describe(node!), "a section of fields, indented below it");
         }
 
         var reader = new RecipeReader(_document, node as YamlMappingNode, _prefix + key + ".");

@@ -19,19 +19,11 @@ internal static class RecipeRules
         recipe.ResolvedEncoder.Validate();
         recipe.Optimizer.Validate();
         var data = recipe.Data;
-        var augmentation = data.Augmentation;
+        data.Augmentation.Validate();
         Require(recipe.Objective.Kind != ObjectiveKind.SimClr || data.Views == 2,
             $"data.views = {data.Views}: objective.kind simClr needs 2.");
         Require(data.Pairing != Data.CropPairing.Apart || data.Views == 2,
             $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
-        Require(augmentation.ReverbProbability == 0 || augmentation.Rir is not null,
-            "data.augmentation.reverbProbability is above 0 but data.augmentation.rir is null: name the folder of room responses.");
-        Require(augmentation.NoiseProbability == 0 || augmentation.Noise is not null,
-            "data.augmentation.noiseProbability is above 0 but data.augmentation.noise is null: name the folder of noises.");
-        Require(augmentation.SnrMinimumDb <= augmentation.SnrMaximumDb,
-            $"data.augmentation.snrMinimumDb = {augmentation.SnrMinimumDb} is above snrMaximumDb = {augmentation.SnrMaximumDb}.");
-        Require(augmentation.GainMinimumDb <= augmentation.GainMaximumDb,
-            $"data.augmentation.gainMinimumDb = {augmentation.GainMinimumDb} is above gainMaximumDb = {augmentation.GainMaximumDb}.");
         Require(recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
             $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");
         Require(recipe.Schedule.WarmupEpochs < recipe.Training.Epochs,

@@ -29,6 +29,7 @@ internal sealed class TrainingPipeline : IDisposable
     private readonly CollapseGuard _collapse;
     private readonly float[] _embeddings;
     private readonly int _embeddingSize;
+    private readonly Augmenter? _augmenter;
     private Throughput _throughput;
 
     public TrainingPipeline(Recipe recipe, Device device, IProgress<DataProgress>? progress, CancellationToken cancellation)
@@ -41,7 +42,8 @@ internal sealed class TrainingPipeline : IDisposable
             Development = recipe.Data.DevSpeakers > 0
                 ? DevelopmentSplit.Create(Corpus.Utterances, recipe.Data.DevSpeakers, recipe.Training.Seed, recipe.Evaluation.DevPairs)
                 : null;
-            Batches = RecipeCorpus.Batches(recipe, device, Corpus, Development?.Training);
+            _augmenter = RecipeCorpus.Augmenter(recipe, device, Corpus);
+            Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Development?.Training);
             _extractor = new FeatureExtractor(device, recipe.Features.Spec);
             Parameters = new ParameterSet(device);
             var encoder = Encoder.Create(recipe.ResolvedEncoder, Parameters, ModelKeys.EncoderPrefix);
@@ -61,7 +63,7 @@ internal sealed class TrainingPipeline : IDisposable
         }
         catch
         {
-            Corpus.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -132,7 +134,11 @@ internal sealed class TrainingPipeline : IDisposable
     /// <summary>How the embeddings of the last step are spread out.</summary>
     public EmbeddingSpread MeasureSpread() => _collapse.Measure(_embeddings);
 
-    public void Dispose() => Corpus.Dispose();
+    public void Dispose()
+    {
+        _augmenter?.Dispose();
+        Corpus.Dispose();
+    }
 
     private static float Scalar(Tensor tensor)
     {
