@@ -2,11 +2,15 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Spk.Cli.Terminal;
+using Spk.Engine.Autograd;
+using Spk.Engine.Encoders;
+using Spk.Engine.Features;
 using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Training;
 using Spk.Training.Data;
 using Spk.Training.Evaluation;
+using Spk.Training.Reports;
 
 namespace Spk.Cli.Verbs;
 
@@ -87,10 +91,34 @@ internal sealed class EvalVerb : Verb
             AtomicFile.WriteText(folder.Evaluation, json.ToJsonString() + "\n");
             ScoreFile.Write(folder.Scores, trials.Trials, result.Scores);
             context.Note($"wrote {folder.Evaluation} and {folder.Scores}");
+            if (options.GetValue(_report))
+            {
+                var before = TrialEvaluation.Run(trials.Trials, EmbeddingExtractor.Run(Untrained(model, checkpoint), utterances, files, null, context.Stop), evaluation);
+                ReportField[] facts =
+                [
+                    new("Trials", list), new("Checkpoint", checkpoint), new("Device", device.Name), new("Scoring", "cosine of whole utterances"),
+                ];
+                context.Note($"wrote {RunReport.Write(folder, before, result, table, facts, evaluation.SpeakerOf)}");
+            }
+        }
+        else if (options.GetValue(_report))
+        {
+            throw new InvalidOptionException($"--report writes into a run folder, but {run} is not one.");
         }
 
         context.Report(json, output => EvaluationText.Print(result, output));
         return ExitCode.Ok;
+    }
+
+    /// <summary>The encoder as it was before training, from the seed that the checkpoint records.</summary>
+    private static SpeakerModel Untrained(SpeakerModel trained, string checkpoint)
+    {
+        using var file = SafetensorsFile.Open(checkpoint, verifyChecksum: false);
+        ulong seed = ulong.TryParse(file.Metadata.GetValueOrDefault("seed"), out ulong known) ? known : 1;
+        var parameters = new ParameterSet(trained.Device);
+        var encoder = Encoder.Create(trained.Encoder.Spec, parameters);
+        parameters.Allocate(seed);
+        return new SpeakerModel(new FeatureExtractor(trained.Device, trained.Features), encoder, parameters);
     }
 
     private static string Checkpoint(string run, string wanted)
