@@ -30,7 +30,9 @@ public class OpHomeTests
     {
         var listed = Table().Where(row => row.Status == "done").Select(row => $"{row.Stage}/{row.Op}").ToHashSet();
         string folder = Repository.Path("src", "Spk.Engine", "Ops");
+        // A CPU side without a public face is a helper of several ops.
         var found = Directory.EnumerateFiles(folder, "*.Cpu.cs", SearchOption.AllDirectories)
+            .Where(file => File.Exists(file.Replace(".Cpu.cs", ".cs", StringComparison.Ordinal)))
             .Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/')[..^".Cpu.cs".Length]);
         Assert.That(found.Except(listed), Is.Empty, "ops without a row in docs/ops.md");
     }
