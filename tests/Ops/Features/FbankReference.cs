@@ -54,13 +54,14 @@ internal static class FbankReference
 
         bool kaldi = spec.Flavor == FeatureFlavor.Kaldi;
         int fft = spec.FftLength;
+        var turns = Enumerable.Range(0, fft).Select(i => Math.SinCos(2 * Math.PI * i / fft)).ToArray();
         var spectrum = new double[(fft / 2) + (kaldi ? 0 : 1)];
         for (int k = 0; k < spectrum.Length; k++)
         {
             double real = 0, imaginary = 0;
             for (int i = 0; i < length; i++)
             {
-                var (sin, cos) = Math.SinCos(2 * Math.PI * (k * i % fft) / fft);
+                var (sin, cos) = turns[k * i % fft];
                 real += emphasized[i] * cos;
                 imaginary += emphasized[i] * sin;
             }

@@ -11,7 +11,7 @@ namespace Spk.Tests.Ops.Features;
 
 public sealed class FeatureNormTests
 {
-    private static readonly int[][] Shapes = [[1, 2, 1], [2, 7, 15], [1, 31, 16], [3, 33, 17], [2, 130, 33], [1, 300, 5]];
+    private static readonly int[][] Shapes = [[1, 2, 1], [2, 7, 15], [1, 31, 16], [3, 33, 17], [1, 130, 9]];
 
     private CpuDevice _device = null!;
 
