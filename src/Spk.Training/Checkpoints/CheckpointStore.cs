@@ -51,14 +51,14 @@ internal sealed class CheckpointStore(RunFolder folder, ParameterSet parameters,
             ParameterTensors.Load(file, parameters, prefix, "the recipe");
         }
 
-        foreach (var (name, tensor) in optimizer.State)
+        foreach (var part in optimizer.States)
         {
-            var values = new float[tensor.Count];
-            file.Read(OptimizerPrefix + name, values);
-            tensor.CopyFrom(values);
+            var values = new float[part.Value.Count];
+            file.Read(OptimizerPrefix + part.Name, values);
+            part.Value.CopyFrom(values);
         }
 
-        optimizer.Steps = state.OptimizerSteps;
+        optimizer.StepCount = state.OptimizerSteps;
     }
 
     private SafetensorsContent Content(CheckpointState state)
@@ -71,11 +71,11 @@ internal sealed class CheckpointStore(RunFolder folder, ParameterSet parameters,
         content.Metadata[ModelKeys.Encoder] = encoder.ToJson();
         state.WriteTo(content.Metadata);
         ParameterTensors.Add(content, parameters);
-        foreach (var (name, tensor) in optimizer.State)
+        foreach (var part in optimizer.States)
         {
-            var values = new float[tensor.Count];
-            tensor.CopyTo(values);
-            content.Add<float>(OptimizerPrefix + name, values, values.Length);
+            var values = new float[part.Value.Count];
+            part.Value.CopyTo(values);
+            content.Add<float>(OptimizerPrefix + part.Name, values, values.Length);
         }
 
         return content;

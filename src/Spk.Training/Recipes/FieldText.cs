@@ -7,6 +7,8 @@ internal static class FieldText
 {
     public static string Of(float value) => value.ToString("R", CultureInfo.InvariantCulture);
 
+    public static string Of(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
     public static string Of(int value) => value.ToString(CultureInfo.InvariantCulture);
 
     public static string Of(bool value) => value ? "true" : "false";
@@ -20,6 +22,9 @@ internal static class FieldText
 
     public static string Range(float minimum, float maximum) =>
         maximum == float.MaxValue ? $"{Of(minimum)} or more" : $"{Of(minimum)} to {Of(maximum)}";
+
+    public static string Range(double minimum, double maximum) =>
+        maximum == double.MaxValue ? $"{Of(minimum)} or more" : $"{Of(minimum)} to {Of(maximum)}";
 
     public static string List(IEnumerable<string> names) => string.Join(", ", names);
 

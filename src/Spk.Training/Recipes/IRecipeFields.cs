@@ -9,14 +9,17 @@ internal interface IRecipeFields
     /// <summary>A whole number.</summary>
     int Integer(string key, int value, int minimum, int maximum);
 
-    /// <summary>A whole number, or null for "chosen automatically".</summary>
-    int? OptionalInteger(string key, int? value, int minimum, int maximum);
-
     /// <summary>A 64-bit seed.</summary>
     ulong Seed(string key, ulong value);
 
     /// <summary>A finite number.</summary>
     float Number(string key, float value, float minimum, float maximum);
+
+    /// <summary>A finite number in double precision.</summary>
+    double Number(string key, double value, double minimum, double maximum);
+
+    /// <summary>A finite number, or null for "none".</summary>
+    double? OptionalNumber(string key, double? value, double minimum, double maximum);
 
     /// <summary>true or false.</summary>
     bool Flag(string key, bool value);

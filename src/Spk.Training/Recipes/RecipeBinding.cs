@@ -123,21 +123,24 @@ internal static class RecipeBinding
     private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()
     {
         Kind = fields.Choice("kind", optimizer.Kind),
-        Beta1 = fields.Number("beta1", optimizer.Beta1, 0, 0.99999f),
-        Beta2 = fields.Number("beta2", optimizer.Beta2, 0, 0.99999f),
-        Epsilon = fields.Number("epsilon", optimizer.Epsilon, 1e-20f, 1),
-        WeightDecay = fields.Number("weightDecay", optimizer.WeightDecay, 0, 1),
-        Momentum = fields.Number("momentum", optimizer.Momentum, 0, 0.99999f),
+        Beta1 = fields.Number("beta1", optimizer.Beta1, 0, 0.999999),
+        Beta2 = fields.Number("beta2", optimizer.Beta2, 0, 0.999999),
+        Epsilon = fields.Number("epsilon", optimizer.Epsilon, 1e-20, 1),
+        Momentum = fields.Number("momentum", optimizer.Momentum, 0, 0.999999),
         Nesterov = fields.Flag("nesterov", optimizer.Nesterov),
+        WeightDecay = fields.Number("weightDecay", optimizer.WeightDecay, 0, 1),
+        DecayVectors = fields.Flag("decayVectors", optimizer.DecayVectors),
+        ClipNorm = fields.OptionalNumber("clipNorm", optimizer.ClipNorm, 1e-6, 1e6),
+        ClipScope = fields.Choice("clipScope", optimizer.ClipScope),
     };
 
     private static ScheduleSection Bind(IRecipeFields fields, ScheduleSection schedule) => new()
     {
         Kind = fields.Choice("kind", schedule.Kind),
-        LearningRate = fields.Number("learningRate", schedule.LearningRate, 1e-9f, 10),
+        LearningRate = fields.Number("learningRate", schedule.LearningRate, 1e-9, 10),
         Minimum = fields.Number("minimum", schedule.Minimum, 0, 10),
         WarmupEpochs = fields.Number("warmupEpochs", schedule.WarmupEpochs, 0, 10000),
-        Decay = fields.Number("decay", schedule.Decay, 0.001f, 1),
+        Decay = fields.Number("decay", schedule.Decay, 0.001, 1),
         DecayEveryEpochs = fields.Integer("decayEveryEpochs", schedule.DecayEveryEpochs, 1, 100000),
     };
 
@@ -147,7 +150,6 @@ internal static class RecipeBinding
         Epochs = fields.Integer("epochs", training.Epochs, 1, 100000),
         Batch = fields.Integer("batch", training.Batch, 2, 65536),
         MaximumSteps = fields.Integer("maximumSteps", training.MaximumSteps, 0, int.MaxValue),
-        GradientClip = fields.Number("gradientClip", training.GradientClip, 0, 1e6f),
         CheckpointEverySteps = fields.Integer("checkpointEverySteps", training.CheckpointEverySteps, 0, int.MaxValue),
     };
 

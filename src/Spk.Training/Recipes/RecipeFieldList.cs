@@ -16,14 +16,18 @@ internal sealed class RecipeFieldList : IRecipeFields
     public int Integer(string key, int value, int minimum, int maximum) =>
         Add(key, FieldText.Of(value), FieldText.Range(minimum, maximum), value);
 
-    public int? OptionalInteger(string key, int? value, int minimum, int maximum) =>
-        Add(key, value is { } number ? FieldText.Of(number) : "null", $"null, {FieldText.Range(minimum, maximum)}", value);
 
     public ulong Seed(string key, ulong value) =>
         Add(key, value.ToString(System.Globalization.CultureInfo.InvariantCulture), "whole numbers from 0", value);
 
     public float Number(string key, float value, float minimum, float maximum) =>
         Add(key, FieldText.Of(value), FieldText.Range(minimum, maximum), value);
+
+    public double Number(string key, double value, double minimum, double maximum) =>
+        Add(key, FieldText.Of(value), FieldText.Range(minimum, maximum), value);
+
+    public double? OptionalNumber(string key, double? value, double minimum, double maximum) =>
+        Add(key, value is { } number ? FieldText.Of(number) : "null", $"null, {FieldText.Range(minimum, maximum)}", value);
 
     public bool Flag(string key, bool value) => Add(key, FieldText.Of(value), "true, false", value);
 

@@ -22,15 +22,6 @@ internal sealed class RecipeReader : IRecipeFields
     public int Integer(string key, int value, int minimum, int maximum) =>
         Scalar(key) is { } text ? ParseInteger(key, text, minimum, maximum) : value;
 
-    public int? OptionalInteger(string key, int? value, int minimum, int maximum)
-    {
-        if (Scalar(key, nullable: true) is not { } text)
-        {
-            return value;
-        }
-
-        return IsNull(text) ? null : ParseInteger(key, text, minimum, maximum);
-    }
 
     public ulong Seed(string key, ulong value)
     {
@@ -45,6 +36,19 @@ internal sealed class RecipeReader : IRecipeFields
 
     public float Number(string key, float value, float minimum, float maximum) =>
         Scalar(key) is { } text ? ParseNumber(key, text, minimum, maximum) : value;
+
+    public double Number(string key, double value, double minimum, double maximum) =>
+        Scalar(key) is { } text ? ParseNumber(key, text, minimum, maximum) : value;
+
+    public double? OptionalNumber(string key, double? value, double minimum, double maximum)
+    {
+        if (Scalar(key, nullable: true) is not { } text)
+        {
+            return value;
+        }
+
+        return IsNull(text) ? null : ParseNumber(key, text, minimum, maximum);
+    }
 
     public bool Flag(string key, bool value) => Scalar(key) switch
     {
@@ -186,6 +190,10 @@ internal sealed class RecipeReader : IRecipeFields
 
     private float ParseNumber(string key, string text, float minimum, float maximum) =>
         float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float number) && number >= minimum && number <= maximum
+            ? number : throw Refuse(key, text, FieldText.Range(minimum, maximum));
+
+    private double ParseNumber(string key, string text, double minimum, double maximum) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= minimum && number <= maximum
             ? number : throw Refuse(key, text, FieldText.Range(minimum, maximum));
 
     private InvalidOptionException Refuse(string key, string text, string allowed) =>

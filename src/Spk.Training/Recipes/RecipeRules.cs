@@ -1,5 +1,7 @@
 using Spk.Interop;
+using Spk.Training.Data;
 using Spk.Training.Objectives;
+using Spk.Training.Optimization;
 
 namespace Spk.Training.Recipes;
 
@@ -22,10 +24,13 @@ internal static class RecipeRules
         data.Augmentation.Validate();
         Require(recipe.Objective.Kind != ObjectiveKind.SimClr || data.Views == 2,
             $"data.views = {data.Views}: objective.kind simClr needs 2.");
-        Require(data.Pairing != Data.CropPairing.Apart || data.Views == 2,
+        Require(data.Pairing != CropPairing.Apart || data.Views == 2,
             $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
-        Require(recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
+        var curve = recipe.Schedule.Kind;
+        Require(curve is LearningRateKind.Constant or LearningRateKind.Step || recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
             $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");
+        Require(curve != LearningRateKind.Exponential || recipe.Schedule.Minimum > 0,
+            "schedule.minimum = 0: an exponential schedule needs a minimum above 0.");
         Require(recipe.Schedule.WarmupEpochs < recipe.Training.Epochs,
             $"schedule.warmupEpochs = {FieldText.Of(recipe.Schedule.WarmupEpochs)} leaves nothing of training.epochs = {recipe.Training.Epochs}.");
         Require(data.DevSpeakers != 1,

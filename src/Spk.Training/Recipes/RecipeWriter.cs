@@ -12,12 +12,15 @@ internal sealed class RecipeWriter : IRecipeFields
 
     public int Integer(string key, int value, int minimum, int maximum) => Line(key, FieldText.Of(value), value);
 
-    public int? OptionalInteger(string key, int? value, int minimum, int maximum) =>
-        Line(key, value is { } number ? FieldText.Of(number) : "null", value);
 
     public ulong Seed(string key, ulong value) => Line(key, value.ToString(System.Globalization.CultureInfo.InvariantCulture), value);
 
     public float Number(string key, float value, float minimum, float maximum) => Line(key, FieldText.Of(value), value);
+
+    public double Number(string key, double value, double minimum, double maximum) => Line(key, FieldText.Of(value), value);
+
+    public double? OptionalNumber(string key, double? value, double minimum, double maximum) =>
+        Line(key, value is { } number ? FieldText.Of(number) : "null", value);
 
     public bool Flag(string key, bool value) => Line(key, FieldText.Of(value), value);
 

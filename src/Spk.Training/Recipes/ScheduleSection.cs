@@ -1,3 +1,5 @@
+using Spk.Training.Optimization;
+
 namespace Spk.Training.Recipes;
 
 /// <summary>Learning rate over the run; the rate is set for every step.</summary>
@@ -7,33 +9,32 @@ public sealed record ScheduleSection
     public LearningRateKind Kind { get; init; } = LearningRateKind.Cosine;
 
     /// <summary>Rate at the start, after any warm-up.</summary>
-    public float LearningRate { get; init; } = 5e-4f;
+    public double LearningRate { get; init; } = 5e-4;
 
     /// <summary>Rate at the end (cosine, exponential).</summary>
-    public float Minimum { get; init; } = 1e-5f;
+    public double Minimum { get; init; } = 1e-5;
 
     /// <summary>Epochs of linear rise before the curve starts.</summary>
-    public float WarmupEpochs { get; init; }
+    public double WarmupEpochs { get; init; }
 
     /// <summary>Factor of the step schedule.</summary>
-    public float Decay { get; init; } = 0.95f;
+    public double Decay { get; init; } = 0.95;
 
     /// <summary>Epochs between two factors of the step schedule.</summary>
     public int DecayEveryEpochs { get; init; } = 5;
-}
 
-/// <summary>Shapes of the learning-rate curve (methods.md 4).</summary>
-public enum LearningRateKind
-{
-    /// <summary>The same rate throughout.</summary>
-    Constant,
-
-    /// <summary>A factor every few epochs.</summary>
-    Step,
-
-    /// <summary>Half a cosine from the start to the end rate.</summary>
-    Cosine,
-
-    /// <summary>A constant factor every step from the start to the end rate.</summary>
-    Exponential,
+    /// <summary>The curve for a run of known length.</summary>
+    /// <param name="epochs">Epochs of the run.</param>
+    /// <param name="batchesPerEpoch">Steps of an epoch.</param>
+    internal LearningRateSchedule Create(int epochs, int batchesPerEpoch) => new()
+    {
+        Kind = Kind,
+        Base = LearningRate,
+        Minimum = Minimum,
+        Decay = Decay,
+        DecayEveryEpochs = DecayEveryEpochs,
+        WarmupSteps = (long)Math.Round(WarmupEpochs * batchesPerEpoch),
+        StepsPerEpoch = batchesPerEpoch,
+        TotalSteps = (long)epochs * batchesPerEpoch,
+    };
 }

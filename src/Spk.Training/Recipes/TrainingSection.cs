@@ -15,9 +15,6 @@ public sealed record TrainingSection
     /// <summary>Stops after so many steps, with the schedules unchanged; 0 for no limit.</summary>
     public int MaximumSteps { get; init; }
 
-    /// <summary>Scales gradients whose joint norm is larger down to it; 0 for never.</summary>
-    public float GradientClip { get; init; }
-
     /// <summary>Writes a checkpoint every so many steps, besides the one of every epoch; 0 for epochs only.</summary>
     public int CheckpointEverySteps { get; init; }
 }

@@ -55,9 +55,9 @@ internal static class FiniteGuard
     }
 
     /// <summary>Throws if the norm of all gradients is not finite, naming the first parameter whose gradient is not.</summary>
-    public static void CheckGradients(float norm, long step, ParameterSet parameters)
+    public static void CheckGradients(double norm, long step, ParameterSet parameters)
     {
-        if (float.IsFinite(norm))
+        if (double.IsFinite(norm))
         {
             return;
         }

@@ -169,7 +169,7 @@ public sealed class Trainer : IDisposable
                 BatchesPerEpoch = _pipeline.Batches.BatchesPerEpoch,
                 DeviceKind = _deviceKind,
                 Corpus = _corpus,
-                OptimizerSteps = _pipeline.Optimizer.Steps,
+                OptimizerSteps = _pipeline.Optimizer.StepCount,
                 EarlyStop = _earlyStop,
             },
             isBest);

@@ -26,6 +26,7 @@ internal sealed class TrainingPipeline : IDisposable
     private readonly FeatureExtractor _extractor;
     private readonly Objective _objective;
     private readonly LearningRateSchedule _learningRate;
+    private readonly MarginSchedule _margin;
     private readonly CollapseGuard _collapse;
     private readonly float[] _embeddings;
     private readonly int _embeddingSize;
@@ -56,6 +57,13 @@ internal sealed class TrainingPipeline : IDisposable
             Optimizer = Optimizer.Create(recipe.Optimizer, Parameters);
             StepsInAll = (long)recipe.Training.Epochs * Batches.BatchesPerEpoch;
             _learningRate = recipe.Schedule.Create(recipe.Training.Epochs, Batches.BatchesPerEpoch);
+            _learningRate.Validate();
+            _margin = new MarginSchedule
+            {
+                Margin = recipe.Objective.Margin,
+                Rises = recipe.Objective.MarginCurve == MarginCurve.Cosine,
+                Epochs = recipe.Training.Epochs,
+            };
             Model = new SpeakerModel(_extractor, encoder, Parameters);
             int rows = recipe.Training.Batch * recipe.Data.Views;
             _embeddings = new float[rows * _embeddingSize];
@@ -104,21 +112,16 @@ internal sealed class TrainingPipeline : IDisposable
 
         var features = _extractor.Compute(batch.Waves, Recipe.Training.Seed, step);
         var embeddings = Model.Encoder.Forward(_tape, features, training: true);
-        float margin = Recipe.Objective.MarginAt((double)step / batchesPerEpoch, Recipe.Training.Epochs);
+        float margin = (float)_margin.At((int)epoch);
         var lossTensor = _objective.Loss(_tape, batch, embeddings, margin);
         float loss = Scalar(lossTensor);
         FiniteGuard.CheckLoss(loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", features), ("embeddings", embeddings));
 
         Parameters.ZeroGradients();
         _tape.Backward(lossTensor);
-        float norm = GradientNorm.Compute(Parameters.Gradients);
+        double norm = GradientNorm.Compute(Parameters.Gradients);
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
-        if (Recipe.Training.GradientClip > 0)
-        {
-            GradientNorm.Clip(Parameters.Gradients, norm, Recipe.Training.GradientClip);
-        }
-
-        float rate = _learningRate.At(step);
+        double rate = _learningRate.At(step);
         Optimizer.Step(rate);
 
         embeddings.CopyTo(_embeddings);
@@ -127,7 +130,7 @@ internal sealed class TrainingPipeline : IDisposable
         double seconds = Math.Max(1e-9, Stopwatch.GetElapsedTime(start, end).TotalSeconds);
         var statistics = _objective.Statistics;
         return new StepRecord(
-            step + 1, (int)epoch + 1, loss, rate, margin, statistics.PositiveCosine, statistics.NegativeCosine, statistics.HitRate, norm,
+            step + 1, (int)epoch + 1, loss, (float)rate, margin, statistics.PositiveCosine, statistics.NegativeCosine, statistics.HitRate, (float)norm,
             MeanLength(), (float)(Recipe.Training.Batch / seconds), (float)(Stopwatch.GetElapsedTime(start, dataReady).TotalSeconds / seconds));
     }
 

@@ -54,6 +54,7 @@ internal sealed class TrainingSession : IDisposable
         var record = _pipeline.Step(done);
         _steps++;
         _log.Write(record);
+        _curves.AddStep(record);
         _epoch.Add(record);
         if (record.Step % SpreadEverySteps == 0)
         {
