@@ -16,6 +16,7 @@ internal static class RunReport
     /// <param name="after">The evaluation the report is about.</param>
     /// <param name="table">Its embeddings, for the map.</param>
     /// <param name="facts">Lines of the summary.</param>
+    /// <param name="speakerOf">Speaker of an utterance id; null reads it off the path.</param>
     /// <returns>Path of the page.</returns>
     public static string Write(
         RunFolder folder, EvaluationResult? before, EvaluationResult after, EmbeddingTable table, IEnumerable<ReportField> facts, Func<string, string>? speakerOf = null)

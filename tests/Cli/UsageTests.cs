@@ -17,10 +17,10 @@ public class UsageTests
     [TestCase("data", "'spk data' needs a verb: check, pack, synth")]
     [TestCase("pretrain", "RECIPE", "--out DIR")]
     [TestCase("pretrain recipe.yaml", "--out DIR")]
-    [TestCase("pretrain --out runs/x --set a=b recipe.yaml", "RECIPE")]
+    [TestCase("pretrain --out runs/x --set a=b recipe.yaml", "put the recipe before --set")]
     [TestCase("pretrain recipe.yaml --out runs/x --set a=b other", "key=value, not 'other'")]
     [TestCase("pretrain recipe.yaml --out runs/x --seed -1", "--seed takes a whole number, not '-1'")]
-    [TestCase("data check m.csv --channels stereo", "stereo")]
+    [TestCase("data check m.csv --channels stereo", "--channels takes mono, first or mean, not 'stereo'")]
     public void Wrong_usage_is_one_sentence(string line, params string[] words) =>
         CommandLine.Run(line.Split(' ')).AssertRefused(ExitCode.Usage, words);
 
@@ -40,7 +40,8 @@ public class UsageTests
         });
     }
 
-    public static IEnumerable<Verb> Verbs() => Descend(SpkCommand.Create());
+    public static IEnumerable<TestCaseData> Verbs() =>
+        Descend(SpkCommand.Create()).Select(verb => new TestCaseData(verb).SetArgDisplayNames(verb.Name));
 
     [TestCaseSource(nameof(Verbs))]
     public void Every_verb_has_help_with_examples_that_parse(object verb)

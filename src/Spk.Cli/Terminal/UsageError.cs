@@ -21,7 +21,7 @@ internal static class UsageError
         }
 
         var error = parse.Errors[0];
-        if (Value(error.SymbolResult) is { Given: { } given } value && Wanted(value.Type) is { } wanted)
+        if (Value(error.SymbolResult) is { Given: { } given } value && (Wanted(value.Type) ?? OneOf(error.Message)) is { } wanted)
         {
             return $"{value.Name} takes {wanted}, not '{given}'.";
         }
@@ -76,6 +76,13 @@ internal static class UsageError
         var t when t == typeof(double) || t == typeof(float) => "a number",
         _ => null,
     };
+
+    // "Argument 'x' not recognized. Must be one of:" and the allowed words in quotes, a line each.
+    private static string? OneOf(string message)
+    {
+        string[] words = [.. message.Split('\'').Where((_, i) => i % 2 == 1).Skip(1)];
+        return words.Length > 1 ? $"{string.Join(", ", words[..^1])} or {words[^1]}" : null;
+    }
 
     private static string Path(Command command)
     {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
 using Spk.Engine.Models;
 using Spk.Engine.Scoring;

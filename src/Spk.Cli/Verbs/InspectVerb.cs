@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
 using Spk.Engine.Models;
 using Spk.Interop;
-using Spk.Training;
 using Spk.Training.Data;
 using Spk.Training.Recipes;
 
