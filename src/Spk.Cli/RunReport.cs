@@ -13,17 +13,17 @@ internal static class RunReport
     /// <summary>Writes the report of a run.</summary>
     /// <param name="folder">The run.</param>
     /// <param name="before">The evaluation of the untrained encoder; null for none.</param>
-    /// <param name="after">The evaluation the report is about.</param>
-    /// <param name="table">Its embeddings, for the map.</param>
+    /// <param name="after">The evaluation the report is about; null for curves only.</param>
+    /// <param name="table">Its embeddings, for the map; null for no map.</param>
     /// <param name="facts">Lines of the summary.</param>
     /// <param name="speakerOf">Speaker of an utterance id; null reads it off the path.</param>
     /// <returns>Path of the page.</returns>
     public static string Write(
-        RunFolder folder, EvaluationResult? before, EvaluationResult after, EmbeddingTable table, IEnumerable<ReportField> facts, Func<string, string>? speakerOf = null)
+        RunFolder folder, EvaluationResult? before, EvaluationResult? after, EmbeddingTable? table, IEnumerable<ReportField> facts, Func<string, string>? speakerOf = null)
     {
         var log = Log.Read(folder.Log);
         var warnings = log.Warnings.Distinct().ToList();
-        if (after.ZeroEmbeddings > 0)
+        if (after?.ZeroEmbeddings > 0)
         {
             warnings.Add($"{after.ZeroEmbeddings} embeddings are zero vectors: their cosines are 0 by definition.");
         }
@@ -40,7 +40,7 @@ internal static class RunReport
             LearningRate = log.Curve("learningRate"),
             EerByEpoch = [.. log.Eer.Select(list => new ReportSeries(list.Key, list.Value))],
             Charts = [new ReportChart("Cosines in training", "step", [new("same utterance", log.Curve("cosPositive")), new("other utterances", log.Curve("cosNegative"))])],
-            Map = EmbeddingMap.Compute(table, EmbeddingMapMethod.TSne, speakerOf),
+            Map = table is null ? [] : EmbeddingMap.Compute(table, EmbeddingMapMethod.TSne, speakerOf),
             MapMethod = "t-SNE",
             Recipe = File.Exists(folder.Recipe) ? File.ReadAllText(folder.Recipe) : null,
         });

@@ -14,7 +14,7 @@ internal sealed class TrainingDisplay : ITrainingProgress
     private readonly IAnsiConsole? _console;
     private readonly ProgressTask? _task;
     private long _shown;
-    private int _epoch;
+    private int _batchesPerEpoch = int.MaxValue;
 
     private TrainingDisplay(CommandContext context, IAnsiConsole? console, ProgressTask? task) =>
         (_context, _console, _task) = (context, console, task);
@@ -42,6 +42,7 @@ internal sealed class TrainingDisplay : ITrainingProgress
         }
 
         Line($"run folder: {start.RunFolder}");
+        _batchesPerEpoch = start.BatchesPerEpoch;
         _task?.MaxValue(start.Steps);
         _shown = Stopwatch.GetTimestamp();
     }
@@ -49,16 +50,15 @@ internal sealed class TrainingDisplay : ITrainingProgress
     /// <inheritdoc/>
     public void Stepped(in TrainingStatus status)
     {
-        bool epochEnds = status.Epoch != _epoch;
+        bool epochEnds = status.Step % _batchesPerEpoch == 0;
         var interval = _task is null ? Screen.PlainInterval : LiveInterval;
         if (!epochEnds && status.Step < status.Steps && Stopwatch.GetElapsedTime(_shown) < interval)
         {
             return;
         }
 
-        _epoch = status.Epoch;
         _shown = Stopwatch.GetTimestamp();
-        string line = $"epoch {status.Epoch}/{status.Epochs}  step {status.Step}/{status.Steps}  loss {status.Loss:F3}  "
+        string line = $"epoch {status.Epoch}/{status.Epochs}  step {status.Step}/{status.Steps}  loss {status.EpochLoss:F3}  "
             + $"{status.UtterancesPerSecond:F0} utterances/s  data {100 * status.DataShare:F0} %  {status.DeviceBytes >> 20} MiB  "
             + $"{Screen.Duration(status.Remaining)} left";
         if (_task is null)

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Spk.Cli.Terminal;
-using Spk.Engine.Models;
-using Spk.Engine.Scoring;
 using Spk.Training;
 using Spk.Training.Data;
 using Spk.Training.Evaluation;
@@ -55,20 +53,19 @@ internal sealed class DemoVerb : Verb
         });
 
         var recipe = Recipe.Parse(ReadRecipe(), "the demo's recipe", [$"data.root={voices}", $"training.seed={seed}"]);
-        var trials = TrialList.Read(Path.Combine(voices, "trials.txt"));
-        var manifest = Manifest.Load(Path.Combine(voices, "eval.csv"), voices);
+        var trials = TrialRun.Open(Path.Combine(voices, "trials.txt"), voices, null, new CorpusOptions { Channels = recipe.Data.Channels, Resample = recipe.Data.Resample }, null);
         using var device = context.OpenDevice();
         using var trainer = Trainer.Open(recipe, folder, device, ResumeMode.Restart, null, context.Stop);
 
-        context.Note($"2/4  the untrained encoder on {trials.Trials.Count} trials of {Voices.EvaluationSpeakers} other speakers");
-        var before = Evaluate(trainer.Model, trials, manifest, context, out _);
+        context.Note($"2/4  the untrained encoder on {trials.Trials.Trials.Count} trials of {Voices.EvaluationSpeakers} other speakers");
+        var before = trials.Run(trainer.Model, context, out _);
 
         context.Note("3/4  training without labels");
         var outcome = TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
         context.Stop.ThrowIfCancellationRequested();
 
         context.Note("4/4  the trained encoder, and the report");
-        var after = Evaluate(trainer.Model, trials, manifest, context, out var table);
+        var after = trials.Run(trainer.Model, context, out var table);
         string report = RunReport.Write(
             new RunFolder(folder), before, after, table,
             [
@@ -86,12 +83,6 @@ internal sealed class DemoVerb : Verb
         json["report"] = report;
         context.Report(json, output => Print(output, folder, report, before, after, watch.Elapsed));
         return ExitCode.Ok;
-    }
-
-    private static EvaluationResult Evaluate(SpeakerModel model, TrialList trials, Manifest manifest, CommandContext context, out EmbeddingTable table)
-    {
-        table = EmbeddingExtractor.Run(model, manifest.Utterances, cancellation: context.Stop);
-        return TrialEvaluation.Run(trials.Trials, table);
     }
 
     private static void Print(TextWriter output, string folder, string report, EvaluationResult before, EvaluationResult after, TimeSpan time)

@@ -2,9 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Spk.Cli.Terminal;
-using Spk.Engine.Autograd;
-using Spk.Engine.Encoders;
-using Spk.Engine.Features;
 using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Training;
@@ -60,25 +57,21 @@ internal sealed class EvalVerb : Verb
         string run = options.GetRequiredValue(_run);
         string? data = options.GetValue(_data);
         string list = CommonOptions.Find(options.GetRequiredValue(_trials), data);
-        var trials = TrialList.Read(list);
-        data ??= Path.GetDirectoryName(Path.GetFullPath(list))!;
-        var manifest = options.GetValue(_manifest) is { } file ? Manifest.Load(CommonOptions.Find(file, data), data) : null;
-        var utterances = manifest is null ? Locate(trials, data) : Select(trials, manifest);
-        string checkpoint = Checkpoint(run, options.GetValue(_checkpoint) ?? "latest");
-        var speakers = utterances.Where(u => u.Speaker is not null).ToDictionary(u => u.Id, u => u.Speaker!, StringComparer.Ordinal);
-        var evaluation = new EvaluationOptions
+        if (options.GetValue(_report) && !Directory.Exists(run))
         {
-            GroupBy = options.GetValue(_groupBy),
-            SpeakerOf = speakers.Count == utterances.Count ? id => speakers[id] : null,
-        };
+            throw new InvalidOptionException($"--report writes into a run folder, but {run} is not one.");
+        }
+
+        string root = data ?? Path.GetDirectoryName(Path.GetFullPath(list))!;
+        string? manifest = options.GetValue(_manifest) is { } file ? CommonOptions.Find(file, root) : null;
+        var files = new CorpusOptions { Channels = CommonOptions.ToChannelPolicy(options.GetValue(_channels)), Resample = options.GetValue(_resample) };
+        var trials = TrialRun.Open(list, root, manifest, files, options.GetValue(_groupBy));
+        string checkpoint = Checkpoint(run, options.GetValue(_checkpoint) ?? "latest");
 
         using var device = context.OpenDevice();
         var model = SpeakerModel.Load(checkpoint, device);
         var watch = Stopwatch.StartNew();
-        var files = new CorpusOptions { Channels = CommonOptions.ToChannelPolicy(options.GetValue(_channels)), Resample = options.GetValue(_resample) };
-        var table = WorkDisplay.Run(context, "embedding", progress => EmbeddingExtractor.Run(model, utterances, files, progress, context.Stop));
-        var result = TrialEvaluation.Run(trials.Trials, table, evaluation);
-
+        var result = trials.Run(model, context, out var table);
         var json = EvaluationText.ToJson(result);
         json["checkpoint"] = checkpoint;
         json["trialList"] = list;
@@ -89,36 +82,27 @@ internal sealed class EvalVerb : Verb
         {
             var folder = new RunFolder(run);
             AtomicFile.WriteText(folder.Evaluation, json.ToJsonString() + "\n");
-            ScoreFile.Write(folder.Scores, trials.Trials, result.Scores);
+            ScoreFile.Write(folder.Scores, trials.Trials.Trials, result.Scores);
             context.Note($"wrote {folder.Evaluation} and {folder.Scores}");
             if (options.GetValue(_report))
             {
-                var before = TrialEvaluation.Run(trials.Trials, EmbeddingExtractor.Run(Untrained(model, checkpoint), utterances, files, null, context.Stop), evaluation);
+                var before = trials.Run(TrialRun.Untrained(model, Seed(checkpoint)), context, out _);
                 ReportField[] facts =
                 [
                     new("Trials", list), new("Checkpoint", checkpoint), new("Device", device.Name), new("Scoring", "cosine of whole utterances"),
                 ];
-                context.Note($"wrote {RunReport.Write(folder, before, result, table, facts, evaluation.SpeakerOf)}");
+                context.Note($"wrote {RunReport.Write(folder, before, result, table, facts, trials.SpeakerOf)}");
             }
-        }
-        else if (options.GetValue(_report))
-        {
-            throw new InvalidOptionException($"--report writes into a run folder, but {run} is not one.");
         }
 
         context.Report(json, output => EvaluationText.Print(result, output));
         return ExitCode.Ok;
     }
 
-    /// <summary>The encoder as it was before training, from the seed that the checkpoint records.</summary>
-    private static SpeakerModel Untrained(SpeakerModel trained, string checkpoint)
+    private static ulong Seed(string checkpoint)
     {
         using var file = SafetensorsFile.Open(checkpoint, verifyChecksum: false);
-        ulong seed = ulong.TryParse(file.Metadata.GetValueOrDefault("seed"), out ulong known) ? known : 1;
-        var parameters = new ParameterSet(trained.Device);
-        var encoder = Encoder.Create(trained.Encoder.Spec, parameters);
-        parameters.Allocate(seed);
-        return new SpeakerModel(new FeatureExtractor(trained.Device, trained.Features), encoder, parameters);
+        return ulong.TryParse(file.Metadata.GetValueOrDefault("seed"), out ulong seed) ? seed : 1;
     }
 
     private static string Checkpoint(string run, string wanted)
@@ -137,22 +121,5 @@ internal sealed class EvalVerb : Verb
                 : throw new DataFormatException($"{run} has no best checkpoint: it needs development speakers (data.devSpeakers); use --checkpoint latest."),
             _ => SpeakerModel.Resolve(wanted),
         };
-    }
-
-    private static List<Utterance> Locate(TrialList trials, string data)
-    {
-        List<Utterance> utterances = [.. trials.Utterances.Select(id => new Utterance(id, Path.GetFullPath(Path.Combine(data, id))))];
-        string[] missing = [.. utterances.Where(u => !File.Exists(u.Path)).Select(u => u.Id)];
-        return missing.Length == 0
-            ? utterances
-            : throw new DataFormatException(
-                $"{missing.Length} of the {utterances.Count} files that {trials.Source} names are not below {data}, the first is {missing[0]}: give --data, or --manifest where ids are no paths.");
-    }
-
-    private static List<Utterance> Select(TrialList trials, Manifest manifest)
-    {
-        var known = manifest.Utterances.ToDictionary(u => u.Id, StringComparer.Ordinal);
-        trials.RequireUsable(known.Keys.ToHashSet(StringComparer.Ordinal));
-        return [.. trials.Utterances.Select(id => known[id])];
     }
 }

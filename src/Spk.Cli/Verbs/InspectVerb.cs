@@ -87,14 +87,15 @@ internal sealed class InspectVerb : Verb
         context.Report(json, output =>
         {
             output.WriteLine($"{path}: {json["kind"]}, {new FileInfo(path).Length / 1e6:F1} MB, {tensors.Length} tensors, checksum in order");
+            int width = file.Metadata.Keys.Concat(groups.Select(g => g.Name)).DefaultIfEmpty("").Max(name => name.Length);
             foreach (var (key, value) in file.Metadata.Where(m => m.Key is not ("format" or "recipe")))
             {
-                output.WriteLine($"  {key,-18} {Short(value)}");
+                output.WriteLine($"  {key.PadRight(width)} {Short(value)}");
             }
 
             foreach (var group in groups)
             {
-                output.WriteLine($"  {group.Name,-18} {group.Tensors} tensors, {group.Elements:N0} elements");
+                output.WriteLine($"  {group.Name.PadRight(width)} {group.Tensors} tensors, {group.Elements:N0} elements");
             }
 
             if (options.GetValue(_tensors))

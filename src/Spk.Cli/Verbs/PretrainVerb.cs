@@ -1,9 +1,14 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
+using Spk.Engine.Models;
+using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Training;
+using Spk.Training.Data;
+using Spk.Training.Evaluation;
 using Spk.Training.Recipes;
+using Spk.Training.Reports;
 
 namespace Spk.Cli.Verbs;
 
@@ -70,28 +75,62 @@ internal sealed class PretrainVerb : Verb
             throw new InvalidOptionException($"{folder} holds a run already: add --resume to go on with it, --restart to replace it, or choose another --out.");
         }
 
-        var outcome = Train(recipe, folder, resume ? ResumeMode.Auto : ResumeMode.Restart, context);
+        var run = new RunFolder(folder);
+        using var device = context.OpenDevice();
+        using var trainer = WorkDisplay.Run(
+            context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, loading, context.Stop));
+        var outcome = TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
         if (outcome.End == TrainingEnd.Cancelled)
         {
-            context.Error.WriteLine(
-                $"Interrupted after step {outcome.Step}; the checkpoint is {new RunFolder(folder).Latest}; the same command with --resume goes on.");
+            context.Error.WriteLine($"Interrupted after step {outcome.Step}; the checkpoint is {run.Latest}; the same command with --resume goes on.");
             return context.Interruption.ExitCode;
         }
 
-        context.Report(ToJson(outcome, folder), output => Print(outcome, folder, output));
+        var result = Evaluate(recipe, trainer.Model, context, out var table, out var before, out var trials);
+        var json = ToJson(outcome, run);
+        if (result is not null)
+        {
+            json["evaluation"] = EvaluationText.ToJson(result);
+            AtomicFile.WriteText(run.Evaluation, EvaluationText.ToJson(result).ToJsonString() + "\n");
+            ScoreFile.Write(run.Scores, trials!.Trials.Trials, result.Scores);
+        }
+
+        ReportField[] facts =
+        [
+            new("Recipe", Path.GetFileName(path)), new("Seed", $"{recipe.Training.Seed}"), new("Steps", $"{outcome.Step}"),
+            new("Speed", $"{outcome.UtterancesPerSecond:F0} utterances/s"), new("Device", device.Name),
+        ];
+        json["report"] = RunReport.Write(run, before, result, table, facts);
+        context.Report(json, output => Print(outcome, run, result, output));
         return ExitCode.Ok;
     }
 
-    /// <summary>Trains with progress on the error stream.</summary>
-    internal static TrainingOutcome Train(Recipe recipe, string folder, ResumeMode resume, CommandContext context)
+    /// <summary>Scores the recipe's trial list once, at the end, if it is there. A training that succeeded does not fail for it.</summary>
+    private static EvaluationResult? Evaluate(
+        Recipe recipe, SpeakerModel model, CommandContext context, out EmbeddingTable? table, out EvaluationResult? before, out TrialRun? trials)
     {
-        using var device = context.OpenDevice();
-        using var trainer = WorkDisplay.Run(
-            context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume, loading, context.Stop));
-        return TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
+        (table, before, trials) = (null, null, null);
+        string list = Path.Combine(recipe.Data.Root, recipe.Evaluation.Trials);
+        if (!File.Exists(list))
+        {
+            context.Note($"not evaluated: there is no trial list {list}");
+            return null;
+        }
+
+        try
+        {
+            trials = TrialRun.Open(list, recipe.Data.Root, null, new CorpusOptions { Channels = recipe.Data.Channels, Resample = recipe.Data.Resample }, null);
+            before = trials.Run(TrialRun.Untrained(model, recipe.Training.Seed), context, out _);
+            return trials.Run(model, context, out table);
+        }
+        catch (SpkException e)
+        {
+            context.Note($"not evaluated: {e.Message}");
+            return null;
+        }
     }
 
-    private static void Print(TrainingOutcome outcome, string folder, TextWriter output)
+    private static void Print(TrainingOutcome outcome, RunFolder run, EvaluationResult? result, TextWriter output)
     {
         string end = outcome.End switch
         {
@@ -105,12 +144,17 @@ internal sealed class PretrainVerb : Verb
             output.WriteLine($"best development EER {Screen.Percent(eer)} at step {outcome.BestStep}");
         }
 
-        output.WriteLine($"Next: spk eval {folder} --trials FILE --data DIR --report");
+        if (result is not null)
+        {
+            EvaluationText.Print(result, output);
+        }
+
+        output.WriteLine($"Report: {Path.GetFullPath(run.Report)}");
     }
 
-    private static JsonObject ToJson(TrainingOutcome outcome, string folder) => new()
+    private static JsonObject ToJson(TrainingOutcome outcome, RunFolder run) => new()
     {
-        ["run"] = folder,
+        ["run"] = run.Path,
         ["end"] = char.ToLowerInvariant(outcome.End.ToString()[0]) + outcome.End.ToString()[1..],
         ["steps"] = outcome.Step,
         ["epochs"] = outcome.Epochs,
@@ -118,6 +162,6 @@ internal sealed class PretrainVerb : Verb
         ["utterancesPerSecond"] = outcome.UtterancesPerSecond,
         ["bestEer"] = outcome.BestEer,
         ["bestStep"] = outcome.BestEer is null ? null : outcome.BestStep,
-        ["checkpoint"] = new RunFolder(folder).Latest,
+        ["checkpoint"] = run.Latest,
     };
 }
