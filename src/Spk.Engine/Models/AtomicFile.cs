@@ -27,7 +27,7 @@ public sealed class AtomicFile : IDisposable
     {
         _path = path;
         _target = Path.GetFullPath(path);
-        bool device = OperatingSystem.IsLinux() && _target.StartsWith("/dev/", StringComparison.Ordinal)
+        bool device = !OperatingSystem.IsWindows() && _target.StartsWith("/dev/", StringComparison.Ordinal)
             && !_target.StartsWith("/dev/shm/", StringComparison.Ordinal);
         try
         {
