@@ -17,13 +17,15 @@ internal static class Screen
 
     /// <summary>Draws on the error stream, so that standard output holds results only.</summary>
     public static IAnsiConsole Open(TextWriter error) =>
-        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(error), Interactive = InteractionSupport.No });
+        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(error), Interactive = InteractionSupport.Yes });
 
-    /// <summary>A bar with room for words at its left and the remaining time at its right.</summary>
-    public static Progress Bar(IAnsiConsole console) => console.Progress()
-        .AutoClear(true)
-        .HideCompleted(false)
-        .Columns(new ProgressBarColumn { Width = 24 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left });
+    /// <summary>A line of words, with a bar before it where the terminal is wide enough for both.</summary>
+    public static Progress Bar(IAnsiConsole console)
+    {
+        var words = new TaskDescriptionColumn { Alignment = Justify.Left };
+        ProgressColumn[] columns = console.Profile.Width < 110 ? [words] : [new ProgressBarColumn { Width = 20 }, new PercentageColumn(), words];
+        return console.Progress().AutoClear(true).HideCompleted(false).Columns(columns);
+    }
 
     /// <summary>Hours, minutes and seconds as people write them: "42 s", "3:05", "1:02:03".</summary>
     public static string Duration(TimeSpan time) => time.TotalSeconds switch

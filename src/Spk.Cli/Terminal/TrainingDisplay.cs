@@ -58,8 +58,8 @@ internal sealed class TrainingDisplay : ITrainingProgress
         }
 
         _shown = Stopwatch.GetTimestamp();
-        string line = $"epoch {status.Epoch}/{status.Epochs}  step {status.Step}/{status.Steps}  loss {status.EpochLoss:F3}  "
-            + $"{status.UtterancesPerSecond:F0} utterances/s  data {100 * status.DataShare:F0} %  {status.DeviceBytes >> 20} MiB  "
+        string line = $"epoch {status.Epoch}/{status.Epochs} step {status.Step}/{status.Steps} loss {status.EpochLoss:F3} "
+            + $"{status.UtterancesPerSecond:F0} utterances/s data {100 * status.DataShare:F0}% {status.DeviceBytes >> 20} MiB "
             + $"{Screen.Duration(status.Remaining)} left";
         if (_task is null)
         {

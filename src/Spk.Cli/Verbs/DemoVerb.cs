@@ -13,8 +13,8 @@ internal sealed class DemoVerb : Verb
 {
     private static readonly SyntheticVoicesSpec Voices = new()
     {
-        Speakers = 48,
-        EvaluationSpeakers = 16,
+        Speakers = 120,
+        EvaluationSpeakers = 20,
         UtterancesPerSpeaker = 8,
         SessionsPerSpeaker = 2,
     };
