@@ -1,1 +1,11 @@
-BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+using BenchmarkDotNet.Running;
+using Spk.Bench.Peers;
+
+if (args is ["peers", ..])
+{
+    PeerRun.Run(args.AsSpan(1));
+}
+else
+{
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+}

@@ -30,7 +30,64 @@ public static partial class NpyFile
     /// <exception cref="DataFormatException">The file is not a C-order little-endian array of f32, f64, i8 to i64 or bool.</exception>
     public static NpyArray Read(string path)
     {
-        byte[] bytes = File.ReadAllBytes(path);
+        byte[] bytes = ReadAll(path);
+        var (type, shape, start) = Header(path, bytes);
+        return new NpyArray(shape, Decode(path, type, bytes.AsSpan(start), Count(shape)));
+    }
+
+    /// <summary>Reads a numeric array as f32, without the detour over f64 where it is stored as f32.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>Lengths of the axes and row-major elements.</returns>
+    /// <exception cref="DataFormatException">As <see cref="Read"/>.</exception>
+    public static (IReadOnlyList<int> Shape, float[] Values) ReadSingle(string path)
+    {
+        byte[] bytes = ReadAll(path);
+        var (type, shape, start) = Header(path, bytes);
+        long count = Count(shape);
+        var data = bytes.AsSpan(start);
+        if (type != "<f4" || data.Length < count * sizeof(float))
+        {
+            return (shape, new NpyArray(shape, Decode(path, type, data, count)).ToSingle());
+        }
+
+        return (shape, MemoryMarshal.Cast<byte, float>(data[..(int)(count * sizeof(float))]).ToArray());
+    }
+
+    /// <summary>Writes a matrix of f32 as a version 1 file, all or nothing (<see cref="AtomicFile"/>).</summary>
+    /// <param name="path">The file; replaced if it exists.</param>
+    /// <param name="values">Row-major elements.</param>
+    /// <param name="shape">Lengths of the axes; their product is the number of elements.</param>
+    /// <exception cref="SpkException">The file cannot be written; an older one is untouched.</exception>
+    public static void Write(string path, ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    {
+        using var file = AtomicFile.Create(path);
+        try
+        {
+            WriteHeader(file.Stream, "<f4", shape);
+            file.Stream.Write(MemoryMarshal.AsBytes(values));
+        }
+        catch (IOException error)
+        {
+            throw file.Failure(error);
+        }
+
+        file.Commit();
+    }
+
+    private static byte[] ReadAll(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new DataFormatException($"cannot read {path}: {error.Message}", error);
+        }
+    }
+
+    private static (string Type, int[] Shape, int DataStart) Header(string path, byte[] bytes)
+    {
         if (bytes.Length < 10 || !bytes.AsSpan(0, 6).SequenceEqual(Magic))
         {
             throw new DataFormatException($"{path} is not a .npy file: its first bytes are not the NumPy magic.");
@@ -52,23 +109,29 @@ public static partial class NpyFile
             throw new DataFormatException($"{path} is in Fortran order: save it in C order (numpy.ascontiguousarray).");
         }
 
-        int[] shape = [.. ShapePattern().Match(header).Groups[1].Value
-            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .Select(s => int.Parse(s, CultureInfo.InvariantCulture))];
-        long count = shape.Aggregate(1L, (product, length) => product * length);
-        var data = bytes.AsSpan(start + (int)headerLength);
-        return new NpyArray(shape, Decode(path, type, data, count));
+        string[] lengths = ShapePattern().Match(header).Groups[1].Value
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var shape = new int[lengths.Length];
+        for (int i = 0; i < shape.Length; i++)
+        {
+            if (!int.TryParse(lengths[i], NumberStyles.None, CultureInfo.InvariantCulture, out shape[i]))
+            {
+                throw new DataFormatException($"{path} has an axis of length '{lengths[i]}': lengths are whole numbers below 2^31.");
+            }
+        }
+
+        return (type, shape, start + (int)headerLength);
     }
 
-    /// <summary>Writes a matrix of f32 as a version 1 file.</summary>
-    /// <param name="path">The file; replaced if it exists.</param>
-    /// <param name="values">Row-major elements.</param>
-    /// <param name="shape">Lengths of the axes; their product is the number of elements.</param>
-    public static void Write(string path, ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    private static long Count(int[] shape)
     {
-        using var stream = File.Create(path);
-        WriteHeader(stream, "<f4", shape);
-        stream.Write(MemoryMarshal.AsBytes(values));
+        long count = 1;
+        foreach (int length in shape)
+        {
+            count = checked(count * length);
+        }
+
+        return count;
     }
 
     private static void WriteHeader(Stream stream, string type, ReadOnlySpan<int> shape)

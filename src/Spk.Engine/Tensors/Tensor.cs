@@ -126,6 +126,23 @@ public sealed unsafe class Tensor
     }
 
     /// <summary>
+    /// Makes the memory of an output's gradient this tensor's gradient, where nothing has reached it yet and the layouts
+    /// agree: for the op that is the last reader of that gradient and rewrites it in place.
+    /// </summary>
+    /// <param name="gradient">The gradient of the op's output.</param>
+    /// <returns>False where the op must use <see cref="GradForWrite"/>.</returns>
+    internal bool TakeGradient(Tensor gradient)
+    {
+        if (_parent is not null || _grad is not null || gradient.Shape != Shape || gradient.RowStride != RowStride)
+        {
+            return false;
+        }
+
+        _grad = gradient;
+        return true;
+    }
+
+    /// <summary>
     /// A view of some channels (last axis) of every row. Writing to it writes here, and gradients that reach the view reach
     /// this tensor; so concatenation over channels is writing into neighbouring views.
     /// </summary>

@@ -7,10 +7,11 @@ namespace Spk.Engine.Ops.Audio;
 
 public static unsafe partial class CropGather
 {
-    // Tabulated positions between two samples; linear interpolation between neighbours leaves an error of about −94 dB.
-    private const int Phases = 256;
+    // Tabulated positions between two samples; linear interpolation between neighbours leaves an error of about −82 dB, below
+    // the kernel's own stop band of −72 dB.
+    private const int Phases = 128;
 
-    private static readonly KaiserSinc Kernel = new(crossings: 16, beta: 8);
+    private static readonly KaiserSinc Kernel = new(crossings: 24, beta: 7);
 
     private static void ForwardCpu(CpuDevice device, Item* items, Tensor waves)
     {

@@ -8,7 +8,7 @@ namespace Spk.Engine.Ops.Audio;
 /// <summary>Cuts a batch of crops out of 16-bit recordings and converts them to ±1.</summary>
 /// <remarks>
 /// An utterance that ends before the crop does is repeated from its beginning (tiled). A speed other than 1 reads between the
-/// samples through a windowed sinc (Kaiser, 16 zero crossings), low-passed so that reading faster does not alias.
+/// samples through a windowed sinc (Kaiser, 24 zero crossings), low-passed so that reading faster does not alias.
 /// </remarks>
 public static partial class CropGather
 {

@@ -39,11 +39,13 @@ public static unsafe partial class Resample
     private static void Filter(PhaseView phases, float* x, int samples, float* y, int first, int end)
     {
         float* edge = stackalloc float[Lanes.Count];
+        // Position i · from / to as a whole input and a phase, advanced without a division for each output.
+        long whole = (long)first * phases.From / phases.To;
+        int phase = (int)(((long)first * phases.From) - (whole * phases.To));
+        int wholeStep = phases.From / phases.To, phaseStep = phases.From - (wholeStep * phases.To);
         for (int i = first; i < end; i++)
         {
-            long place = (long)i * phases.From;
-            long whole = place / phases.To;
-            float* weights = phases.Weights + ((nint)(place - (whole * phases.To)) * phases.Taps);
+            float* weights = phases.Weights + ((nint)phase * phases.Taps);
             long start = whole - phases.Half + 1;
             var sum = Vector512<float>.Zero;
             bool inside = start >= 0 && start + phases.Taps <= samples;
@@ -65,6 +67,13 @@ public static unsafe partial class Resample
             }
 
             y[i] = Vector512.Sum(sum);
+            whole += wholeStep;
+            phase += phaseStep;
+            if (phase >= phases.To)
+            {
+                phase -= phases.To;
+                whole++;
+            }
         }
     }
 

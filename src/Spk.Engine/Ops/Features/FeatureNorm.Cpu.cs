@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Features;
@@ -45,7 +46,8 @@ public static unsafe partial class FeatureNorm
         device.Workers.For(y.Shape[1] == 0 ? 0 : y.Shape[0] * body.Groups, ref body);
     }
 
-    // One vector load per frame; the last group of an odd number of channels goes through single elements.
+    // One vector load per frame; half a group has its own, and an odd last group goes through single elements.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Load(float* at, int lanes)
     {
         if (lanes == Lanes.Count)
@@ -53,6 +55,16 @@ public static unsafe partial class FeatureNorm
             return Vector512.Load(at);
         }
 
+        if (lanes == Lanes.Count / 2)
+        {
+            return Vector512.Create(Vector256.Load(at), Vector256<float>.Zero);
+        }
+
+        return LoadElements(at, lanes);
+    }
+
+    private static Vector512<float> LoadElements(float* at, int lanes)
+    {
         float* places = stackalloc float[Lanes.Count];
         for (int i = 0; i < Lanes.Count; i++)
         {
@@ -62,11 +74,18 @@ public static unsafe partial class FeatureNorm
         return Vector512.Load(places);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(Vector512<float> value, float* at, int lanes)
     {
         if (lanes == Lanes.Count)
         {
             value.Store(at);
+            return;
+        }
+
+        if (lanes == Lanes.Count / 2)
+        {
+            value.GetLower().Store(at);
             return;
         }
 

@@ -1,0 +1,53 @@
+using Spk.Engine.Autograd;
+using Spk.Engine.Ops.Encoder;
+using Spk.Engine.Tensors;
+
+namespace Spk.Engine.Encoders;
+
+/// <summary>A convolution over time with its parameters <c>weight</c> ([Co, Ci, k] in files) and <c>bias</c> [Co].</summary>
+public sealed class Conv1dLayer
+{
+    private readonly int _dilation;
+    private readonly Padding _padding;
+
+    /// <summary>Declares the parameters, uniform in ±1/√(Ci·k) as in PyTorch.</summary>
+    /// <param name="parameters">Where to declare.</param>
+    /// <param name="name">What the names begin with, without the last dot.</param>
+    /// <param name="inputs">Input channels.</param>
+    /// <param name="outputs">Output channels.</param>
+    /// <param name="kernel">Taps.</param>
+    /// <param name="dilation">Frames from tap to tap.</param>
+    /// <param name="padding">What lies beyond the ends.</param>
+    public Conv1dLayer(
+        ParameterSet parameters, string name, int inputs, int outputs, int kernel = 1, int dilation = 1, Padding padding = Padding.Valid)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        var initializer = Initializer.UniformFanIn(inputs * kernel);
+        Weight = parameters.Add(name + ".weight", new Shape(outputs, kernel, inputs), initializer, ParameterLayout.Conv1dKernel);
+        Bias = parameters.Add(name + ".bias", new Shape(outputs), initializer);
+        _dilation = dilation;
+        _padding = padding;
+    }
+
+    /// <summary>[Co, k, Ci] in memory.</summary>
+    public Parameter Weight { get; }
+
+    /// <summary>[Co].</summary>
+    public Parameter Bias { get; }
+
+    /// <summary>Convolves.</summary>
+    /// <param name="tape">Where the backward step is recorded; null for inference.</param>
+    /// <param name="x">[N, T, Ci].</param>
+    /// <returns>[N, T', Co].</returns>
+    public Tensor Forward(Tape? tape, Tensor x)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        if (Weight.Shape[1] > 1)
+        {
+            return Conv1d.Forward(tape, x, Weight.Value, Bias.Value, _dilation, _padding);
+        }
+
+        var weight = x.Device.Workspace.Reshape(Weight.Value, new Shape(Weight.Shape[0], Weight.Shape[2]));
+        return Linear.Forward(tape, x, weight, Bias.Value);
+    }
+}

@@ -1,0 +1,152 @@
+using System.Text;
+using System.Text.Json;
+using Spk.Interop;
+
+namespace Spk.Engine.Encoders;
+
+/// <summary>Everything that fixes an encoder's shape; it travels in checkpoints and model files.</summary>
+public sealed record EncoderSpec
+{
+    /// <summary>"tdnn" (x-vector) or "ecapa".</summary>
+    public string Kind { get; init; } = "tdnn";
+
+    /// <summary>Whose details to follow.</summary>
+    public EncoderVariant Variant { get; init; } = EncoderVariant.Sslsv;
+
+    /// <summary>Filterbank bins of the input, above 0.</summary>
+    public int Bins { get; init; } = 40;
+
+    /// <summary>Channels of the frame layers, above 0; for ECAPA a multiple of <see cref="Scale"/>.</summary>
+    public int Width { get; init; } = 512;
+
+    /// <summary>
+    /// Channels before the pooling; 0 on input stands for the default: TDNN 1500 from width 512 and three times the width
+    /// below; ECAPA three times the width (sslsv) or 1536 (wespeaker).
+    /// </summary>
+    public int LastWidth
+    {
+        get => field != 0 ? field : DefaultLastWidth;
+        init;
+    }
+
+    /// <summary>Elements of the embedding, above 0.</summary>
+    public int EmbeddingSize { get; init; } = 512;
+
+    /// <summary>TDNN: whether a hidden layer (linear, ReLU, batch norm) lies between the pooling and the embedding.</summary>
+    public bool Segment { get; init; } = true;
+
+    /// <summary>ECAPA: groups of a Res2 layer, 2 or more.</summary>
+    public int Scale { get; init; } = 8;
+
+    /// <summary>ECAPA: hidden units of squeeze-excitation and attention, above 0.</summary>
+    public int Bottleneck { get; init; } = 128;
+
+    private int DefaultLastWidth => Kind == "ecapa"
+        ? (Variant == EncoderVariant.Sslsv ? 3 * Width : 1536)
+        : (Width >= 512 ? 1500 : 3 * Width);
+
+    /// <summary>Checks every field.</summary>
+    /// <exception cref="InvalidOptionException">A field is out of range; the message names it and what is allowed.</exception>
+    public void Validate()
+    {
+        if (Kind is not ("tdnn" or "ecapa"))
+        {
+            throw new InvalidOptionException($"encoder.kind = '{Kind}': allowed are tdnn and ecapa.");
+        }
+
+        if (!Enum.IsDefined(Variant))
+        {
+            throw new InvalidOptionException($"encoder.variant = {Variant}: allowed are sslsv and wespeaker.");
+        }
+
+        Above("bins", Bins, 1);
+        Above("width", Width, 1);
+        Above("lastWidth", LastWidth, 1);
+        Above("embeddingSize", EmbeddingSize, 1);
+        Above("scale", Scale, 2);
+        Above("bottleneck", Bottleneck, 1);
+        if (Kind == "ecapa" && Width % Scale != 0)
+        {
+            throw new InvalidOptionException($"encoder.width = {Width}: an ECAPA width must be a multiple of scale = {Scale}.");
+        }
+    }
+
+    /// <summary>The spec as one JSON object, with the defaults filled in.</summary>
+    public string ToJson()
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("kind", Kind);
+            writer.WriteString("variant", Variant == EncoderVariant.Sslsv ? "sslsv" : "wespeaker");
+            writer.WriteNumber("bins", Bins);
+            writer.WriteNumber("width", Width);
+            writer.WriteNumber("lastWidth", LastWidth);
+            writer.WriteNumber("embeddingSize", EmbeddingSize);
+            writer.WriteBoolean("segment", Segment);
+            writer.WriteNumber("scale", Scale);
+            writer.WriteNumber("bottleneck", Bottleneck);
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    /// <summary>Reads what <see cref="ToJson"/> writes; absent fields keep their defaults.</summary>
+    /// <param name="json">One JSON object.</param>
+    /// <returns>A validated spec.</returns>
+    /// <exception cref="DataFormatException">The text is not such an object, or has an unknown field.</exception>
+    /// <exception cref="InvalidOptionException">A field is out of range.</exception>
+    public static EncoderSpec FromJson(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        var spec = new EncoderSpec();
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            foreach (var field in document.RootElement.EnumerateObject())
+            {
+                spec = field.Name switch
+                {
+                    "kind" => spec with { Kind = field.Value.GetString() ?? "" },
+                    "variant" => spec with { Variant = ParseVariant(field.Value.GetString()) },
+                    "bins" => spec with { Bins = field.Value.GetInt32() },
+                    "width" => spec with { Width = field.Value.GetInt32() },
+                    "lastWidth" => spec with { LastWidth = field.Value.GetInt32() },
+                    "embeddingSize" => spec with { EmbeddingSize = field.Value.GetInt32() },
+                    "segment" => spec with { Segment = field.Value.GetBoolean() },
+                    "scale" => spec with { Scale = field.Value.GetInt32() },
+                    "bottleneck" => spec with { Bottleneck = field.Value.GetInt32() },
+                    _ => throw new DataFormatException($"The encoder spec has an unknown field '{field.Name}': it was written by another version."),
+                };
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            throw new DataFormatException($"The encoder spec is not valid JSON of the expected types: {e.Message}", e);
+        }
+
+        spec.Validate();
+        return spec;
+    }
+
+    /// <summary>Reads a variant's name.</summary>
+    /// <param name="name">"sslsv" or "wespeaker".</param>
+    /// <returns>The variant.</returns>
+    /// <exception cref="InvalidOptionException">Another name.</exception>
+    public static EncoderVariant ParseVariant(string? name) => name switch
+    {
+        "sslsv" => EncoderVariant.Sslsv,
+        "wespeaker" => EncoderVariant.Wespeaker,
+        _ => throw new InvalidOptionException($"encoder.variant = '{name}': allowed are sslsv and wespeaker."),
+    };
+
+    private static void Above(string field, int value, int least)
+    {
+        if (value < least)
+        {
+            throw new InvalidOptionException($"encoder.{field} = {value}: it must be {least} or more.");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+using Spk.Engine.Autograd;
+using Spk.Engine.Ops.Encoder;
+using Spk.Engine.Tensors;
+
+namespace Spk.Engine.Encoders;
+
+/// <summary>A linear map with its parameters <c>weight</c> [out, in] and <c>bias</c> [out].</summary>
+public sealed class LinearLayer
+{
+    /// <summary>Declares the parameters, uniform in ±1/√inputs as in PyTorch.</summary>
+    /// <param name="parameters">Where to declare.</param>
+    /// <param name="name">What the names begin with, without the last dot.</param>
+    /// <param name="inputs">Width of the input.</param>
+    /// <param name="outputs">Width of the output.</param>
+    public LinearLayer(ParameterSet parameters, string name, int inputs, int outputs)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        Weight = parameters.Add(name + ".weight", new Shape(outputs, inputs), Initializer.UniformFanIn(inputs));
+        Bias = parameters.Add(name + ".bias", new Shape(outputs), Initializer.UniformFanIn(inputs));
+    }
+
+    /// <summary>[out, in].</summary>
+    public Parameter Weight { get; }
+
+    /// <summary>[out].</summary>
+    public Parameter Bias { get; }
+
+    /// <summary>x·Wᵀ + b.</summary>
+    /// <param name="tape">Where the backward step is recorded; null for inference.</param>
+    /// <param name="x">[..., in].</param>
+    /// <returns>[..., out].</returns>
+    public Tensor Forward(Tape? tape, Tensor x) => Linear.Forward(tape, x, Weight.Value, Bias.Value);
+}

@@ -1,0 +1,64 @@
+using Spk.Engine.Autograd;
+using Spk.Engine.Ops.Encoder;
+using Spk.Engine.Tensors;
+
+namespace Spk.Engine.Encoders;
+
+/// <summary>
+/// A Res2 layer (Gao et al., arXiv:1904.01169): the channels in groups, each convolved together with the result of the group
+/// before it, one group passed on untouched (the first in sslsv, the last in wespeaker).
+/// </summary>
+/// <remarks>Names: <c>{0 to groups − 2}.conv</c> and <c>.norm</c>.</remarks>
+public sealed class Res2Layer
+{
+    private readonly FrameBlock[] _groups;
+    private readonly int _width;
+    private readonly bool _firstUntouched;
+
+    internal Res2Layer(
+        ParameterSet parameters, string name, int channels, int groups, int kernel, int dilation, Padding padding, EncoderVariant variant)
+    {
+        _width = channels / groups;
+        _firstUntouched = variant == EncoderVariant.Sslsv;
+        _groups = new FrameBlock[groups - 1];
+        for (int i = 0; i < _groups.Length; i++)
+        {
+            _groups[i] = new FrameBlock(parameters, $"{name}.{i}", _width, _width, kernel, dilation, padding);
+        }
+    }
+
+    internal IReadOnlyList<FrameBlock> Groups => _groups;
+
+    /// <summary>Runs the layer.</summary>
+    /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
+    /// <param name="x">
+    /// [N, T, C]. Its groups are overwritten by the sums that the convolutions read, so its producer must not need it
+    /// in its own backward step; a batch norm does not.
+    /// </param>
+    /// <param name="training">Whether the norms use and record the statistics of this batch.</param>
+    /// <returns>[N, T, C].</returns>
+    public Tensor Forward(Tape? tape, Tensor x, bool training)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        var y = x.Device.Workspace.Rent(x.Shape);
+        y.RequiresGrad = tape is not null;
+        int untouched = _firstUntouched ? 0 : _groups.Length;
+        Add.Copy(tape, Group(x, untouched), Group(y, untouched));
+        Tensor? before = null;
+        for (int i = 0; i < _groups.Length; i++)
+        {
+            int at = _firstUntouched ? i + 1 : i;
+            var group = Group(x, at);
+            if (before is not null)
+            {
+                Add.Forward(tape, group, before, output: group);
+            }
+
+            before = _groups[i].Forward(tape, group, training, Group(y, at));
+        }
+
+        return y;
+    }
+
+    private Tensor Group(Tensor tensor, int index) => tensor.Channels(index * _width, _width);
+}

@@ -1,0 +1,193 @@
+using System.Runtime.Intrinsics;
+using Spk.Engine.Devices;
+using Spk.Engine.Tensors;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace Spk.Engine.Ops.Encoder;
+
+public static unsafe partial class Activation
+{
+    private const int ElementsPerTask = 16384;
+
+    private static int RowsEach(Shape shape) => Math.Max(1, ElementsPerTask / Math.Max(1, shape.Last));
+
+    private static void Run(CpuDevice device, ActivationKind kind, float slope, Tensor x, Tensor y)
+    {
+        int rows = x.Shape.Rows, each = RowsEach(x.Shape);
+        var body = new ForwardBody
+        {
+            X = x.Data,
+            Y = y.Data,
+            StrideX = x.RowStride,
+            StrideY = y.RowStride,
+            Rows = rows,
+            Each = each,
+            Width = x.Shape.Last,
+            Kind = kind,
+            Slope = slope,
+        };
+        device.Workers.For((rows + each - 1) / each, ref body);
+    }
+
+    private static void RunBackward(CpuDevice device, ActivationKind kind, float slope, Tensor x, Tensor y, Tensor dy, Tensor dx, bool accumulate)
+    {
+        int rows = x.Shape.Rows, each = RowsEach(x.Shape);
+        var body = new BackwardBody
+        {
+            X = x.Data,
+            Y = y.Data,
+            Dy = dy.Data,
+            Dx = dx.Data,
+            StrideX = x.RowStride,
+            StrideY = y.RowStride,
+            StrideDy = dy.RowStride,
+            StrideDx = dx.RowStride,
+            Rows = rows,
+            Each = each,
+            Width = x.Shape.Last,
+            Kind = kind,
+            Slope = slope,
+            Accumulate = accumulate,
+        };
+        device.Workers.For((rows + each - 1) / each, ref body);
+    }
+
+    /// <summary>
+    /// Normal distribution function from the error function's rational form 7.1.26 of Abramowitz and Stegun, within 1e-7.
+    /// </summary>
+    private static float NormalDistribution(float x, out float density)
+    {
+        double half = Math.Abs(x) * 0.70710678118654752;
+        double gaussian = Math.Exp(-half * half);
+        double t = 1.0 / (1.0 + (0.3275911 * half));
+        double tail = 0.5 * t * (0.254829592 + (t * (-0.284496736 + (t * (1.421413741 + (t * (-1.453152027 + (t * 1.061405429)))))))) * gaussian;
+        density = (float)(gaussian * 0.39894228040143268);
+        return (float)(x < 0f ? tail : 1.0 - tail);
+    }
+
+    private struct ForwardBody : IParallelBody
+    {
+        public float* X, Y;
+        public nint StrideX, StrideY;
+        public int Rows, Each, Width;
+        public ActivationKind Kind;
+        public float Slope;
+
+        public void Run(int index, int worker)
+        {
+            int start = index * Each, end = Math.Min(start + Each, Rows);
+            for (int row = start; row < end; row++)
+            {
+                var x = new ReadOnlySpan<float>(X + (row * StrideX), Width);
+                var y = new Span<float>(Y + (row * StrideY), Width);
+                switch (Kind)
+                {
+                    case ActivationKind.Relu:
+                        Rectify(x, y, 0f);
+                        break;
+                    case ActivationKind.LeakyRelu:
+                        Rectify(x, y, Slope);
+                        break;
+                    case ActivationKind.Tanh:
+                        TensorPrimitives.Tanh(x, y);
+                        break;
+                    case ActivationKind.Sigmoid:
+                        TensorPrimitives.Sigmoid(x, y);
+                        break;
+                    default:
+                        for (int i = 0; i < Width; i++)
+                        {
+                            y[i] = x[i] * NormalDistribution(x[i], out _);
+                        }
+
+                        break;
+                }
+            }
+        }
+
+        private static void Rectify(ReadOnlySpan<float> x, Span<float> y, float slope)
+        {
+            int i = 0;
+            for (; i + 16 <= x.Length; i += 16)
+            {
+                var value = Vector512.Create(x[i..]);
+                Vector512.ConditionalSelect(Vector512.GreaterThan(value, Vector512<float>.Zero), value, value * slope).CopyTo(y[i..]);
+            }
+
+            for (; i < x.Length; i++)
+            {
+                y[i] = x[i] > 0f ? x[i] : x[i] * slope;
+            }
+        }
+    }
+
+    private struct BackwardBody : IParallelBody
+    {
+        public float* X, Y, Dy, Dx;
+        public nint StrideX, StrideY, StrideDy, StrideDx;
+        public int Rows, Each, Width;
+        public ActivationKind Kind;
+        public float Slope;
+        public bool Accumulate;
+
+        public void Run(int index, int worker)
+        {
+            int start = index * Each, end = Math.Min(start + Each, Rows);
+            for (int row = start; row < end; row++)
+            {
+                float* x = X + (row * StrideX);
+                float* y = Y + (row * StrideY);
+                float* dy = Dy + (row * StrideDy);
+                float* dx = Dx + (row * StrideDx);
+                int i = 0;
+                if (Kind != ActivationKind.Gelu)
+                {
+                    for (; i + 16 <= Width; i += 16)
+                    {
+                        var gradient = Vector512.Load(dy + i) * Slopes(Vector512.Load(x + i), Vector512.Load(y + i));
+                        if (Accumulate)
+                        {
+                            gradient += Vector512.Load(dx + i);
+                        }
+
+                        gradient.Store(dx + i);
+                    }
+                }
+
+                for (; i < Width; i++)
+                {
+                    float gradient = dy[i] * SlopeAt(x[i], y[i]);
+                    dx[i] = Accumulate ? dx[i] + gradient : gradient;
+                }
+            }
+        }
+
+        private readonly Vector512<float> Slopes(Vector512<float> x, Vector512<float> y)
+        {
+            var one = Vector512<float>.One;
+            return Kind switch
+            {
+                ActivationKind.Tanh => one - (y * y),
+                ActivationKind.Sigmoid => y * (one - y),
+                _ => Vector512.ConditionalSelect(
+                    Vector512.GreaterThan(x, Vector512<float>.Zero), one, Vector512.Create(Kind == ActivationKind.Relu ? 0f : Slope)),
+            };
+        }
+
+        private readonly float SlopeAt(float x, float y)
+        {
+            switch (Kind)
+            {
+                case ActivationKind.Tanh:
+                    return 1f - (y * y);
+                case ActivationKind.Sigmoid:
+                    return y * (1f - y);
+                case ActivationKind.Gelu:
+                    float below = NormalDistribution(x, out float density);
+                    return below + (x * density);
+                default:
+                    return x > 0f ? 1f : Kind == ActivationKind.Relu ? 0f : Slope;
+            }
+        }
+    }
+}

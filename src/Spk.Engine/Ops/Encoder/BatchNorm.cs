@@ -1,0 +1,139 @@
+using Spk.Engine.Autograd;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+
+namespace Spk.Engine.Ops.Encoder;
+
+/// <summary>
+/// Batch normalisation over all rows, per channel (Ioffe and Szegedy, arXiv:1502.03167), with an optional activation applied
+/// to its input: the block order of TDNN and ECAPA is convolution, activation, normalisation.
+/// </summary>
+/// <remarks>
+/// Training: y = γ·(a − μ)/√(σ² + eps) + β with a = activation(x), μ and the biased σ² over the rows; running statistics move
+/// by <c>momentum</c>, the variance unbiased. Evaluation: the running statistics. The activated tensor is never stored: it is
+/// computed again from x where it is needed.
+/// </remarks>
+public static partial class BatchNorm
+{
+    /// <summary>Normalises every channel.</summary>
+    /// <param name="tape">Where the backward step is recorded; null for inference.</param>
+    /// <param name="x">Activations, f32 [..., C]; a channel view is fine.</param>
+    /// <param name="gamma">Scale [C], or null for 1.</param>
+    /// <param name="beta">Offset [C], or null for 0.</param>
+    /// <param name="runningMean">Buffer [C]; updated in training.</param>
+    /// <param name="runningVariance">Buffer [C]; updated in training.</param>
+    /// <param name="training">True to use and record the statistics of this batch.</param>
+    /// <param name="momentum">Weight of this batch in the running statistics, 0 to 1.</param>
+    /// <param name="eps">Added to the variance, above 0.</param>
+    /// <param name="output">Where to write, of x's shape (may be a channel view); null for a new tensor.</param>
+    /// <param name="before">Activation of x ahead of the statistics: none, ReLU or leaky ReLU.</param>
+    /// <param name="slope">Slope of leaky ReLU below 0.</param>
+    /// <returns>The normalised activations, of x's shape.</returns>
+    /// <exception cref="ShapeException">A parameter or the output does not fit x, or there is a single row in training.</exception>
+    /// <exception cref="InvalidOptionException">The activation cannot be fused.</exception>
+    public static Tensor Forward(
+        Tape? tape,
+        Tensor x,
+        Parameter? gamma,
+        Parameter? beta,
+        Parameter runningMean,
+        Parameter runningVariance,
+        bool training,
+        float momentum = 0.1f,
+        float eps = 1e-5f,
+        Tensor? output = null,
+        ActivationKind? before = null,
+        float slope = 0.01f)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(runningMean);
+        ArgumentNullException.ThrowIfNull(runningVariance);
+        int channels = x.Shape.Last;
+        CheckLength(gamma, channels);
+        CheckLength(beta, channels);
+        CheckLength(runningMean, channels);
+        CheckLength(runningVariance, channels);
+        if (training && x.Shape.Rows < 2)
+        {
+            throw new ShapeException($"Batch norm in training needs at least 2 rows for a variance, not shape {x.Shape}: use a larger batch.");
+        }
+
+        if (output is not null && output.Shape != x.Shape)
+        {
+            throw new ShapeException($"Batch norm of {x.Shape} cannot write into an output of shape {output.Shape}.");
+        }
+
+        var cpu = Cpu.Of(x.Device);
+        var y = output ?? x.Device.Workspace.Rent(x.Shape);
+        var statistics = x.Device.Workspace.Rent(new Shape(StatisticsRows, channels));
+        float negativeSlope = SlopeOf(before, slope);
+        if (training)
+        {
+            Measure(cpu, x, statistics, negativeSlope, runningMean.Value, runningVariance.Value, momentum, eps);
+        }
+        else
+        {
+            Recall(statistics, runningMean.Value, runningVariance.Value, eps);
+        }
+
+        Normalize(cpu, x, y, statistics, gamma?.Value, beta?.Value, negativeSlope);
+        if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
+        {
+            y.RequiresGrad = true;
+            var node = tape.Record<Node>();
+            node.X = x;
+            node.Y = y;
+            node.Gamma = gamma?.Value;
+            node.Beta = beta?.Value;
+            node.Statistics = statistics;
+            node.Slope = negativeSlope;
+            node.Training = training;
+        }
+
+        return y;
+    }
+
+    // Identity, ReLU and leaky ReLU are one formula: x above 0, slope·x elsewhere.
+    private static float SlopeOf(ActivationKind? before, float slope) => before switch
+    {
+        null => 1f,
+        ActivationKind.Relu => 0f,
+        ActivationKind.LeakyRelu => slope,
+        _ => throw new InvalidOptionException($"Batch norm cannot apply {before} to its input: use Activation.Forward before it."),
+    };
+
+    private static void CheckLength(Parameter? parameter, int channels)
+    {
+        if (parameter is not null && parameter.Shape != new Shape(channels))
+        {
+            throw new ShapeException($"{parameter.Name} has shape {parameter.Shape} where batch norm over {channels} channels needs [{channels}].");
+        }
+    }
+
+    private sealed class Node : TapeNode
+    {
+        public Tensor X = null!, Y = null!, Statistics = null!;
+        public Tensor? Gamma, Beta;
+        public float Slope;
+        public bool Training;
+
+        public override void Backward()
+        {
+            if (Y.Grad is not { } dy)
+            {
+                return;
+            }
+
+            var cpu = Cpu.Of(X.Device);
+            Tensor? dx = null;
+            bool accumulate = false;
+            if (X.RequiresGrad)
+            {
+                // This op is the last reader of dy, so dx may take its memory: a pass over new memory costs a third more.
+                dx = X.TakeGradient(dy) ? dy : X.GradForWrite(out accumulate);
+            }
+
+            BackwardPass(cpu, this, dy, dx, accumulate);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using Spk.Engine.Tensors;
+using Spk.Interop;
+
+namespace Spk.Engine.Ops.Optim;
+
+/// <summary>Adam with bias correction (Kingma and Ba 2015); weight decay is coupled: it is added to the gradient (L2), as in PyTorch's Adam.</summary>
+/// <remarks>
+/// g += λ p; m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; p −= lr · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). One pass over flat vectors; a NaN in a
+/// gradient reaches value and state.
+/// </remarks>
+public static partial class Adam
+{
+    /// <summary>Does one step in place.</summary>
+    /// <param name="values">Parameters, f32, contiguous.</param>
+    /// <param name="gradients">Gradients laid out like <paramref name="values"/>; not changed.</param>
+    /// <param name="mean">m, zeros before the first step.</param>
+    /// <param name="meanSquare">v, zeros before the first step.</param>
+    /// <param name="step">t, 1 for the first step.</param>
+    /// <param name="settings">Hyper-parameters.</param>
+    /// <param name="undecayed">
+    /// Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.
+    /// </param>
+    /// <exception cref="ShapeException">The vectors differ in length.</exception>
+    /// <exception cref="InvalidOptionException">A hyper-parameter is out of range.</exception>
+    public static void Step(
+        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed = null) =>
+        Step(values, gradients, mean, meanSquare, step, settings, undecayed, decoupled: false);
+
+    internal static void Step(
+        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed, bool decoupled)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
+        OptimChecks.RequireLike(values, gradients, nameof(gradients));
+        OptimChecks.RequireLike(values, mean, nameof(mean));
+        OptimChecks.RequireLike(values, meanSquare, nameof(meanSquare));
+        OptimChecks.RequireRuns(values, undecayed);
+        settings.Validate();
+        CpuStep(Cpu.Of(values.Device), values, gradients, mean, meanSquare, step, settings, undecayed, decoupled);
+    }
+}

@@ -1,0 +1,10 @@
+using Spk.Engine.Tensors;
+
+namespace Spk.Engine.Ops.Optim;
+
+public static partial class AdamW
+{
+    private static void CpuStep(
+        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed) =>
+        Adam.Step(values, gradients, mean, meanSquare, step, settings, undecayed, decoupled: true);
+}

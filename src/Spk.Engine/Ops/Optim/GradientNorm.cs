@@ -1,0 +1,96 @@
+using System.Globalization;
+using Spk.Engine.Autograd;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+
+namespace Spk.Engine.Ops.Optim;
+
+/// <summary>Euclidean norm of gradients, and clipping by it.</summary>
+/// <remarks>
+/// Squares are summed in f64 in chunks of fixed length, added in order: the same bits for every thread count. A NaN or an infinity
+/// in the gradients makes the norm non-finite; nothing is scaled then, so the caller can report the gradients as they came.
+/// </remarks>
+public static partial class GradientNorm
+{
+    // As in PyTorch's clip_grad_norm_: keeps the factor finite for a norm of 0.
+    private const double Slack = 1e-6;
+
+    /// <summary>The norm of all elements.</summary>
+    /// <param name="gradients">f32, contiguous.</param>
+    /// <returns>0 or more; NaN or infinite where the gradients are.</returns>
+    public static double Compute(Tensor gradients)
+    {
+        ArgumentNullException.ThrowIfNull(gradients);
+        OptimChecks.RequireLike(gradients, gradients, nameof(gradients));
+        return CpuCompute(Cpu.Of(gradients.Device), gradients);
+    }
+
+    /// <summary>The norm of every trained parameter's gradient.</summary>
+    /// <param name="parameters">An allocated set.</param>
+    /// <param name="norms">As many elements as the set has trained parameters, in their order.</param>
+    /// <exception cref="ShapeException">The span has another length.</exception>
+    public static void ComputeEach(ParameterSet parameters, Span<double> norms)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (norms.Length != parameters.Trainable.Count)
+        {
+            throw new ShapeException($"There are {parameters.Trainable.Count} trained parameters, so as many norms, not {norms.Length}.");
+        }
+
+        for (int i = 0; i < norms.Length; i++)
+        {
+            norms[i] = Compute(parameters.Trainable[i].Value.Grad!);
+        }
+    }
+
+    /// <summary>Scales the gradients by highest/(norm + 1e-6) where that is below 1.</summary>
+    /// <param name="gradients">f32, contiguous; changed in place.</param>
+    /// <param name="highest">The norm to clip to, above 0.</param>
+    /// <returns>The norm before clipping.</returns>
+    /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
+    public static double Clip(Tensor gradients, double highest)
+    {
+        double norm = Compute(gradients);
+        ScaleToNorm(gradients, norm, highest);
+        return norm;
+    }
+
+    /// <summary>Scales by a norm that is known, such as that of several vectors together.</summary>
+    /// <param name="gradients">f32, contiguous; changed in place.</param>
+    /// <param name="norm">The norm; nothing is done where it is not finite.</param>
+    /// <param name="highest">The norm to clip to, above 0.</param>
+    /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
+    public static void ScaleToNorm(Tensor gradients, double norm, double highest)
+    {
+        ArgumentNullException.ThrowIfNull(gradients);
+        OptimChecks.RequireLike(gradients, gradients, nameof(gradients));
+        if (!(highest > 0))
+        {
+            throw new InvalidOptionException($"gradient clip = {highest.ToString(CultureInfo.InvariantCulture)} is out of range: it must be above 0.");
+        }
+
+        double factor = highest / (norm + Slack);
+        if (factor < 1 && double.IsFinite(norm))
+        {
+            CpuScale(Cpu.Of(gradients.Device), gradients, (float)factor);
+        }
+    }
+
+    /// <summary>Clips the gradient of every trained parameter by its own norm (DINO's recipe clips each at 3).</summary>
+    /// <param name="parameters">An allocated set; gradients are changed in place.</param>
+    /// <param name="highest">The norm to clip each to, above 0.</param>
+    /// <returns>The norm of all gradients together before clipping.</returns>
+    /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
+    public static double ClipEach(ParameterSet parameters, double highest)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        double squares = 0;
+        for (int i = 0; i < parameters.Trainable.Count; i++)
+        {
+            double norm = Clip(parameters.Trainable[i].Value.Grad!, highest);
+            squares += norm * norm;
+        }
+
+        return Math.Sqrt(squares);
+    }
+}

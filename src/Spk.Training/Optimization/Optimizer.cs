@@ -1,0 +1,182 @@
+using Spk.Engine.Autograd;
+using Spk.Engine.Ops.Optim;
+using Spk.Engine.Tensors;
+
+namespace Spk.Training.Optimization;
+
+/// <summary>A state tensor of an optimiser, as it is named in a checkpoint.</summary>
+/// <param name="Name">"adam.m", "adam.v" or "sgd.momentum"; those of the second and later parameter sets end in ".1", ".2" …</param>
+/// <param name="Parameters">The set whose <see cref="ParameterSet.Values"/> it is laid out like.</param>
+/// <param name="Value">The state, f32, as long as the values; write to it to restore.</param>
+public sealed record OptimizerState(string Name, ParameterSet Parameters, Tensor Value);
+
+/// <summary>
+/// Updates parameter sets from their gradients, each in one pass over flat memory. Setting <see cref="StepCount"/> and the values of
+/// <see cref="States"/> continues a run with the bits it would have had.
+/// </summary>
+public sealed class Optimizer
+{
+    private readonly ParameterSet[] _sets;
+    private readonly OptimizerState[] _states;
+    private readonly Tensor?[] _undecayed;
+    private readonly int _statesPerSet;
+    private long _stepCount;
+
+    private Optimizer(OptimizerSpec spec, ParameterSet[] sets)
+    {
+        Spec = spec;
+        _sets = sets;
+        string[] names = spec.Kind switch
+        {
+            OptimizerKind.Adam => ["adam.m", "adam.v"],
+            OptimizerKind.AdamW => ["adamw.m", "adamw.v"],
+            _ => spec.Momentum > 0 ? ["sgd.momentum"] : [],
+        };
+        _statesPerSet = names.Length;
+        _states = new OptimizerState[names.Length * sets.Length];
+        _undecayed = new Tensor?[sets.Length];
+        for (int i = 0; i < sets.Length; i++)
+        {
+            string suffix = i == 0 ? "" : $".{i}";
+            for (int k = 0; k < names.Length; k++)
+            {
+                _states[(i * names.Length) + k] = new OptimizerState(names[k] + suffix, sets[i], sets[i].Device.AllocatePersistent(sets[i].Values.Shape));
+            }
+
+            _undecayed[i] = spec.WeightDecay > 0 && !spec.DecayVectors ? UndecayedRuns(sets[i]) : null;
+        }
+    }
+
+    /// <summary>The settings.</summary>
+    public OptimizerSpec Spec { get; }
+
+    /// <summary>State tensors for checkpoints; zeros before the first step.</summary>
+    public IReadOnlyList<OptimizerState> States => _states;
+
+    /// <summary>Steps done; set it, 0 or more, when restoring.</summary>
+    public long StepCount
+    {
+        get => _stepCount;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            _stepCount = value;
+        }
+    }
+
+    /// <summary>
+    /// Norm of all gradients before clipping, at the last step; NaN before the first step, and where the spec does not clip.
+    /// </summary>
+    public double LastGradientNorm { get; private set; } = double.NaN;
+
+    /// <summary>Makes an optimiser with fresh state.</summary>
+    /// <param name="spec">Its settings.</param>
+    /// <param name="sets">Allocated parameter sets (encoder, head …), in a fixed order.</param>
+    /// <returns>The optimiser; its state lives as long as the sets' devices.</returns>
+    /// <exception cref="Spk.Interop.InvalidOptionException">A setting is out of range.</exception>
+    /// <exception cref="InvalidOperationException">A set has not been allocated.</exception>
+    public static Optimizer Create(OptimizerSpec spec, params ReadOnlySpan<ParameterSet> sets)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec.Validate();
+        return new Optimizer(spec, sets.ToArray());
+    }
+
+    /// <summary>Clips the gradients if the spec says so, then updates all values.</summary>
+    /// <param name="learningRate">Rate of this step, 0 or more.</param>
+    /// <exception cref="Spk.Interop.InvalidOptionException">The rate is negative or not finite.</exception>
+    public void Step(double learningRate)
+    {
+        if (Spec.ClipNorm is { } highest)
+        {
+            LastGradientNorm = Clip(highest);
+        }
+
+        _stepCount++;
+        for (int i = 0; i < _sets.Length; i++)
+        {
+            Step(i, learningRate);
+        }
+    }
+
+    private void Step(int set, double learningRate)
+    {
+        var (values, gradients) = (_sets[set].Values, _sets[set].Gradients);
+        int first = set * _statesPerSet;
+        if (Spec.Kind == OptimizerKind.Sgd)
+        {
+            var settings = new SgdSettings
+            {
+                LearningRate = learningRate,
+                Momentum = Spec.Momentum,
+                WeightDecay = Spec.WeightDecay,
+                Nesterov = Spec.Nesterov,
+            };
+            Sgd.Step(values, gradients, _statesPerSet == 0 ? null : _states[first].Value, settings, _undecayed[set]);
+            return;
+        }
+
+        var adam = new AdamSettings
+        {
+            LearningRate = learningRate,
+            Beta1 = Spec.Beta1,
+            Beta2 = Spec.Beta2,
+            Epsilon = Spec.Epsilon,
+            WeightDecay = Spec.WeightDecay,
+        };
+        if (Spec.Kind == OptimizerKind.Adam)
+        {
+            Adam.Step(values, gradients, _states[first].Value, _states[first + 1].Value, _stepCount, adam, _undecayed[set]);
+        }
+        else
+        {
+            AdamW.Step(values, gradients, _states[first].Value, _states[first + 1].Value, _stepCount, adam, _undecayed[set]);
+        }
+    }
+
+    private double Clip(double highest)
+    {
+        double squares = 0;
+        for (int i = 0; i < _sets.Length; i++)
+        {
+            double norm = Spec.ClipScope == GradientClipScope.EachParameter
+                ? GradientNorm.ClipEach(_sets[i], highest)
+                : GradientNorm.Compute(_sets[i].Gradients);
+            squares += norm * norm;
+        }
+
+        double total = Math.Sqrt(squares);
+        if (Spec.ClipScope == GradientClipScope.All)
+        {
+            for (int i = 0; i < _sets.Length; i++)
+            {
+                GradientNorm.ScaleToNorm(_sets[i].Gradients, total, highest);
+            }
+        }
+
+        return total;
+    }
+
+    private static Tensor? UndecayedRuns(ParameterSet set)
+    {
+        var runs = new List<int>();
+        foreach (var parameter in set.Trainable)
+        {
+            if (parameter.Shape.Rank == 1)
+            {
+                int start = set.OffsetOf(parameter);
+                runs.Add(start);
+                runs.Add(start + parameter.Shape.Count);
+            }
+        }
+
+        if (runs.Count == 0)
+        {
+            return null;
+        }
+
+        var tensor = set.Device.AllocatePersistent(new Shape(runs.Count), ElementType.Int32);
+        runs.CopyTo(tensor.AsIntSpan());
+        return tensor;
+    }
+}

@@ -1,0 +1,199 @@
+using NUnit.Framework;
+using Spk.Engine.Autograd;
+using Spk.Engine.Devices;
+using Spk.Engine.Ops.Loss;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+using Spk.Tests.Support;
+
+namespace Spk.Tests.Ops.Loss;
+
+public class MarginClassifierTests
+{
+    [Category("Golden")]
+    [TestCaseSource(typeof(MarginClassifierTests), nameof(GoldenCases))]
+    public void Equals_PyTorch(GoldenCase? goldenCase)
+    {
+        var g = Golden.Require(goldenCase);
+        using var device = new CpuDevice(2);
+        var (x, w) = (g.Input("x"), g.Input("w"));
+        var embeddings = Samples.Variable(device, new Shape(x.Shape[0], x.Shape[1]), x.ToSingle());
+        var weight = Samples.Variable(device, new Shape(w.Shape[0], w.Shape[1]), w.ToSingle());
+        var kind = g.Op switch
+        {
+            "softmax_cosine" => MarginKind.None,
+            "am_softmax" => MarginKind.Additive,
+            "aam_softmax" => MarginKind.AdditiveAngular,
+            _ => throw new ArgumentException(g.Op),
+        };
+        var tape = new Tape();
+        var labels = Labels(device, g.Input("labels").ToInt32());
+
+        var loss = MarginClassifier.Forward(tape, embeddings, weight, labels, kind, (float)g.Number("scale"), (float)g.Number("margin"), out _);
+        tape.Backward(loss);
+
+        g.AssertOutput("loss", Samples.Read(loss));
+        g.AssertOutput("grad_x", Samples.Read(embeddings.Grad!));
+        g.AssertOutput("grad_w", Samples.Read(weight.Grad!));
+    }
+
+    // methods.md section 18: published to 9 decimals.
+    [TestCase(MarginKind.None, 0f, 0.069514172)]
+    [TestCase(MarginKind.Additive, 0.2f, 1.654741514)]
+    [TestCase(MarginKind.AdditiveAngular, 0.2f, 1.317345614)]
+    public void Equals_closed_form_vectors(MarginKind kind, float margin, double want)
+    {
+        using var device = new CpuDevice(1);
+        var labels = Labels(device, [0, 1, 2, 0]);
+        var loss = MarginClassifier.Forward(null, Vectors.Views(device, 0), Vectors.Weights(device), labels, kind, 30, margin, out _);
+        Close.Assert(Samples.Read(loss), [want], 1e-6 * Math.Max(1, want), "loss");
+    }
+
+    [Test]
+    public void Gradients_match_differences([Values] MarginKind kind, [Values(1, 2, 17)] int rows, [Values(1, 16, 33)] int classes, [Values(5, 31, 32)] int width)
+    {
+        int[] labels = [.. Enumerable.Range(0, rows).Select(i => i * 7 % classes)];
+        using var device = new CpuDevice(2);
+        GradientCheck.Run(
+            device,
+            [("x", new Shape(rows, width), Samples.Normal(1, rows * width)), ("w", new Shape(classes, width), Samples.Normal(2, classes * width, 0.2f))],
+            (tape, v) => MarginClassifier.Forward(tape, v[0], v[1], Labels(device, labels), kind, 5, 0.3f, out _),
+            v => [LossReference.Classifier(v[0], v[1], width, labels, kind, 0.3f, 5)]);
+    }
+
+    [Test]
+    public void The_angular_margin_falls_back_beyond_its_threshold()
+    {
+        // An embedding opposite its class: cos = -1 is below cos(π - m), so the logit is s (c - m sin(π - m)) with slope 1.
+        using var device = new CpuDevice(1);
+        float[] x = [-1, 0.05f, 0.02f], w = [1, 0, 0, 0, 1, 0];
+        GradientCheck.Run(
+            device,
+            [("x", new Shape(1, 3), x), ("w", new Shape(2, 3), w)],
+            (tape, v) => MarginClassifier.Forward(tape, v[0], v[1], Labels(device, [0]), MarginKind.AdditiveAngular, 4, 0.5f, out _),
+            v => [LossReference.Classifier(v[0], v[1], 3, [0], MarginKind.AdditiveAngular, 0.5f, 4)]);
+    }
+
+    [Test]
+    public void Many_classes_and_rows_match_the_reference()
+    {
+        const int rows = 300, classes = 1500, width = 16;
+        float[] x = Samples.Normal(1, rows * width), w = Samples.Normal(2, classes * width);
+        int[] labels = [.. Enumerable.Range(0, rows).Select(i => i * 31 % classes)];
+        using var device = new CpuDevice(2);
+        var loss = MarginClassifier.Forward(
+            null, Samples.Constant(device, new Shape(rows, width), x), Samples.Constant(device, new Shape(classes, width), w),
+            Labels(device, labels), MarginKind.AdditiveAngular, 30, 0.2f, out var statistics);
+
+        double want = LossReference.Classifier(Samples.ToDouble(x), Samples.ToDouble(w), width, labels, MarginKind.AdditiveAngular, 0.2f, 30);
+        Close.Assert(Samples.Read(loss), [want], 2e-5 * want, "loss");
+
+        var (unitX, unitW) = (LossReference.UnitRows(Samples.ToDouble(x), width), LossReference.UnitRows(Samples.ToDouble(w), width));
+        double hits = 0, own = 0, others = 0;
+        for (int i = 0; i < rows; i++)
+        {
+            var cosines = unitW.Select(u => LossReference.Dot(unitX[i], u)).ToArray();
+            hits += cosines.Max() == cosines[labels[i]] ? 1 : 0;
+            own += cosines[labels[i]];
+            others += (cosines.Sum() - cosines[labels[i]]) / (classes - 1);
+        }
+
+        Close.Assert(
+            [statistics.MeanPositiveCosine, statistics.MeanNegativeCosine, statistics.TopOneRate], [own / rows, others / rows, hits / rows], 1e-6, "statistics");
+    }
+
+    [Test]
+    public void Weight_gradients_are_added_to_what_is_there()
+    {
+        using var device = new CpuDevice(1);
+        var parameters = new ParameterSet(device);
+        var weight = parameters.Add("weight", new Shape(3, 5), Initializer.XavierNormal(3, 5));
+        parameters.Allocate(1);
+        var tape = new Tape();
+        var x = Samples.Constant(device, new Shape(4, 5), Samples.Normal(3, 20));
+        var labels = Labels(device, [0, 1, 2, 0]);
+        tape.Backward(MarginClassifier.Forward(tape, x, weight, labels, MarginKind.AdditiveAngular, 30, 0.2f));
+        float[] once = Samples.Read(weight.Value.Grad!);
+        tape.Clear();
+        tape.Backward(MarginClassifier.Forward(tape, x, weight, labels, MarginKind.AdditiveAngular, 30, 0.2f));
+        Assert.That(Samples.Read(weight.Value.Grad!), Is.EqualTo(once.Select(v => 2 * v)));
+        Assert.That(once, Has.Some.Not.EqualTo(0f));
+    }
+
+    [Test]
+    public void Thread_count_does_not_change_bits()
+    {
+        Assert.That(Run(2), Is.EqualTo(Run(1)));
+
+        static float[] Run(int threads)
+        {
+            using var device = new CpuDevice(threads);
+            var x = Samples.Variable(device, new Shape(300, 65), Samples.Normal(1, 300 * 65));
+            var w = Samples.Variable(device, new Shape(422, 65), Samples.Normal(2, 422 * 65));
+            var tape = new Tape();
+            var loss = MarginClassifier.Forward(tape, x, w, Labels(device, [.. Enumerable.Range(0, 300)]), MarginKind.Additive, 30, 0.2f, out _);
+            tape.Backward(loss);
+            return [.. Samples.Read(loss), .. Samples.Read(x.Grad!), .. Samples.Read(w.Grad!)];
+        }
+    }
+
+    [Test]
+    public void Steady_state_allocates_nothing()
+    {
+        using var device = new CpuDevice(2);
+        var parameters = new ParameterSet(device);
+        var x = parameters.Add("x", new Shape(64, 24), Initializer.XavierNormal(1, 1));
+        var weight = parameters.Add("weight", new Shape(40, 24), Initializer.XavierNormal(1, 1));
+        parameters.Allocate(1);
+        var labels = device.AllocatePersistent(new Shape(64), ElementType.Int32);
+        var tape = new Tape();
+        AllocationCheck.IsZero(() =>
+        {
+            device.Workspace.Reset();
+            tape.Clear();
+            parameters.ZeroGradients();
+            tape.Backward(MarginClassifier.Forward(tape, x.Value, weight, labels, MarginKind.AdditiveAngular, 30, 0.2f));
+        });
+    }
+
+    [Test]
+    public void NaN_reaches_loss_and_gradient()
+    {
+        using var device = new CpuDevice(1);
+        float[] values = Samples.Normal(1, 20);
+        values[7] = float.NaN;
+        var (x, w) = (Samples.Variable(device, new Shape(4, 5), values), Vectors.Weights(device));
+        var tape = new Tape();
+        var loss = MarginClassifier.Forward(tape, x, w, Labels(device, [0, 1, 2, 0]), MarginKind.AdditiveAngular, 30, 0.2f, out _);
+        tape.Backward(loss);
+        Assert.That(Samples.Read(loss)[0], Is.NaN);
+        Assert.That(Samples.Read(w.Grad!), Has.All.NaN);
+    }
+
+    [Test]
+    public void Wrong_arguments_are_named()
+    {
+        using var device = new CpuDevice(1);
+        var (x, w) = (Vectors.Views(device, 0), Vectors.Weights(device));
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => Run([0, 1, 3, 0], 30, 0.2f), Throws.TypeOf<ShapeException>().With.Message.Contains("Label 3 of row 2"));
+            Assert.That(() => Run([0, 1, -1, 0], 30, 0.2f), Throws.TypeOf<ShapeException>().With.Message.Contains("Label -1"));
+            Assert.That(() => Run([0, 1], 30, 0.2f), Throws.TypeOf<ShapeException>().With.Message.Contains("4 labels"));
+            Assert.That(() => Run([0, 1, 2, 0], 0, 0.2f), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("scale"));
+            Assert.That(() => Run([0, 1, 2, 0], 30, 3f), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("margin = 3"));
+        });
+
+        void Run(int[] labels, float scale, float margin) =>
+            MarginClassifier.Forward(null, x, w, Labels(device, labels), MarginKind.Additive, scale, margin, out _);
+    }
+
+    private static IEnumerable<TestCaseData> GoldenCases() => Golden.Cases("softmax_cosine", "am_softmax", "aam_softmax");
+
+    private static Tensor Labels(Device device, int[] labels)
+    {
+        var tensor = device.Workspace.Rent(new Shape(labels.Length), ElementType.Int32);
+        labels.CopyTo(tensor.AsIntSpan());
+        return tensor;
+    }
+}

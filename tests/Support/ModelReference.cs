@@ -1,0 +1,69 @@
+using Spk.Engine.Encoders;
+using Spk.Engine.Ops.Encoder;
+
+namespace Spk.Tests.Support;
+
+/// <summary>The encoders in training, written again from methods.md section 3 in plain f64; weights by name, in memory order.</summary>
+public static class ModelReference
+{
+    public static double[] Embed(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w) =>
+        spec.Kind == "tdnn" ? Tdnn(spec, x, w) : Ecapa(spec, x, w);
+
+    private static double[] Tdnn(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w)
+    {
+        Func<double, double> activation = spec.Variant == EncoderVariant.Sslsv ? EncoderReference.LeakyRelu : EncoderReference.Relu;
+        var layers = new[] { (5, 1), (3, 2), (3, 3), (1, 1), (1, 1) };
+        for (int i = 0; i < layers.Length; i++)
+        {
+            x = Block(x, w, $"frames.{i}", layers[i].Item1, layers[i].Item2, Padding.Valid, activation);
+        }
+
+        x = EncoderReference.StatsPool(x, 1e-7, PoolVariance.UnbiasedPlusEps);
+        x = Norm(Linear(x, w, "segment.linear"), w, "segment.norm", EncoderReference.Relu);
+        return Linear(x, w, "embedding").V;
+    }
+
+    private static double[] Ecapa(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w)
+    {
+        bool sslsv = spec.Variant == EncoderVariant.Sslsv;
+        var padding = sslsv ? Padding.Reflect : Padding.Zero;
+        x = Block(x, w, "stem", 5, 1, padding, EncoderReference.Relu);
+        var outputs = new List<Frames>();
+        for (int i = 0; i < 3; i++)
+        {
+            string name = $"blocks.{i}";
+            int dilation = i + 2;
+            var inner = Block(x, w, name + ".enter", 1, 1, padding, EncoderReference.Relu);
+            inner = EncoderReference.Res2(
+                inner, spec.Scale, sslsv, (j, group) => Block(group, w, $"{name}.res2.{j}", 3, dilation, padding, EncoderReference.Relu));
+            inner = Block(inner, w, name + ".leave", 1, 1, padding, EncoderReference.Relu);
+            x += EncoderReference.SqueezeExcite(
+                inner, w[name + ".excite.reduce.weight"], w[name + ".excite.reduce.bias"], w[name + ".excite.expand.weight"], w[name + ".excite.expand.bias"]);
+            outputs.Add(x);
+        }
+
+        x = Linear(Frames.Concat([.. outputs]), w, "aggregation.conv");
+        x = sslsv ? Norm(x, w, "aggregation.norm", EncoderReference.Relu) : EncoderReference.Map(x, EncoderReference.Relu);
+        x = EncoderReference.AttentiveStatsPool(
+            x,
+            w["pool.context.weight"],
+            w["pool.context.bias"],
+            w["pool.score.weight"],
+            w["pool.score.bias"],
+            w.GetValueOrDefault("pool.norm.weight"),
+            w.GetValueOrDefault("pool.norm.bias"),
+            sslsv ? 1e-12 : 1e-7,
+            sslsv ? PoolVariance.BiasedClamped : PoolVariance.UnbiasedPlusEps);
+        return Linear(Norm(x, w, "norm", null), w, "embedding").V;
+    }
+
+    private static Frames Block(
+        Frames x, IReadOnlyDictionary<string, double[]> w, string name, int taps, int dilation, Padding padding, Func<double, double> activation) =>
+        Norm(EncoderReference.Conv1d(x, w[name + ".conv.weight"], w[name + ".conv.bias"], taps, dilation, padding), w, name + ".norm", activation);
+
+    private static Frames Linear(Frames x, IReadOnlyDictionary<string, double[]> w, string name) =>
+        EncoderReference.Linear(x, w[name + ".weight"], w[name + ".bias"]);
+
+    private static Frames Norm(Frames x, IReadOnlyDictionary<string, double[]> w, string name, Func<double, double>? before) =>
+        EncoderReference.BatchNorm(x, w.GetValueOrDefault(name + ".weight"), w.GetValueOrDefault(name + ".bias"), before);
+}
