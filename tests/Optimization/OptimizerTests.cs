@@ -94,7 +94,7 @@ public class OptimizerTests
     {
         using var device = new CpuDevice(2);
         var (optimizer, _) = Make(device, spec);
-        AllocationCheck.IsZero(() => optimizer.Step(1e-3));
+        Allocations.AssertNone(() => optimizer.Step(1e-3));
     }
 
     [Test]
