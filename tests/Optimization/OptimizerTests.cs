@@ -3,7 +3,6 @@ using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using Spk.Interop;
-using Spk.Tests.Ops.Loss;
 using Spk.Tests.Support;
 using Spk.Training.Optimization;
 
