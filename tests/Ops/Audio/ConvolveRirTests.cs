@@ -98,7 +98,7 @@ public sealed class ConvolveRirTests
             Resample.Forward(device, waves, 16000, 8000);
         }
 
-        OwnThreadAllocations.AssertNone(Step);
+        Allocations.AssertNone(Step);
     }
 
     [Test]

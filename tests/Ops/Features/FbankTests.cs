@@ -277,7 +277,7 @@ public sealed class FbankTests
             extractor.Compute(waves, 1, 1);
         }
 
-        OwnThreadAllocations.AssertNone(Step);
+        Allocations.AssertNone(Step);
     }
 
     private Tensor Compute(FeatureSpec spec, ReadOnlySpan<double> wave)
