@@ -26,7 +26,9 @@ public class ConvolveRirBench
         _kept = BenchDevice.Random(_device, new Shape(64, Samples), 1);
         _waves = _device.AllocatePersistent(new Shape(64, Samples));
         var noise = BenchDevice.Random(_device, new Shape(8, Samples == 16000 ? 16000 : 11200), 2);
-        _bank = new RirBank(_device, [.. Enumerable.Range(0, 8).Select(i => noise.AsSpan().Slice(i * noise.Shape[1], noise.Shape[1]).ToArray())], Samples);
+        int length = noise.Shape[1];
+        float[][] responses = [.. Enumerable.Range(0, 8).Select(i => noise.AsSpan().Slice(i * length, length).ToArray())];
+        _bank = new RirBank(_device, responses, Samples);
     }
 
     // The copy keeps repeated reverberation from dying away; it is about a fiftieth of the time.

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using System.Text;
+using Spk.Engine.Models;
+using Spk.Engine.Numerics;
 using Spk.Interop;
 
 namespace Spk.Training.Data;
@@ -40,32 +42,7 @@ public static unsafe class CorpusPack
         ArgumentNullException.ThrowIfNull(manifest);
         options ??= new CorpusOptions();
         options.Validate();
-        string temporary = path + ".tmp";
-        try
-        {
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16))
-            {
-                WriteTo(stream, manifest, options, progress, cancellation);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new SpkException($"The pack {path} cannot be written: {e.Message}", e);
-        }
-        finally
-        {
-            try
-            {
-                File.Delete(temporary);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // What made the write fail is already on its way; a leftover temporary file is overwritten next time.
-            }
-        }
+        AtomicFile.Write(path, stream => WriteTo(stream, manifest, options, progress, cancellation));
     }
 
     /// <summary>Whether a file begins like a pack.</summary>
@@ -95,7 +72,7 @@ public static unsafe class CorpusPack
         int done = 0;
         Parallel.For(0, corpus.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
         {
-            damaged[i] = Checksum.Compute(MemoryMarshal.AsBytes(corpus.Utterance(i))) != checksums[i];
+            damaged[i] = Crc32C.Compute(MemoryMarshal.AsBytes(corpus.Utterance(i))) != checksums[i];
             Corpus.Report(progress, Interlocked.Increment(ref done), damaged.Length);
         });
         return [.. corpus.Utterances.Where((_, i) => damaged[i]).Select(u => u.Id)];
@@ -151,7 +128,7 @@ public static unsafe class CorpusPack
         long indexAt = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
         long indexBytes = BinaryPrimitives.ReadInt64LittleEndian(header[24..]);
         int count = BinaryPrimitives.ReadInt32LittleEndian(header[36..]);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header[60..]) != Checksum.Compute(header[..60]))
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header[60..]) != Crc32C.Compute(header[..60]))
         {
             throw new DataFormatException($"The header of {path} is damaged (checksum): pack the corpus again.");
         }
@@ -161,7 +138,7 @@ public static unsafe class CorpusPack
             throw new DataFormatException($"{path} is truncated: it has {mapping.Length} bytes where {indexAt + indexBytes} are needed; copy it or pack the corpus again.");
         }
 
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header[32..]) != Checksum.Compute(new ReadOnlySpan<byte>(mapping.Data + indexAt, (int)indexBytes)))
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header[32..]) != Crc32C.Compute(new ReadOnlySpan<byte>(mapping.Data + indexAt, (int)indexBytes)))
         {
             throw new DataFormatException($"The index of {path} is damaged (checksum): pack the corpus again.");
         }
@@ -195,7 +172,7 @@ public static unsafe class CorpusPack
     }
 
     private static void WriteTo(
-        FileStream stream, Manifest manifest, CorpusOptions options, IProgress<DataProgress>? progress, CancellationToken cancellation)
+        Stream stream, Manifest manifest, CorpusOptions options, IProgress<DataProgress>? progress, CancellationToken cancellation)
     {
         var utterances = manifest.Utterances;
         using var index = new MemoryStream();
@@ -218,7 +195,7 @@ public static unsafe class CorpusPack
                 var bytes = MemoryMarshal.AsBytes(decoded[i].AsSpan());
                 entries.Write(stream.Position);
                 entries.Write(decoded[i].Length);
-                entries.Write(Checksum.Compute(bytes));
+                entries.Write(Crc32C.Compute(bytes));
                 entries.Write(some[i].Id);
                 WriteOptional(entries, some[i].Speaker);
                 WriteOptional(entries, some[i].Session);
@@ -238,9 +215,9 @@ public static unsafe class CorpusPack
         BinaryPrimitives.WriteInt32LittleEndian(header[12..], options.SampleRate);
         BinaryPrimitives.WriteInt64LittleEndian(header[16..], at);
         BinaryPrimitives.WriteInt64LittleEndian(header[24..], table.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[32..], Checksum.Compute(table));
+        BinaryPrimitives.WriteUInt32LittleEndian(header[32..], Crc32C.Compute(table));
         BinaryPrimitives.WriteInt32LittleEndian(header[36..], utterances.Count);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[60..], Checksum.Compute(header[..60]));
+        BinaryPrimitives.WriteUInt32LittleEndian(header[60..], Crc32C.Compute(header[..60]));
         stream.Position = 0;
         stream.Write(header);
     }

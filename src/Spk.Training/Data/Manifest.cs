@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Spk.Engine.Models;
 using Spk.Interop;
 
 namespace Spk.Training.Data;
@@ -64,6 +65,7 @@ public sealed class Manifest
 
     /// <summary>Writes CSV with the columns path, speaker, session and duration_s; ids are written as paths.</summary>
     /// <param name="path">The file; replaced if it exists.</param>
+    /// <exception cref="SpkException">The file cannot be written.</exception>
     public void WriteCsv(string path)
     {
         var text = new StringBuilder("path,speaker,session,duration_s\n");
@@ -75,7 +77,7 @@ public sealed class Manifest
                 .Append(utterance.DurationSeconds?.ToString("F3", CultureInfo.InvariantCulture)).Append('\n');
         }
 
-        File.WriteAllText(path, text.ToString());
+        AtomicFile.WriteText(path, text.ToString());
     }
 
     private static void ThrowFirst(List<DataProblem> problems)

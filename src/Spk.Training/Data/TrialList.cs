@@ -1,3 +1,4 @@
+using Spk.Engine.Models;
 using Spk.Interop;
 
 namespace Spk.Training.Data;
@@ -95,8 +96,9 @@ public sealed class TrialList
 
     /// <summary>Writes VoxCeleb style.</summary>
     /// <param name="path">The file; replaced if it exists.</param>
+    /// <exception cref="SpkException">The file cannot be written.</exception>
     public void Write(string path) =>
-        File.WriteAllText(path, string.Concat(Trials.Select(t => $"{(t.IsTarget ? 1 : 0)} {t.Enrolment} {t.Test}\n")));
+        AtomicFile.WriteText(path, string.Concat(Trials.Select(t => $"{(t.IsTarget ? 1 : 0)} {t.Enrolment} {t.Test}\n")));
 
     /// <summary>Checks that error rates can be computed: both kinds of trials are there and all utterances are known.</summary>
     /// <param name="known">Ids of the utterances at hand.</param>

@@ -83,18 +83,19 @@ public sealed class ConvolveRirTests
     [Test]
     public void A_warm_augmentation_allocates_nothing()
     {
+        using var device = new CpuDevice(threads: 1);
         var source = new MemorySource(new short[9000], new short[500]);
-        var bank = new RirBank(_device, [Samples.Normal(8, 50)], 200);
+        var bank = new RirBank(device, [Samples.Normal(8, 50)], 200);
         CropRequest[] crops = [new(0, 5), new(1, 5, 0.5f, 1.1f)];
         int[] rooms = [0, -1];
         float[] ratios = [3f, float.NaN];
         void Step()
         {
-            _device.Workspace.Reset();
-            var waves = CropGather.Forward(_device, source, crops, 200);
+            device.Workspace.Reset();
+            var waves = CropGather.Forward(device, source, crops, 200);
             ConvolveRir.Apply(waves, bank, rooms);
-            MixNoise.Apply(waves, CropGather.Forward(_device, source, crops, 200), ratios);
-            Resample.Forward(_device, waves, 16000, 8000);
+            MixNoise.Apply(waves, CropGather.Forward(device, source, crops, 200), ratios);
+            Resample.Forward(device, waves, 16000, 8000);
         }
 
         Allocations.AssertNone(Step);

@@ -273,7 +273,7 @@ public class NtXentTests
         int[] labels = [.. Enumerable.Range(0, 36).Select(i => i / 3)];
         var tape = new Tape();
         float sink = 0;
-        AllocationCheck.IsZero(() =>
+        Allocations.AssertNone(() =>
         {
             device.Workspace.Reset();
             tape.Clear();

@@ -46,10 +46,15 @@ internal readonly record struct Phone(
     /// <summary>A pause.</summary>
     public static readonly Phone Silence = new(500, 1500, 2500, 0, 0, 0, 2000, 2000, 90);
 
-    /// <summary>Draws syllables until they fill a length.</summary>
+    /// <summary>
+    /// Draws syllables until they fill a length. Sounds are dealt from shuffled decks, as in phonetically balanced prompts: a few seconds
+    /// then hold about the same sounds in another order.
+    /// </summary>
     public static List<Phone> Sequence(ref CounterRandom random, float milliseconds, float rate)
     {
         var phones = new List<Phone>();
+        var vowels = new Deck(Vowels.Length);
+        var consonants = new Deck(Consonants.Length);
         float filled = 0;
         void Add(Phone phone, float stretch)
         {
@@ -60,22 +65,14 @@ internal readonly record struct Phone(
         Add(Silence, 0.5f);
         while (filled < milliseconds)
         {
-            float stretch = MathF.Exp(0.25f * random.NextNormal());
-            foreach (var phone in random.NextFloat() < 0.85f ? Consonants[random.NextInt(Consonants.Length)] : [])
+            float stretch = MathF.Exp(0.2f * random.NextNormal());
+            foreach (var phone in Consonants[consonants.Next(ref random)])
             {
                 Add(phone, stretch);
             }
 
-            Add(Vowels[random.NextInt(Vowels.Length)], stretch);
-            if (random.NextFloat() < 0.3f)
-            {
-                foreach (var phone in Consonants[random.NextInt(Consonants.Length)])
-                {
-                    Add(phone, 0.8f * stretch);
-                }
-            }
-
-            if (random.NextFloat() < 0.07f)
+            Add(Vowels[vowels.Next(ref random)], stretch);
+            if (random.NextFloat() < 0.05f)
             {
                 Add(Silence, stretch);
             }
@@ -84,11 +81,29 @@ internal readonly record struct Phone(
         return phones;
     }
 
-    private static Phone Vowel(int index, float f1, float f2, float f3) => new(f1, f2, f3, 1, 0, 0, 2000, 2000, 125, index);
+    private static Phone Vowel(int index, float f1, float f2, float f3) => new(f1, f2, f3, 1, 0, 0, 2000, 2000, 100, index);
 
     private static Phone Sonorant(float f1, float f2, float f3, float voicing) => new(f1, f2, f3, voicing, 0, 0, 2000, 2000, 70);
 
     private static Phone Closure(float f1, float f2, float f3) => new(f1, f2, f3, 0, 0, 0, 2000, 2000, 50);
 
     private static Phone Burst(float f1, float f2, float f3, float center, float width) => new(f1, f2, f3, 0, 0.25f, 0.6f, center, width, 22);
+
+    /// <summary>Deals numbers in random order, each once before any comes again.</summary>
+    private sealed class Deck(int count)
+    {
+        private readonly int[] _cards = [.. Enumerable.Range(0, count)];
+        private int _next;
+
+        public int Next(ref CounterRandom random)
+        {
+            if (_next == 0)
+            {
+                random.Shuffle(_cards);
+                _next = _cards.Length;
+            }
+
+            return _cards[--_next];
+        }
+    }
 }

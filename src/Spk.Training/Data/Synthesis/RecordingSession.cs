@@ -20,13 +20,13 @@ internal sealed class RecordingSession
         var random = new CounterRandom(seed, RandomPurpose.Synthesis, epoch: 4, item: session);
         _rate = rate;
         _highPass = random.NextFloat(50, 220);
-        _lowPass = random.NextFloat(3600, 7800);
+        _lowPass = random.NextFloat(6500, 7900);
         for (int i = 0; i < Bells; i++)
         {
-            _bells[i] = (150f * MathF.Exp(random.NextFloat(0, 3.7f)), random.NextFloat(0.6f, 1.8f), 6f * random.NextNormal());
+            _bells[i] = (150f * MathF.Exp(random.NextFloat(0, 3.7f)), random.NextFloat(0.6f, 1.8f), 3f * random.NextNormal());
         }
 
-        float decay = random.NextFloat(0.015f, 0.09f), wet = random.NextFloat(0.05f, 0.4f);
+        float decay = random.NextFloat(0.01f, 0.06f), wet = random.NextFloat(0.01f, 0.06f);
         for (int i = 0; i < Reflections; i++)
         {
             float seconds = 0.002f + (random.NextFloat() * 2.5f * decay);
@@ -34,9 +34,9 @@ internal sealed class RecordingSession
             _room[i] = ((int)(seconds * rate), sign * wet * MathF.Exp(-seconds / decay));
         }
 
-        _noiseColor = random.NextFloat(0.2f, 1.8f);
-        _noiseDecibels = random.NextFloat(14, 34);
-        _level = random.NextFloat(-32, -20);
+        _noiseColor = random.NextFloat(0.6f, 1.4f);
+        _noiseDecibels = random.NextFloat(32, 40);
+        _level = random.NextFloat(-28, -22);
     }
 
     /// <summary>Records an utterance.</summary>

@@ -19,10 +19,10 @@ internal sealed class Voice
         var random = new CounterRandom(seed, RandomPurpose.Synthesis, epoch: 1, item: speaker);
         bool low = random.NextFloat() < 0.5f;
         Pitch = low ? 112f * MathF.Exp(0.15f * random.NextNormal()) : 195f * MathF.Exp(0.13f * random.NextNormal());
-        float tract = (low ? 0.95f : 1.1f) * MathF.Exp(0.055f * random.NextNormal());
+        float tract = (low ? 0.93f : 1.1f) * MathF.Exp(0.07f * random.NextNormal());
         for (int i = 0; i < FormantCount; i++)
         {
-            _formantFactor[i] = tract * MathF.Exp((i < 2 ? 0.04f : 0.055f) * random.NextNormal());
+            _formantFactor[i] = tract * MathF.Exp((i < 2 ? 0.05f : 0.075f) * random.NextNormal());
         }
 
         _vowelHabit = new float[Phone.Vowels.Length, 3];
@@ -31,15 +31,15 @@ internal sealed class Voice
             _vowelHabit[i / 3, i % 3] = MathF.Exp(0.05f * random.NextNormal());
         }
 
-        Bandwidth = MathF.Exp(0.25f * random.NextNormal());
+        Bandwidth = MathF.Exp(0.35f * random.NextNormal());
         OpenQuotient = random.NextFloat(0.4f, 0.8f);
-        TiltHz = 900f * MathF.Exp(random.NextFloat(0f, 1.6f));
+        TiltHz = 500f * MathF.Exp(random.NextFloat(0f, 2.5f));
         Jitter = random.NextFloat(0.003f, 0.02f);
         Shimmer = random.NextFloat(0.02f, 0.12f);
-        Breath = MathF.Pow(10, random.NextFloat(-2.2f, -0.9f));
+        Breath = MathF.Pow(10, random.NextFloat(-2.4f, -0.6f));
         Sibilance = tract * MathF.Exp(0.08f * random.NextNormal());
-        FricationGain = MathF.Exp(0.35f * random.NextNormal());
-        Rate = MathF.Exp(0.12f * random.NextNormal());
+        FricationGain = MathF.Exp(0.8f * random.NextNormal());
+        Rate = MathF.Exp(0.18f * random.NextNormal());
         PitchRange = random.NextFloat(0.05f, 0.2f);
     }
 

@@ -133,7 +133,7 @@ internal ref struct VoiceRenderer
 
         public Prosody(Voice voice, float seconds, ref CounterRandom random)
         {
-            float register = 0.07f * random.NextNormal();
+            float register = 0.05f * random.NextNormal();
             _pitch = voice.Pitch * MathF.Exp(register);
             _fall = random.NextFloat(-0.02f, 0.12f);
             _seconds = seconds;
@@ -145,7 +145,7 @@ internal ref struct VoiceRenderer
             }
 
             // A louder voice is higher and brighter.
-            TiltHz = voice.TiltHz * MathF.Exp((2.5f * register) + (0.25f * random.NextNormal()));
+            TiltHz = voice.TiltHz * MathF.Exp((2f * register) + (0.15f * random.NextNormal()));
         }
 
         public float TiltHz { get; }
