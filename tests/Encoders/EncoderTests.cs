@@ -152,13 +152,14 @@ public class EncoderTests
                 Step();
             }
 
-            long before = GC.GetTotalAllocatedBytes(precise: true);
+            // The test host's own threads allocate now and then, so this thread is measured; alone it runs everything.
+            long before = GC.GetAllocatedBytesForCurrentThread();
             for (int i = 0; i < 20; i++)
             {
                 Step();
             }
 
-            Assert.That(GC.GetTotalAllocatedBytes(precise: true) - before, Is.LessThan(2000), "bytes in 20 steps");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero, "bytes in 20 steps");
             results.Add([.. Samples.Read(parameters.Gradients), .. parameters.Buffers.SelectMany(b => Samples.Read(b.Value))]);
 
             void Step()

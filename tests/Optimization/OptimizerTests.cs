@@ -3,7 +3,6 @@ using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using Spk.Interop;
-using Spk.Tests.Ops.Loss;
 using Spk.Tests.Support;
 using Spk.Training.Optimization;
 
@@ -94,7 +93,7 @@ public class OptimizerTests
     {
         using var device = new CpuDevice(2);
         var (optimizer, _) = Make(device, spec);
-        AllocationCheck.IsZero(() => optimizer.Step(1e-3));
+        Allocations.AssertNone(() => optimizer.Step(1e-3));
     }
 
     [Test]

@@ -84,7 +84,7 @@ public class HtmlReportTests
     [TestCase(0.5f, 0.5f)]
     public void Rates_outside_the_axes_still_give_a_report(float same, float different)
     {
-        Training.Data.Trial[] trials = [new(true, "a1/x", "a1/y"), new(false, "a1/x", "b1/z")];
+        Spk.Training.Data.Trial[] trials = [new(true, "a1/x", "a1/y"), new(false, "a1/x", "b1/z")];
         string html = HtmlReport.Render(new ReportData { Title = "extreme", After = TrialEvaluation.Run(trials, [same, different]) });
         Assert.That(() => Parse(html), Throws.Nothing);
         Assert.That(html, Does.Not.Contain("NaN").And.Not.Contain("∞").And.Not.Contain("Infinity"));

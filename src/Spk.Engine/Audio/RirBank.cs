@@ -1,5 +1,6 @@
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
+using Spk.Engine.Ops;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -42,7 +43,7 @@ public sealed unsafe class RirBank
 
         Fft = new RealFft((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(needed, RealFft.MinimumLength)));
         Spectra = device.AllocatePersistent(new Shape(Count, 2 * Fft.PartStride));
-        Transform(responses);
+        Transform(Cpu.Of(device), responses);
     }
 
     /// <summary>The device.</summary>
@@ -60,12 +61,10 @@ public sealed unsafe class RirBank
     /// <summary>f32 [Count, 2, PartStride]: real parts, then imaginary parts.</summary>
     internal Tensor Spectra { get; }
 
-    private void Transform(IReadOnlyList<float[]> responses)
+    private void Transform(CpuDevice cpu, IReadOnlyList<float[]> responses)
     {
-        int part = 2 * Fft.PartStride;
         var normalized = Lanes.Table(Fft.Length);
-        var spectrum = Lanes.Table(part + Lanes.Count);
-        var scratch = Lanes.Table((int)(Fft.ScratchBytes / sizeof(float)) + Lanes.Count);
+        byte* scratch = cpu.Workers.Scratch(0, Fft.ScratchBytes);
         for (int r = 0; r < responses.Count; r++)
         {
             float[] response = responses[r];
@@ -92,12 +91,9 @@ public sealed unsafe class RirBank
                 normalized[i] = (float)(response[i] * scale);
             }
 
-            Fft.Forward(Lanes.Pointer(normalized), length, Lanes.Pointer(spectrum), Lanes.Pointer(scratch));
-            Spectra.Slice(r, 1).CopyFrom(spectrum.AsSpan(0, part));
+            Fft.Forward(Lanes.Pointer(normalized), length, Spectra.Row(r), (float*)scratch);
         }
 
         GC.KeepAlive(normalized);
-        GC.KeepAlive(spectrum);
-        GC.KeepAlive(scratch);
     }
 }

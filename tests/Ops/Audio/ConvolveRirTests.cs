@@ -81,6 +81,27 @@ public sealed class ConvolveRirTests
     }
 
     [Test]
+    public void A_warm_augmentation_allocates_nothing()
+    {
+        using var device = new CpuDevice(threads: 1);
+        var source = new MemorySource(new short[9000], new short[500]);
+        var bank = new RirBank(device, [Samples.Normal(8, 50)], 200);
+        CropRequest[] crops = [new(0, 5), new(1, 5, 0.5f, 1.1f)];
+        int[] rooms = [0, -1];
+        float[] ratios = [3f, float.NaN];
+        void Step()
+        {
+            device.Workspace.Reset();
+            var waves = CropGather.Forward(device, source, crops, 200);
+            ConvolveRir.Apply(waves, bank, rooms);
+            MixNoise.Apply(waves, CropGather.Forward(device, source, crops, 200), ratios);
+            Resample.Forward(device, waves, 16000, 8000);
+        }
+
+        Allocations.AssertNone(Step);
+    }
+
+    [Test]
     public void Bad_responses_and_shapes_are_refused()
     {
         Assert.That(() => new RirBank(_device, [[0f, 0f]], 10), Throws.InstanceOf<DataFormatException>());

@@ -147,7 +147,7 @@ public class MarginClassifierTests
         parameters.Allocate(1);
         var labels = device.AllocatePersistent(new Shape(64), ElementType.Int32);
         var tape = new Tape();
-        AllocationCheck.IsZero(() =>
+        Allocations.AssertNone(() =>
         {
             device.Workspace.Reset();
             tape.Clear();

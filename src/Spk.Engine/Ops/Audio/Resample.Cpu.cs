@@ -16,7 +16,12 @@ public static unsafe partial class Resample
     private static PhaseTables Tables(int fromRate, int toRate)
     {
         CheckRates(fromRate, toRate);
-        int common = (int)System.Numerics.BigInteger.GreatestCommonDivisor(fromRate, toRate);
+        int common = fromRate;
+        for (int rest = toRate; rest != 0;)
+        {
+            (common, rest) = (rest, common % rest);
+        }
+
         return Known.GetOrAdd((fromRate / common, toRate / common), static rates => new PhaseTables(rates.From, rates.To));
     }
 

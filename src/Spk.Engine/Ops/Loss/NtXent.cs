@@ -26,7 +26,14 @@ public static class NtXent
     /// <exception cref="ShapeException">The views or the labels do not fit each other.</exception>
     /// <exception cref="InvalidOptionException">Temperature or margin is out of range.</exception>
     public static Tensor Forward(
-        Tape? tape, Tensor z1, Tensor z2, float temperature, bool symmetric, MarginKind margin, float marginValue, ReadOnlySpan<int> collisionLabels = default) =>
+        Tape? tape,
+        Tensor z1,
+        Tensor z2,
+        float temperature,
+        bool symmetric,
+        MarginKind margin,
+        float marginValue,
+        ReadOnlySpan<int> collisionLabels = default) =>
         Forward(tape, z1, z2, temperature, symmetric, margin, marginValue, collisionLabels, out _);
 
     /// <inheritdoc cref="Forward(Tape?, Tensor, Tensor, float, bool, MarginKind, float, ReadOnlySpan{int})"/>

@@ -9,88 +9,83 @@ namespace Spk.Engine.Ops.Loss;
 /// The symmetric case of <see cref="CosineProblem"/>: the candidates are the anchors themselves and positives are mutual.
 /// </summary>
 /// <remarks>
-/// Cosines c_aj = c_ja, and with one shift for all rows their powers are equal too. So only tiles on and above the diagonal are
-/// computed: their row sums and column sums together are every anchor's sum. The gradient by unit row a is
-/// Σ_j (G_aj + G_ja) ẑ_j, whose matrix is symmetric again: the tiles of one block row serve its own rows and, transposed, all
-/// later rows. That halves the products of the plain formula (one for cosines, two for gradients, all square).
+/// Cosines c_aj = c_ja, and with one shift for all rows their powers are equal too. So only tiles on and below the diagonal are
+/// computed, column of tiles by column of tiles: their row sums and column sums together are every anchor's sum. The gradient by
+/// unit row a is Σ_j (G_aj + G_ja) ẑ_j; that matrix is symmetric again, so it is filled from the same tiles and takes one product.
+/// The plain formula has one product for the cosines and two for the gradients; here it is half of one and one.
 /// </remarks>
 internal static unsafe class PairSoftmax
 {
     internal const int Tile = 128;
 
-    // Powers up to this size are kept for the gradient; beyond, they are computed again, block by block.
-    private const long KeptElements = 8L << 20;
+    // 32 MiB of powers, 2,896 anchors. More are left to RowSoftmax, whose memory is a block of rows.
+    private const long LargestSquare = 8L << 20;
 
-    /// <summary>Whether one shift serves all rows in f32; <see cref="RowSoftmax"/> takes the rest (temperatures below about 0.024).</summary>
-    public static bool CanRun(in CosineProblem problem) => problem.Scale * (2 + problem.Margin.LargestShift) <= ScaledPower.Range;
+    /// <summary>
+    /// Whether the powers fit their bound and one shift serves all rows in f32, which temperatures below about 0.024 do not
+    /// allow; <see cref="RowSoftmax"/> takes the rest.
+    /// </summary>
+    public static bool CanRun(in CosineProblem problem, bool wantsGradient) =>
+        problem.Scale * (2 + problem.Margin.LargestShift) <= ScaledPower.Range && (!wantsGradient || (long)problem.Rows * problem.Rows <= LargestSquare);
 
     /// <summary>Fills the results and, where not null, the gradient by the unit rows.</summary>
     /// <param name="cpu">The device.</param>
     /// <param name="problem">Keys are the queries, no memory, positives mutual, self excluded.</param>
     /// <param name="gradient">[anchors, width], or null.</param>
-    /// <param name="kept">The largest number of powers to keep; a test sets it to 0.</param>
-    public static void Run(CpuDevice cpu, in CosineProblem problem, float* gradient, long kept = KeptElements)
+    public static void Run(CpuDevice cpu, in CosineProblem problem, float* gradient)
     {
-        int rows = problem.Rows;
+        int rows = problem.Rows, width = problem.Width;
         int blocks = (rows + Tile - 1) / Tile;
-        long total = 0;
-        for (int start = 0; start < rows; start += Tile)
-        {
-            total += (long)Math.Min(Tile, rows - start) * CosineProblem.Padded(rows - start);
-        }
 
-        bool keeps = gradient is not null && total <= kept;
-        float* powers = cpu.Workspace.Rent(keeps ? new Shape((int)total) : new Shape(Math.Min(Tile, rows), CosineProblem.Padded(rows))).Data;
+        // 16 more than needed: rows 2^n apart would share a few cache sets, which the transposed writes would feel.
+        int stride = gradient is null ? Tile : CosineProblem.Padded(rows) + 16;
+        float* powers = cpu.Workspace.Rent(new Shape(rows, stride)).Data;
         var body = new TileBody
         {
             Problem = problem,
             Shift = Math.Ceiling(problem.Scale),
+            Stride = stride,
             Negatives = CosineProblem.RentDoubles(cpu, rows),
-            RowSums = CosineProblem.RentDoubles(cpu, blocks * Tile),
-            RowHighest = cpu.Workspace.Rent(new Shape(blocks * Tile)).Data,
-            RowCosines = CosineProblem.RentDoubles(cpu, blocks * Tile),
-            RowCounts = CosineProblem.RentDoubles(cpu, blocks * Tile),
+            ColumnSums = cpu.Workspace.Rent(new Shape(blocks * Tile)).Data,
+            ColumnHighest = cpu.Workspace.Rent(new Shape(blocks * Tile)).Data,
         };
-        Clear(body, rows);
+        Clear(body);
 
-        float* block = powers;
         for (int start = 0; start < rows; start += Tile)
         {
-            Cosines(cpu, problem, start, block);
-            SumBlock(cpu, ref body, start, block);
-            block += keeps ? (long)body.BlockRows * body.Stride : 0;
+            int columns = Math.Min(Tile, rows - start);
+            float* first = problem.Queries + ((nint)start * width);
+            body.Start = start;
+            body.Columns = columns;
+            body.Block = gradient is null ? powers : powers + ((nint)start * stride) + start;
+            var below = MatrixView.Of(first, rows - start, width, width);
+            Gemm.Multiply(cpu, below, MatrixView.Of(first, columns, width, width).Transposed, body.Block, stride, accumulate: false);
+            int tiles = (rows - start + Tile - 1) / Tile;
+            cpu.Workers.For(tiles, ref body);
+            AddColumns(body, tiles);
         }
 
         var gradientBody = new GradientBody
         {
             Problem = problem,
+            Powers = powers,
+            Stride = stride,
+            Blocks = blocks,
             Factors = cpu.Workspace.Rent(new Shape(CosineProblem.Padded(rows))).Data,
             PositiveGradients = cpu.Workspace.Rent(new Shape(rows)).Data,
         };
         SolveAll(body, gradientBody);
-        if (gradient is null)
+        if (gradient is not null)
         {
-            return;
-        }
-
-        block = powers;
-        for (int start = 0; start < rows; start += Tile)
-        {
-            if (!keeps)
-            {
-                Cosines(cpu, problem, start, block);
-                body.OnlyPowers = true;
-                SumBlock(cpu, ref body, start, block);
-            }
-
-            AddGradients(cpu, ref gradientBody, start, block, gradient);
-            block += keeps ? (long)gradientBody.BlockRows * gradientBody.Stride : 0;
+            cpu.Workers.For(blocks, ref gradientBody);
+            Gemm.Multiply(
+                cpu, MatrixView.Of(powers, rows, rows, stride), MatrixView.Of(problem.Queries, rows, width, width), gradient, width, accumulate: false);
         }
     }
 
-    private static void Clear(in TileBody body, int rows)
+    private static void Clear(in TileBody body)
     {
-        for (int i = 0; i < rows; i++)
+        for (int i = 0; i < body.Problem.Rows; i++)
         {
             body.Negatives[i] = 0;
             body.Problem.CosineSums[i] = 0;
@@ -99,40 +94,17 @@ internal static unsafe class PairSoftmax
         }
     }
 
-    private static void Cosines(CpuDevice cpu, in CosineProblem problem, int start, float* block)
+    // The tiles below the diagonal one, in their order.
+    private static void AddColumns(in TileBody body, int tiles)
     {
-        int width = problem.Width;
-        int columns = problem.Rows - start;
-        float* first = problem.Queries + ((nint)start * width);
-        var queries = MatrixView.Of(first, Math.Min(Tile, columns), width, width);
-        var keys = MatrixView.Of(first, columns, width, width);
-        Gemm.Multiply(cpu, queries, keys.Transposed, block, CosineProblem.Padded(columns), accumulate: false);
-    }
-
-    private static void SumBlock(CpuDevice cpu, ref TileBody body, int start, float* block)
-    {
-        int columns = body.Problem.Rows - start;
-        int tiles = (columns + Tile - 1) / Tile;
-        body.Start = start;
-        body.BlockRows = Math.Min(Tile, columns);
-        body.Stride = CosineProblem.Padded(columns);
-        body.Block = block;
-        cpu.Workers.For(tiles, ref body);
-        if (body.OnlyPowers)
+        for (int tile = 1; tile < tiles; tile++)
         {
-            return;
-        }
-
-        for (int tile = 0; tile < tiles; tile++)
-        {
-            for (int row = 0; row < body.BlockRows; row++)
+            for (int column = 0; column < body.Columns; column++)
             {
-                int partial = (tile * Tile) + row;
-                int anchor = start + row;
-                body.Negatives[anchor] += body.RowSums[partial];
-                body.Problem.HighestNegatives[anchor] = Math.Max(body.Problem.HighestNegatives[anchor], body.RowHighest[partial]);
-                body.Problem.CosineSums[anchor] += body.RowCosines[partial];
-                body.Problem.CosineCounts[anchor] += body.RowCounts[partial];
+                int anchor = body.Start + column;
+                int partial = (tile * Tile) + column;
+                body.Negatives[anchor] += body.ColumnSums[partial];
+                body.Problem.HighestNegatives[anchor] = Math.Max(body.Problem.HighestNegatives[anchor], body.ColumnHighest[partial]);
             }
         }
     }
@@ -152,97 +124,55 @@ internal static unsafe class PairSoftmax
         }
     }
 
-    private static void AddGradients(CpuDevice cpu, ref GradientBody body, int start, float* block, float* gradient)
-    {
-        int width = body.Problem.Width;
-        int columns = body.Problem.Rows - start;
-        int rows = Math.Min(Tile, columns);
-        body.Start = start;
-        body.BlockRows = rows;
-        body.Stride = CosineProblem.Padded(columns);
-        body.Block = block;
-        cpu.Workers.For(rows, ref body);
-
-        float* own = body.Problem.Queries + ((nint)start * width);
-        float* target = gradient + ((nint)start * width);
-        var weights = MatrixView.Of(block, rows, columns, body.Stride);
-        Gemm.Multiply(cpu, weights, MatrixView.Of(own, columns, width, width), target, width, accumulate: start > 0);
-        if (columns > rows)
-        {
-            var later = MatrixView.Of(block + rows, rows, columns - rows, body.Stride);
-            Gemm.Multiply(cpu, later.Transposed, MatrixView.Of(own, rows, width, width), target + ((nint)rows * width), width, accumulate: start > 0);
-        }
-    }
-
-    /// <summary>One tile of cosines: to powers in place, with sums along rows and, off the diagonal, along columns.</summary>
+    /// <summary>One tile of cosines: to powers in place, with sums along rows and, below the diagonal, along columns.</summary>
     private struct TileBody : IParallelBody
     {
         public CosineProblem Problem;
         public double Shift;
-        public double* Negatives, RowSums, RowCosines, RowCounts;
-        public float* RowHighest, Block;
-        public int Start, BlockRows, Stride;
-        public bool OnlyPowers;
+        public double* Negatives;
+        public float* ColumnSums, ColumnHighest, Block;
+        public int Start, Columns, Stride;
 
         public readonly void Run(int index, int worker)
         {
-            int firstColumn = Start + (index * Tile);
-            int columns = Math.Min(Tile, Problem.Rows - firstColumn);
-            int padded = CosineProblem.Padded(columns);
-            float* sums = stackalloc float[Tile];
-            float* highest = stackalloc float[Tile];
+            int firstRow = Start + (index * Tile);
+            int rows = Math.Min(Tile, Problem.Rows - firstRow);
+            int padded = CosineProblem.Padded(Columns);
+            float* sums = ColumnSums + ((nint)index * Tile);
+            float* highest = ColumnHighest + ((nint)index * Tile);
             new Span<float>(sums, Tile).Clear();
             new Span<float>(highest, Tile).Fill(ScaledPower.Masked);
-
-            for (int row = 0; row < BlockRows; row++)
+            for (int row = 0; row < rows; row++)
             {
-                float* cosines = Block + ((nint)row * Stride) + (index * Tile);
-                Mask(Start + row, firstColumn, columns, padded, cosines);
-                RunRow(cosines, padded, sums, highest, (index * Tile) + row);
-            }
+                float* cosines = Block + ((((nint)index * Tile) + row) * Stride);
+                Mask(firstRow + row, padded, cosines);
 
-            // The diagonal tile holds both halves, and the passes for powers only repeat what is known.
-            if (index == 0 || OnlyPowers)
-            {
-                return;
-            }
-
-            for (int column = 0; column < columns; column++)
-            {
-                int anchor = firstColumn + column;
-                Negatives[anchor] += sums[column];
-                Problem.HighestNegatives[anchor] = Math.Max(Problem.HighestNegatives[anchor], highest[column]);
-            }
-
-            // A mirrored cosine enters the mean twice.
-            for (int row = 0; row < BlockRows; row++)
-            {
-                RowCosines[(index * Tile) + row] *= 2;
-                RowCounts[(index * Tile) + row] *= 2;
+                // The diagonal tile holds both c_aj and c_ja; a cosine of the others stands for both.
+                RunRow(cosines, padded, sums, highest, firstRow + row, index == 0 ? 1 : 2);
             }
         }
 
-        private readonly void Mask(int anchor, int firstColumn, int columns, int padded, float* cosines)
+        private readonly void Mask(int anchor, int padded, float* cosines)
         {
             int positive = Problem.Positives[anchor];
-            if (positive >= firstColumn && positive < firstColumn + columns)
+            if (positive >= Start && positive < Start + Columns)
             {
-                float cosine = cosines[positive - firstColumn];
+                float cosine = cosines[positive - Start];
                 Problem.PositiveCosines[anchor] = cosine;
                 Problem.PositiveCosines[positive] = cosine;
-                cosines[positive - firstColumn] = ScaledPower.Masked;
+                cosines[positive - Start] = ScaledPower.Masked;
             }
 
-            if (anchor >= firstColumn && anchor < firstColumn + columns)
+            if (anchor < Start + Columns)
             {
-                cosines[anchor - firstColumn] = ScaledPower.Masked;
+                cosines[anchor - Start] = ScaledPower.Masked;
             }
 
-            new Span<float>(cosines + columns, padded - columns).Fill(ScaledPower.Masked);
-            Problem.MaskLabels(anchor, cosines, firstColumn, padded);
+            new Span<float>(cosines + Columns, padded - Columns).Fill(ScaledPower.Masked);
+            Problem.MaskLabels(anchor, cosines, Start, padded);
         }
 
-        private readonly void RunRow(float* cosines, int count, float* columnSums, float* columnHighest, int partial)
+        private readonly void RunRow(float* cosines, int count, float* columnSums, float* columnHighest, int anchor, int multiplicity)
         {
             var scale = Vector512.Create(Problem.Scale);
             var bias = ScaledPower.BiasOf(Shift);
@@ -263,41 +193,101 @@ internal static unsafe class PairSoftmax
                 (Vector512.Load(columnSums + i) + power).Store(columnSums + i);
             }
 
-            float highest = ScaledPower.Masked;
+            float highest = Problem.HighestNegatives[anchor];
             for (int lane = 0; lane < Vector512<float>.Count; lane++)
             {
                 highest = Math.Max(highest, best[lane]);
             }
 
-            RowSums[partial] = Vector512.Sum(Vector512.WidenLower(sums) + Vector512.WidenUpper(sums));
-            RowHighest[partial] = highest;
-            RowCosines[partial] = Vector512.Sum(cosineSums);
-            RowCounts[partial] = Vector512.Sum(counts);
+            Negatives[anchor] += Vector512.Sum(Vector512.WidenLower(sums) + Vector512.WidenUpper(sums));
+            Problem.HighestNegatives[anchor] = highest;
+            Problem.CosineSums[anchor] += multiplicity * (double)Vector512.Sum(cosineSums);
+            Problem.CosineCounts[anchor] += multiplicity * (double)Vector512.Sum(counts);
         }
     }
 
-    /// <summary>One row of powers: to G_aj + G_ja in place.</summary>
+    /// <summary>One row of tiles up to the diagonal: from powers to G_aj + G_ja in place, and mirrored above the diagonal.</summary>
     private struct GradientBody : IParallelBody
     {
         public CosineProblem Problem;
-        public float* Factors, PositiveGradients, Block;
-        public int Start, BlockRows, Stride;
+        public float* Factors, PositiveGradients, Powers;
+        public int Stride, Blocks;
 
         public readonly void Run(int index, int worker)
         {
-            int anchor = Start + index;
-            float* row = Block + ((nint)index * Stride);
-            var own = Vector512.Create(Factors[anchor]);
-            for (int i = 0; i < Stride; i += Vector512<float>.Count)
+            // Long rows of tiles first, so that the workers end together.
+            int firstRow = (Blocks - 1 - index) * Tile;
+            int rows = Math.Min(Tile, Problem.Rows - firstRow);
+            for (int firstColumn = 0; firstColumn <= firstRow; firstColumn += Tile)
             {
-                (Vector512.Load(row + i) * (own + Vector512.Load(Factors + Start + i))).Store(row + i);
+                int columns = Math.Min(Tile, Problem.Rows - firstColumn);
+                for (int row = 0; row < rows; row++)
+                {
+                    Weigh(firstRow + row, firstColumn, columns);
+                }
+
+                if (firstColumn < firstRow)
+                {
+                    Mirror(firstRow, rows, firstColumn);
+                }
+            }
+        }
+
+        private readonly void Weigh(int anchor, int firstColumn, int columns)
+        {
+            float* row = Powers + ((nint)anchor * Stride) + firstColumn;
+            float* factors = Factors + firstColumn;
+            var own = Vector512.Create(Factors[anchor]);
+            for (int i = 0; i < columns; i += Vector512<float>.Count)
+            {
+                (Vector512.Load(row + i) * (own + Vector512.Load(factors + i))).Store(row + i);
             }
 
             int positive = Problem.Positives[anchor];
-            if (positive >= Start)
+            if (positive >= firstColumn && positive < firstColumn + columns)
             {
-                row[positive - Start] = PositiveGradients[anchor] + PositiveGradients[positive];
+                row[positive - firstColumn] = PositiveGradients[anchor] + PositiveGradients[positive];
             }
+        }
+
+        // A whole tile wide: only the last tile of a row of tiles, the diagonal one, can be narrower.
+        private readonly void Mirror(int firstRow, int rows, int firstColumn)
+        {
+            float* from = Powers + ((nint)firstRow * Stride) + firstColumn;
+            float* to = Powers + ((nint)firstColumn * Stride) + firstRow;
+            int row = 0;
+            for (; row <= rows - 4; row += 4)
+            {
+                float* source = from + ((nint)row * Stride);
+                for (int column = 0; column < Tile; column += 4)
+                {
+                    Transpose4(source + column, to + ((nint)column * Stride) + row);
+                }
+            }
+
+            for (; row < rows; row++)
+            {
+                for (int column = 0; column < Tile; column++)
+                {
+                    to[((nint)column * Stride) + row] = from[((nint)row * Stride) + column];
+                }
+            }
+        }
+
+        private readonly void Transpose4(float* from, float* to)
+        {
+            var (a, b) = (Vector128.Load(from), Vector128.Load(from + Stride));
+            var (c, d) = (Vector128.Load(from + (2 * (nint)Stride)), Vector128.Load(from + (3 * (nint)Stride)));
+            var ab = Vector256.Shuffle(Vector256.Create(a, b), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7));
+            var cd = Vector256.Shuffle(Vector256.Create(c, d), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7));
+
+            // ab is a0 b0 a1 b1 a2 b2 a3 b3: pairs of two columns; as 64-bit elements they interleave with cd's.
+            var low = Vector256.Shuffle(Vector256.Create(ab.GetLower(), cd.GetLower()).AsDouble(), Vector256.Create(0L, 2, 1, 3)).AsSingle();
+            var high = Vector256.Shuffle(Vector256.Create(ab.GetUpper(), cd.GetUpper()).AsDouble(), Vector256.Create(0L, 2, 1, 3)).AsSingle();
+            low.GetLower().Store(to);
+            low.GetUpper().Store(to + Stride);
+            high.GetLower().Store(to + (2 * (nint)Stride));
+            high.GetUpper().Store(to + (3 * (nint)Stride));
         }
     }
 }

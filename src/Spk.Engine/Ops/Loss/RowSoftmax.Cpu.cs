@@ -11,9 +11,9 @@ namespace Spk.Engine.Ops.Loss;
 /// </summary>
 internal static unsafe class RowSoftmax
 {
-    // The block's cosines stay within 16 MiB and, for batches, within the second-level cache.
+    // The block's cosines stay within 16 MiB; of many rows, because every product packs all candidates anew.
     private const int BlockElements = 1 << 22;
-    private const int LargestBlock = 128;
+    private const int LargestBlock = 256;
     private const int SmallestBlock = 16;
     private const int RowsPerItem = 4;
 

@@ -52,7 +52,7 @@ public static unsafe partial class SimilaritySoftmax
         SetLabels(workspace, ref problem, rows, options);
         problem.RentResults(cpu);
         float* target = gradient is null ? null : gradient.Data;
-        if (symmetric && PairSoftmax.CanRun(problem))
+        if (symmetric && PairSoftmax.CanRun(problem, gradient is not null))
         {
             PairSoftmax.Run(cpu, problem, target);
         }

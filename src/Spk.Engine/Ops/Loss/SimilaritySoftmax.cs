@@ -15,8 +15,9 @@ namespace Spk.Engine.Ops.Loss;
 /// and c are cosines of the rows (the rows are L2-normalised inside, with floor 1e-12).
 /// </para>
 /// <para>
-/// The gradient by the unit rows is made in the forward pass where a tape is given, block by block, so the matrix of all
-/// cosines is never stored beyond a fixed 32 MiB; memory is O((N + M)·D) otherwise. Results do not depend on the thread count.
+/// The gradient by the unit rows is made in the forward pass where a tape is given, while the cosines are at hand: besides
+/// O((N + M)·D) the op takes at most 32 MiB (the square of 2,896 anchors in the symmetric case, else a block of rows), more only
+/// above 262,144 candidates. Results do not depend on the thread count.
 /// An anchor without negatives has loss 0.
 /// </para>
 /// </remarks>

@@ -11,8 +11,12 @@ namespace Spk.Engine.Ops.Loss;
 /// <listheader><term>Loss</term><description>Setting</description></listheader>
 /// <item><term>NT-Xent, InfoNCE, A-Proto</term><description>queries and keys; A-Proto passes prototypes as keys and τ = 1/w.</description></item>
 /// <item><term>symmetric NT-Xent, AvA of two utterances</term><description><see cref="Symmetric"/>.</description></item>
-/// <item><term>MoCo</term><description><see cref="Memory"/> holds the queue, <see cref="KeysAreNegatives"/> is false, keys need no gradient.</description></item>
-/// <item><term>oracle without class collisions</term><description><see cref="QueryLabels"/>, <see cref="KeyLabels"/> and <see cref="MemoryLabels"/>.</description></item>
+/// <item><term>MoCo</term><description>
+/// <see cref="Memory"/> holds the queue, <see cref="KeysAreNegatives"/> is false, keys need no gradient.
+/// </description></item>
+/// <item><term>oracle without class collisions</term><description>
+/// <see cref="QueryLabels"/>, <see cref="KeyLabels"/> and <see cref="MemoryLabels"/>.
+/// </description></item>
 /// </list>
 /// </remarks>
 public readonly record struct SimilaritySoftmaxOptions

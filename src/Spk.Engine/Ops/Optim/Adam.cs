@@ -3,10 +3,12 @@ using Spk.Interop;
 
 namespace Spk.Engine.Ops.Optim;
 
-/// <summary>Adam with bias correction (Kingma and Ba 2015); weight decay is coupled: it is added to the gradient (L2), as in PyTorch's Adam.</summary>
+/// <summary>
+/// Adam with bias correction (Kingma and Ba 2015); weight decay is coupled: it is added to the gradient (L2), as in PyTorch's Adam.
+/// </summary>
 /// <remarks>
-/// g += λ p; m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; p −= lr · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). One pass over flat vectors; a NaN in a
-/// gradient reaches value and state.
+/// g += λ p; m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; p −= lr · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). One pass over flat
+/// vectors; a NaN in a gradient reaches value and state.
 /// </remarks>
 public static partial class Adam
 {

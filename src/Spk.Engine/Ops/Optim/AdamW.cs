@@ -3,7 +3,10 @@ using Spk.Interop;
 
 namespace Spk.Engine.Ops.Optim;
 
-/// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019): p is scaled by 1 − lr·λ, then stepped by Adam without decay in the gradient.</summary>
+/// <summary>
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019): p is scaled by 1 − lr·λ, then stepped by Adam without decay in
+/// the gradient.
+/// </summary>
 /// <remarks>State and arithmetic are those of <see cref="Adam"/>, whose pass over memory it shares.</remarks>
 public static partial class AdamW
 {
@@ -14,7 +17,9 @@ public static partial class AdamW
     /// <param name="meanSquare">v, zeros before the first step.</param>
     /// <param name="step">t, 1 for the first step.</param>
     /// <param name="settings">Hyper-parameters.</param>
-    /// <param name="undecayed">Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.</param>
+    /// <param name="undecayed">
+    /// Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.
+    /// </param>
     /// <exception cref="ShapeException">The vectors differ in length.</exception>
     /// <exception cref="InvalidOptionException">A hyper-parameter is out of range.</exception>
     public static void Step(

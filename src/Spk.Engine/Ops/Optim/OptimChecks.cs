@@ -28,7 +28,8 @@ internal static class OptimChecks
         ArgumentNullException.ThrowIfNull(other, name);
         if (other.Count != values.Count || other.ElementType != ElementType.Float32 || !other.IsContiguous || !values.IsContiguous)
         {
-            throw new ShapeException($"{name} must be {values.Count} contiguous f32 elements like the values {values.Shape}; given {other.ElementType} {other.Shape}.");
+            throw new ShapeException(
+                $"{name} must be {values.Count} contiguous f32 elements like the values {values.Shape}; given {other.ElementType} {other.Shape}.");
         }
     }
 
@@ -37,7 +38,8 @@ internal static class OptimChecks
     {
         if (undecayed is not null && (undecayed.ElementType != ElementType.Int32 || undecayed.Count % 2 != 0))
         {
-            throw new ShapeException($"Runs without decay are pairs of i32 (start, end) over {values.Count} elements; given {undecayed.ElementType} {undecayed.Shape}.");
+            throw new ShapeException(
+                $"Runs without decay are pairs of i32 (start, end) over {values.Count} elements; given {undecayed.ElementType} {undecayed.Shape}.");
         }
     }
 }

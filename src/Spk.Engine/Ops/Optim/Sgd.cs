@@ -5,7 +5,8 @@ namespace Spk.Engine.Ops.Optim;
 
 /// <summary>Stochastic gradient descent with momentum, Nesterov's variant and coupled weight decay, as in PyTorch.</summary>
 /// <remarks>
-/// g += λ p; b = μ b + g (the first step's b is g, which zeros give); p −= lr · (nesterov ? g + μ b : b). A NaN in a gradient reaches value and state.
+/// g += λ p; b = μ b + g (the first step's b is g, which zeros give); p −= lr · (nesterov ? g + μ b : b). A NaN in a gradient
+/// reaches value and state.
 /// </remarks>
 public static partial class Sgd
 {
@@ -14,7 +15,9 @@ public static partial class Sgd
     /// <param name="gradients">Gradients laid out like <paramref name="values"/>; not changed.</param>
     /// <param name="buffer">b, zeros before the first step; null where the momentum is 0.</param>
     /// <param name="settings">Hyper-parameters.</param>
-    /// <param name="undecayed">Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.</param>
+    /// <param name="undecayed">
+    /// Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.
+    /// </param>
     /// <exception cref="ShapeException">The vectors differ in length, or a momentum has no buffer.</exception>
     /// <exception cref="InvalidOptionException">A hyper-parameter is out of range.</exception>
     public static void Step(Tensor values, Tensor gradients, Tensor? buffer, in SgdSettings settings, Tensor? undecayed = null)

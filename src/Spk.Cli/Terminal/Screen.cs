@@ -1,0 +1,40 @@
+using Spectre.Console;
+
+namespace Spk.Cli.Terminal;
+
+/// <summary>Whether someone is watching, and the console that draws for them.</summary>
+internal static class Screen
+{
+    /// <summary>How often a plain log gets a line.</summary>
+    public static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>True where the error stream is a terminal that can redraw a line.</summary>
+    public static bool IsLive(TextWriter error) =>
+        ReferenceEquals(error, Console.Error)
+        && !Console.IsErrorRedirected
+        && Environment.GetEnvironmentVariable("TERM") != "dumb"
+        && Environment.GetEnvironmentVariable("CI") is null or "";
+
+    /// <summary>Draws on the error stream, so that standard output holds results only.</summary>
+    public static IAnsiConsole Open(TextWriter error) =>
+        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(error), Interactive = InteractionSupport.Yes });
+
+    /// <summary>A line of words, with a bar before it where the terminal is wide enough for both.</summary>
+    public static Progress Bar(IAnsiConsole console)
+    {
+        var words = new TaskDescriptionColumn { Alignment = Justify.Left };
+        ProgressColumn[] columns = console.Profile.Width < 110 ? [words] : [new ProgressBarColumn { Width = 20 }, new PercentageColumn(), words];
+        return console.Progress().AutoClear(true).HideCompleted(false).Columns(columns);
+    }
+
+    /// <summary>Hours, minutes and seconds as people write them: "42 s", "3:05", "1:02:03".</summary>
+    public static string Duration(TimeSpan time) => time.TotalSeconds switch
+    {
+        < 60 => $"{time.TotalSeconds:F0} s",
+        < 3600 => $"{(int)time.TotalMinutes}:{time.Seconds:D2}",
+        _ => $"{(int)time.TotalHours}:{time.Minutes:D2}:{time.Seconds:D2}",
+    };
+
+    /// <summary>A fraction as per cent with two decimals, the way error rates are quoted.</summary>
+    public static string Percent(double fraction) => $"{100 * fraction:F2} %";
+}

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using Spk.Engine.Audio;
+using Spk.Interop;
+using Spk.Training.Data;
+
+namespace Spk.Cli.Verbs;
+
+/// <summary>Options that several verbs share, each made anew because an option belongs to one command.</summary>
+internal static class CommonOptions
+{
+    public static Option<string> Data(string description = "Folder that the paths of manifests and trials start from.") =>
+        new("--data") { Description = description, HelpName = "DIR" };
+
+    public static Option<string> Trials(string description, bool required = false) =>
+        new("--trials") { Description = description, HelpName = "FILE", Required = required };
+
+    public static Option<string> Out(string description, string helpName, bool required = true) =>
+        new("--out") { Description = description, HelpName = helpName, Required = required };
+
+    public static Option<int> SampleRate() => new("--sample-rate")
+    {
+        Description = "Sample rate that every file must have, in Hz.",
+        HelpName = "HZ",
+        DefaultValueFactory = _ => 16000,
+    };
+
+    public static Option<bool> Resample() => new("--resample")
+    {
+        Description = "Accept other sample rates and resample; without it they are an error.",
+    };
+
+    public static Option<string> Channels()
+    {
+        var option = new Option<string>("--channels")
+        {
+            Description = "What to do with several channels: mono (refuse them), first, or mean.",
+            HelpName = "POLICY",
+            DefaultValueFactory = _ => "mono",
+        };
+        option.AcceptOnlyFromAmong("mono", "first", "mean");
+        return option;
+    }
+
+    public static Option<string> Format()
+    {
+        var option = new Option<string>("--format")
+        {
+            Description = "How to read a manifest: auto, csv, sslsv, kaldi or tree (speaker = first folder).",
+            HelpName = "KIND",
+            DefaultValueFactory = _ => "auto",
+        };
+        option.AcceptOnlyFromAmong("auto", "csv", "sslsv", "kaldi", "tree");
+        return option;
+    }
+
+    public static Option<string> GroupBy() => new("--group-by")
+    {
+        Description = "Regular expression on the enrolment id; its first group names the group of a trial. Default: leading letters of the speaker's folder.",
+        HelpName = "REGEX",
+    };
+
+    public static ChannelPolicy ToChannelPolicy(string? name) => name switch
+    {
+        "first" => ChannelPolicy.First,
+        "mean" => ChannelPolicy.Mean,
+        _ => ChannelPolicy.RequireMono,
+    };
+
+    public static ManifestFormat ToManifestFormat(string? name) => Enum.Parse<ManifestFormat>(name ?? "auto", ignoreCase: true);
+
+    /// <summary>A file named on the command line: as it stands, or inside the data folder when only that exists.</summary>
+    public static string Find(string path, string? data)
+    {
+        if (data is null || Path.Exists(path))
+        {
+            return path;
+        }
+
+        string inside = Path.Combine(data, path);
+        return Path.Exists(inside) ? inside : path;
+    }
+
+    /// <summary>Makes the folder of a file that is about to be written, before hours of work depend on it.</summary>
+    public static void RequireFolder(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SpkException($"Cannot write to the folder {folder}: {e.Message}", e);
+        }
+    }
+}

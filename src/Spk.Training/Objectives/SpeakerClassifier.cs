@@ -1,0 +1,62 @@
+using Spk.Engine.Autograd;
+using Spk.Engine.Ops.Loss;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+using Spk.Training.Data;
+
+namespace Spk.Training.Objectives;
+
+/// <summary>
+/// Classification of the manifest's speakers with a margin softmax (AAM: Deng et al., "ArcFace", CVPR 2019): the supervised
+/// reference that self-supervised objectives are measured against.
+/// </summary>
+public sealed class SpeakerClassifier : Objective
+{
+    private readonly ObjectiveSpec _spec;
+    private readonly Parameter _weight;
+    private readonly int _views;
+    private ObjectiveStatistics _statistics;
+
+    /// <summary>Makes the objective and declares its class weights, [speakers, embedding size].</summary>
+    /// <param name="spec">Margin and scale.</param>
+    /// <param name="context">What it is built for.</param>
+    /// <param name="parameters">Where the weights are declared.</param>
+    /// <exception cref="InvalidOptionException">The manifest names fewer than two speakers.</exception>
+    public SpeakerClassifier(ObjectiveSpec spec, ObjectiveContext context, ParameterSet parameters)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (context.Speakers < 2)
+        {
+            throw new InvalidOptionException(
+                $"objective.kind = supervised: the training manifest names {context.Speakers} speakers and needs 2 or more; add a speaker column or use simClr.");
+        }
+
+        _spec = spec;
+        _views = context.Views;
+        _weight = parameters.Add(
+            Prefix + "weight",
+            new Shape(context.Speakers, context.EmbeddingSize),
+            Initializer.XavierNormal(context.EmbeddingSize, context.Speakers));
+    }
+
+    /// <inheritdoc/>
+    public override ObjectiveStatistics Statistics => _statistics;
+
+    /// <inheritdoc/>
+    public override Tensor Loss(Tape? tape, TrainingBatch batch, Tensor embeddings, float margin)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(embeddings);
+        var speakers = batch.Speakers.AsIntSpan();
+        var labels = embeddings.Device.Workspace.Rent(new Shape(embeddings.Shape[0]), ElementType.Int32);
+        for (int view = 0; view < _views; view++)
+        {
+            speakers.CopyTo(labels.AsIntSpan()[(view * speakers.Length)..]);
+        }
+
+        var loss = MarginClassifier.Forward(tape, embeddings, _weight, labels, _spec.MarginKind, _spec.Scale, margin, out var statistics);
+        _statistics = new ObjectiveStatistics(statistics.MeanPositiveCosine, statistics.MeanNegativeCosine, statistics.TopOneRate);
+        return loss;
+    }
+}

@@ -1,0 +1,41 @@
+using Spk.Engine.Audio;
+using Spk.Training.Data;
+
+namespace Spk.Training.Recipes;
+
+/// <summary>Where the audio is, how it is cut into views and how they are augmented.</summary>
+public sealed record DataSection
+{
+    /// <summary>Folder that holds the corpus; the other paths of this section are relative to it.</summary>
+    public string Root { get; init; } = ".";
+
+    /// <summary>Training manifest: a CSV, a Kaldi directory or a folder of WAV files.</summary>
+    public string Train { get; init; } = "train.csv";
+
+    /// <summary>A file made by <c>spk data pack</c> to train from instead of the WAV files of <see cref="Train"/>; null for none.</summary>
+    public string? Pack { get; init; }
+
+    /// <summary>What to do with files of several channels.</summary>
+    public ChannelPolicy Channels { get; init; } = ChannelPolicy.RequireMono;
+
+    /// <summary>Whether files of another sample rate than the features' are resampled; otherwise they are an error.</summary>
+    public bool Resample { get; init; }
+
+    /// <summary>Training speakers held back for the development trials; 0 for none. They are never trained on.</summary>
+    public int DevSpeakers { get; init; }
+
+    /// <summary>Length of a crop, seconds.</summary>
+    public float CropSeconds { get; init; } = 1f;
+
+    /// <summary>Crops (views) of an utterance in a batch.</summary>
+    public int Views { get; init; } = 2;
+
+    /// <summary>How the crops of one utterance lie to each other.</summary>
+    public CropPairing Pairing { get; init; } = CropPairing.Apart;
+
+    /// <summary>Noise, rooms, gain and speed.</summary>
+    public AugmentationSpec Augmentation { get; init; } = new();
+
+    /// <summary>Samples of a crop.</summary>
+    internal int CropSamples(int sampleRate) => (int)MathF.Round(CropSeconds * sampleRate);
+}

@@ -1,0 +1,164 @@
+using Spk.Engine.Encoders;
+using Spk.Engine.Features;
+using Spk.Training.Data;
+using Spk.Training.Objectives;
+using Spk.Training.Optimization;
+
+namespace Spk.Training.Recipes;
+
+/// <summary>The one description of every recipe field: its key, default and range. Used to read, write, compare and list recipes.</summary>
+internal static class RecipeBinding
+{
+    private static readonly string[] EncoderKinds = ["tdnn", "ecapa"];
+
+    /// <summary>An encoder small enough for a first training on a CPU.</summary>
+    public static EncoderSpec DefaultEncoder { get; } = new() { Width = 128, EmbeddingSize = 128 };
+
+    public static Recipe Bind(IRecipeFields fields, Recipe recipe) => recipe with
+    {
+        Name = fields.Text("name", recipe.Name),
+        Data = fields.Section("data", recipe.Data, Bind),
+        Features = fields.Section("features", recipe.Features, Bind),
+        Encoder = fields.Section("encoder", recipe.Encoder, Bind),
+        Objective = fields.Section("objective", recipe.Objective, Bind),
+        Optimizer = fields.Section("optimizer", recipe.Optimizer, Bind),
+        Schedule = fields.Section("schedule", recipe.Schedule, Bind),
+        Training = fields.Section("training", recipe.Training, Bind),
+        Evaluation = fields.Section("evaluation", recipe.Evaluation, Bind),
+    };
+
+    private static DataSection Bind(IRecipeFields fields, DataSection data) => new()
+    {
+        Root = fields.Text("root", data.Root),
+        Train = fields.Text("train", data.Train),
+        Pack = fields.OptionalText("pack", data.Pack),
+        Channels = fields.Choice("channels", data.Channels),
+        Resample = fields.Flag("resample", data.Resample),
+        DevSpeakers = fields.Integer("devSpeakers", data.DevSpeakers, 0, int.MaxValue),
+        CropSeconds = fields.Number("cropSeconds", data.CropSeconds, 0.05f, 60f),
+        Views = fields.Integer("views", data.Views, 1, 16),
+        Pairing = fields.Choice("pairing", data.Pairing),
+        Augmentation = fields.Section("augmentation", data.Augmentation, Bind),
+    };
+
+    private static AugmentationSpec Bind(IRecipeFields fields, AugmentationSpec augmentation) => new()
+    {
+        Noise = fields.OptionalText("noise", augmentation.Noise),
+        Rir = fields.OptionalText("rir", augmentation.Rir),
+        ReverbProbability = fields.Number("reverbProbability", augmentation.ReverbProbability, 0, 1),
+        NoiseProbability = fields.Number("noiseProbability", augmentation.NoiseProbability, 0, 1),
+        SnrMinimumDb = fields.Number("snrMinimumDb", augmentation.SnrMinimumDb, -30, 60),
+        SnrMaximumDb = fields.Number("snrMaximumDb", augmentation.SnrMaximumDb, -30, 60),
+        SpeechSnrMinimumDb = fields.Number("speechSnrMinimumDb", augmentation.SpeechSnrMinimumDb, -30, 60),
+        SpeechSnrMaximumDb = fields.Number("speechSnrMaximumDb", augmentation.SpeechSnrMaximumDb, -30, 60),
+        MusicSnrMinimumDb = fields.Number("musicSnrMinimumDb", augmentation.MusicSnrMinimumDb, -30, 60),
+        MusicSnrMaximumDb = fields.Number("musicSnrMaximumDb", augmentation.MusicSnrMaximumDb, -30, 60),
+        GainMinimumDb = fields.Number("gainMinimumDb", augmentation.GainMinimumDb, -40, 40),
+        GainMaximumDb = fields.Number("gainMaximumDb", augmentation.GainMaximumDb, -40, 40),
+        Speeds = fields.Numbers("speeds", augmentation.Speeds, 0.5f, 2f),
+    };
+
+    private static FeatureSection Bind(IRecipeFields fields, FeatureSection features)
+    {
+        // The preset is read first: it decides what the other fields are when they are absent.
+        string preset = fields.Name("preset", features.Preset, FeatureSpec.PresetNames);
+        var spec = preset == features.Preset ? features.Spec : FeatureSpec.Preset(preset);
+        return new FeatureSection
+        {
+            Preset = preset,
+            Spec = spec with
+            {
+                Flavor = fields.Choice("flavor", spec.Flavor),
+                SampleRate = fields.Integer("sampleRate", spec.SampleRate, 1000, 384000),
+                Bins = fields.Integer("bins", spec.Bins, 1, 512),
+                FrameLengthMs = fields.Number("frameLengthMs", spec.FrameLengthMs, 1, 1000),
+                FrameShiftMs = fields.Number("frameShiftMs", spec.FrameShiftMs, 0.1f, 1000),
+                Window = fields.Choice("window", spec.Window),
+                LowHz = fields.Number("lowHz", spec.LowHz, 0, 192000),
+                HighHz = fields.Number("highHz", spec.HighHz, -192000, 192000),
+                Scale = fields.Number("scale", spec.Scale, 1e-6f, 1e6f),
+                Preemphasis = fields.Number("preemphasis", spec.Preemphasis, 0, 1),
+                Dither = fields.Number("dither", spec.Dither, 0, 1000),
+                RemoveMean = fields.Flag("removeMean", spec.RemoveMean),
+                SnipEdges = fields.Flag("snipEdges", spec.SnipEdges),
+                UsePower = fields.Flag("usePower", spec.UsePower),
+                UseLog = fields.Flag("useLog", spec.UseLog),
+                LogFloor = fields.Number("logFloor", spec.LogFloor, 1e-30f, 1),
+                Normalization = fields.Choice("normalization", spec.Normalization),
+            },
+        };
+    }
+
+    private static EncoderSpec Bind(IRecipeFields fields, EncoderSpec encoder)
+    {
+        string kind = fields.Name("kind", encoder.Kind, EncoderKinds);
+        var variant = fields.Choice("variant", encoder.Variant);
+        int width = fields.Integer("width", encoder.Width, 1, 16384);
+
+        // The default of the last width follows kind, variant and width, so it is resolved only after them.
+        var resolved = new EncoderSpec { Kind = kind, Variant = variant, Width = width };
+        bool same = kind == encoder.Kind && variant == encoder.Variant && width == encoder.Width;
+        return resolved with
+        {
+            LastWidth = fields.Integer("lastWidth", same ? encoder.LastWidth : resolved.LastWidth, 1, 65536),
+            EmbeddingSize = fields.Integer("embeddingSize", encoder.EmbeddingSize, 1, 65536),
+            Segment = fields.Flag("segment", encoder.Segment),
+            Scale = fields.Integer("scale", encoder.Scale, 2, 64),
+            Bottleneck = fields.Integer("bottleneck", encoder.Bottleneck, 1, 16384),
+        };
+    }
+
+    private static ObjectiveSpec Bind(IRecipeFields fields, ObjectiveSpec objective) => new()
+    {
+        Kind = fields.Choice("kind", objective.Kind),
+        Temperature = fields.Number("temperature", objective.Temperature, 0.001f, 10f),
+        Symmetric = fields.Flag("symmetric", objective.Symmetric),
+        MarginKind = fields.Choice("marginKind", objective.MarginKind),
+        Margin = fields.Number("margin", objective.Margin, 0, 1),
+        MarginCurve = fields.Choice("marginCurve", objective.MarginCurve),
+        OracleMask = fields.Flag("oracleMask", objective.OracleMask),
+        Scale = fields.Number("scale", objective.Scale, 1, 1000),
+    };
+
+    private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()
+    {
+        Kind = fields.Choice("kind", optimizer.Kind),
+        Beta1 = fields.Number("beta1", optimizer.Beta1, 0, 0.999999),
+        Beta2 = fields.Number("beta2", optimizer.Beta2, 0, 0.999999),
+        Epsilon = fields.Number("epsilon", optimizer.Epsilon, 1e-20, 1),
+        Momentum = fields.Number("momentum", optimizer.Momentum, 0, 0.999999),
+        Nesterov = fields.Flag("nesterov", optimizer.Nesterov),
+        WeightDecay = fields.Number("weightDecay", optimizer.WeightDecay, 0, 1),
+        DecayVectors = fields.Flag("decayVectors", optimizer.DecayVectors),
+        ClipNorm = fields.OptionalNumber("clipNorm", optimizer.ClipNorm, 1e-6, 1e6),
+        ClipScope = fields.Choice("clipScope", optimizer.ClipScope),
+    };
+
+    private static ScheduleSection Bind(IRecipeFields fields, ScheduleSection schedule) => new()
+    {
+        Kind = fields.Choice("kind", schedule.Kind),
+        LearningRate = fields.Number("learningRate", schedule.LearningRate, 1e-9, 10),
+        Minimum = fields.Number("minimum", schedule.Minimum, 0, 10),
+        WarmupEpochs = fields.Number("warmupEpochs", schedule.WarmupEpochs, 0, 10000),
+        Decay = fields.Number("decay", schedule.Decay, 0.001, 1),
+        DecayEveryEpochs = fields.Integer("decayEveryEpochs", schedule.DecayEveryEpochs, 1, 100000),
+    };
+
+    private static TrainingSection Bind(IRecipeFields fields, TrainingSection training) => new()
+    {
+        Seed = fields.Seed("seed", training.Seed),
+        Epochs = fields.Integer("epochs", training.Epochs, 1, 100000),
+        Batch = fields.Integer("batch", training.Batch, 2, 65536),
+        MaximumSteps = fields.Integer("maximumSteps", training.MaximumSteps, 0, int.MaxValue),
+        CheckpointEverySteps = fields.Integer("checkpointEverySteps", training.CheckpointEverySteps, 0, int.MaxValue),
+    };
+
+    private static EvaluationSection Bind(IRecipeFields fields, EvaluationSection evaluation) => new()
+    {
+        Trials = fields.Text("trials", evaluation.Trials),
+        EveryEpochs = fields.Integer("everyEpochs", evaluation.EveryEpochs, 0, 100000),
+        DevEveryEpochs = fields.Integer("devEveryEpochs", evaluation.DevEveryEpochs, 1, 100000),
+        DevPairs = fields.Integer("devPairs", evaluation.DevPairs, 1, 1000000),
+        Patience = fields.Integer("patience", evaluation.Patience, 0, 100000),
+    };
+}

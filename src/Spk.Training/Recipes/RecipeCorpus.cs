@@ -1,0 +1,54 @@
+using Spk.Engine.Devices;
+using Spk.Interop;
+using Spk.Training.Data;
+
+namespace Spk.Training.Recipes;
+
+/// <summary>Opens what the data section of a recipe names.</summary>
+internal static class RecipeCorpus
+{
+    /// <summary>The training corpus, development speakers included.</summary>
+    public static Corpus Load(Recipe recipe, IProgress<DataProgress>? progress, CancellationToken cancellation)
+    {
+        var data = recipe.Data;
+        if (data.Pack is null)
+        {
+            var manifest = Manifest.Load(Path.Combine(data.Root, data.Train), data.Root);
+            return Corpus.Load(manifest, recipe.CorpusOptions, progress, cancellation);
+        }
+
+        string path = Path.Combine(data.Root, data.Pack);
+        var corpus = Corpus.OpenPack(path);
+        int wanted = recipe.Features.Spec.SampleRate;
+        if (corpus.SampleRate != wanted)
+        {
+            int found = corpus.SampleRate;
+            corpus.Dispose();
+            throw new InvalidOptionException($"data.pack = {path} holds {found} Hz, features.sampleRate is {wanted} Hz: pack the corpus again at that rate.");
+        }
+
+        return corpus;
+    }
+
+    /// <summary>What changes the crops, or null where the recipe changes nothing.</summary>
+    public static Augmenter? Augmenter(Recipe recipe, Device device, Corpus corpus) => recipe.Data.Augmentation.IsIdentity
+        ? null
+        : new Augmenter(
+            device, recipe.Data.Augmentation, corpus, recipe.Data.CropSamples(recipe.Features.Spec.SampleRate), recipe.Training.Seed, recipe.Data.Root,
+            recipe.CorpusOptions);
+
+    /// <summary>The batches of every epoch.</summary>
+    public static BatchSource Batches(Recipe recipe, Device device, Corpus corpus, Augmenter? augmenter, IReadOnlyList<int>? utterances) => new(
+        device,
+        corpus,
+        new BatchOptions
+        {
+            Batch = recipe.Training.Batch,
+            Views = recipe.Data.Views,
+            Samples = recipe.Data.CropSamples(recipe.Features.Spec.SampleRate),
+            Pairing = recipe.Data.Pairing,
+            Seed = recipe.Training.Seed,
+        },
+        augmenter,
+        utterances);
+}

@@ -1,0 +1,207 @@
+using Spk.Engine.Devices;
+using Spk.Engine.Models;
+using Spk.Interop;
+using Spk.Training.Checkpoints;
+using Spk.Training.Data;
+using Spk.Training.Recipes;
+
+namespace Spk.Training;
+
+/// <summary>
+/// Trains the encoder of a recipe into a run folder. Whatever happens (cancellation, a killed process, a full disk), a run
+/// continues from its last checkpoint with the same bits it would have had without the interruption, on the same kind of device.
+/// </summary>
+/// <remarks>One trainer uses one device from one thread; nothing runs after <see cref="Run"/> has returned.</remarks>
+public sealed class Trainer : IDisposable
+{
+    private readonly RunFolder _folder;
+    private readonly Device _device;
+    private readonly TrainingPipeline _pipeline;
+    private readonly CheckpointStore _store;
+    private readonly string _deviceKind, _corpus;
+    private long _step;
+    private int _closedEpochs;
+    private EarlyStop _earlyStop = EarlyStop.Start;
+    private long _savedStep = -1;
+
+    private Trainer(Recipe recipe, RunFolder folder, Device device, IProgress<DataProgress>? loading, CancellationToken cancellation)
+    {
+        _folder = folder;
+        _device = device;
+        _deviceKind = device is CpuDevice ? "cpu" : "cuda";
+        _pipeline = new TrainingPipeline(recipe, device, loading, cancellation);
+        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus);
+        _store = new CheckpointStore(folder, _pipeline.Parameters, _pipeline.Optimizer, recipe.Features.Spec, recipe.ResolvedEncoder);
+    }
+
+    /// <summary>Steps done.</summary>
+    public long Step => _step;
+
+    /// <summary>Steps of all epochs.</summary>
+    public long StepsInAll => _pipeline.StepsInAll;
+
+    /// <summary>The encoder as it stands, for embedding between runs.</summary>
+    public SpeakerModel Model => _pipeline.Model;
+
+    internal TrainingPipeline Pipeline => _pipeline;
+
+    /// <summary>Prepares a run: checks the folder, loads the corpus, builds the model and restores a checkpoint where there is one.</summary>
+    /// <param name="recipe">What to train.</param>
+    /// <param name="runFolder">Where everything is written; made if it is missing.</param>
+    /// <param name="device">Where to train; stays the caller's.</param>
+    /// <param name="resume">What to do with a run that is there already.</param>
+    /// <param name="loading">Told about the loading of audio; may be null.</param>
+    /// <param name="cancellation">Ends the loading early.</param>
+    /// <returns>The trainer; dispose it.</returns>
+    /// <exception cref="InvalidOptionException">The recipe does not fit the corpus, or differs from the run's in a field that may not change.</exception>
+    /// <exception cref="DataFormatException">Audio or the checkpoint cannot be used.</exception>
+    /// <exception cref="SpkException">The folder cannot be written.</exception>
+    public static Trainer Open(
+        Recipe recipe, string runFolder, Device device, ResumeMode resume = ResumeMode.Auto, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(device);
+        recipe.Validate();
+        var folder = new RunFolder(runFolder);
+        folder.Create();
+        if (resume == ResumeMode.Required && !folder.HasCheckpoint)
+        {
+            throw new DataFormatException($"{runFolder} holds no checkpoint to resume from.");
+        }
+
+        bool resumes = resume != ResumeMode.Restart && folder.HasCheckpoint;
+        var trainer = new Trainer(recipe, folder, device, loading, cancellation);
+        try
+        {
+            if (resumes)
+            {
+                trainer.Restore();
+            }
+            else
+            {
+                folder.Clear();
+            }
+
+            AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
+            return trainer;
+        }
+        catch
+        {
+            trainer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Trains to the end, to the step limit, to an early stop or until cancelled.</summary>
+    /// <param name="progress">Told about every step; may be null.</param>
+    /// <param name="cancellation">Ends training after the present step, with a checkpoint.</param>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="NonFiniteException">A loss, gradient or parameter is not finite; the message names it. Checkpoints written before are kept.</exception>
+    /// <exception cref="SpkException">A file could not be written; checkpoints written before are kept.</exception>
+    public TrainingOutcome Run(ITrainingProgress? progress = null, CancellationToken cancellation = default)
+    {
+        using var session = new TrainingSession(_pipeline, _folder, _step, progress, _device.Name);
+        var recipe = _pipeline.Recipe;
+        int batches = _pipeline.Batches.BatchesPerEpoch;
+        long limit = recipe.Training.MaximumSteps > 0 ? Math.Min(recipe.Training.MaximumSteps, StepsInAll) : StepsInAll;
+        if (_step == 0)
+        {
+            session.EvaluateUntrained();
+        }
+
+        while (true)
+        {
+            if (_step >= (_closedEpochs + 1L) * batches)
+            {
+                _closedEpochs++;
+                var eer = session.CloseEpoch(_step, _closedEpochs, _earlyStop);
+                _earlyStop = eer is { } value ? _earlyStop.Next(value, _step) : _earlyStop;
+                Save(session, isBest: eer is not null && _earlyStop.BestStep == _step);
+            }
+
+            if (End(limit, cancellation) is { } end)
+            {
+                Save(session, isBest: false);
+                return session.Finish(end, _step, _closedEpochs, _earlyStop);
+            }
+
+            session.Step(_step);
+            _step++;
+            int every = recipe.Training.CheckpointEverySteps;
+            if (every > 0 && _step % every == 0 && _step % batches != 0)
+            {
+                Save(session, isBest: false);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _pipeline.Dispose();
+
+    private TrainingEnd? End(long limit, CancellationToken cancellation)
+    {
+        if (_earlyStop.IsOver(_pipeline.Recipe.Evaluation.Patience))
+        {
+            return TrainingEnd.EarlyStopped;
+        }
+
+        return _step >= StepsInAll ? TrainingEnd.Completed
+            : _step >= limit ? TrainingEnd.StepLimit
+            : cancellation.IsCancellationRequested ? TrainingEnd.Cancelled
+            : null;
+    }
+
+    private void Save(TrainingSession session, bool isBest)
+    {
+        if (_savedStep == _step)
+        {
+            return;
+        }
+
+        // The log reaches the file first, so that it never lacks a step that the checkpoint has.
+        session.Flush();
+        _store.Save(
+            new CheckpointState
+            {
+                Recipe = _pipeline.Recipe,
+                Step = _step,
+                ClosedEpochs = _closedEpochs,
+                BatchesPerEpoch = _pipeline.Batches.BatchesPerEpoch,
+                DeviceKind = _deviceKind,
+                Corpus = _corpus,
+                OptimizerSteps = _pipeline.Optimizer.StepCount,
+                EarlyStop = _earlyStop,
+            },
+            isBest);
+        _savedStep = _step;
+        session.Saved(_folder.Latest);
+    }
+
+    private void Restore()
+    {
+        string path = File.Exists(_folder.Latest) ? _folder.Latest : _folder.Previous;
+        using var file = SafetensorsFile.Open(path);
+        var state = CheckpointState.ReadFrom(file);
+        if (RecipeRules.FirstForbiddenChange(state.Recipe, _pipeline.Recipe) is var (saved, asked))
+        {
+            throw new InvalidOptionException(
+                $"{path} was trained with {saved.Path} = {saved.Value}, the recipe says {asked.Value}: resume with the recipe of {_folder.Recipe}, or start anew in another folder.");
+        }
+
+        if (state.DeviceKind != _deviceKind)
+        {
+            throw new InvalidOptionException($"{path} was trained on {state.DeviceKind}, this is {_deviceKind}: exact resume needs the same kind of device.");
+        }
+
+        if (state.Corpus != _corpus)
+        {
+            throw new DataFormatException($"{path} was trained on another corpus ({state.Corpus}) than {_pipeline.Recipe.Data.Root} now holds ({_corpus}): resume with the same files.");
+        }
+
+        _store.Restore(file, state);
+        _step = state.Step;
+        _closedEpochs = state.ClosedEpochs;
+        _earlyStop = state.EarlyStop;
+        _savedStep = path == _folder.Latest ? _step : -1;
+    }
+}

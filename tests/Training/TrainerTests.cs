@@ -1,0 +1,324 @@
+using System.Text.Json;
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Interop;
+using Spk.Training;
+using Spk.Training.Data;
+using Spk.Training.Evaluation;
+using Spk.Training.Recipes;
+
+namespace Spk.Tests.Training;
+
+public class TrainerTests
+{
+    private string _folder = "";
+
+    [SetUp]
+    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("spk-run-").FullName;
+
+    [TearDown]
+    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public void A_run_leaves_recipe_log_checkpoints_and_curves()
+    {
+        var witness = new Witness();
+        var outcome = Train("run", TinyCorpus.Recipe("training.epochs=2", "evaluation.everyEpochs=1"), witness);
+        var folder = new RunFolder(Path.Combine(_folder, "run"));
+        var log = Log("run");
+        Assert.Multiple(() =>
+        {
+            Assert.That(outcome.End, Is.EqualTo(TrainingEnd.Completed));
+            Assert.That(outcome.Step, Is.EqualTo(14));
+            Assert.That(outcome.Epochs, Is.EqualTo(2));
+            Assert.That(outcome.BestEer, Is.Null);
+            Assert.That(witness.Start!.BatchesPerEpoch, Is.EqualTo(7));
+            Assert.That(witness.Steps.Select(s => s.Step), Is.EqualTo(Enumerable.Range(1, 14).Select(s => (long)s)));
+            Assert.That(witness.Evaluations.Select(e => e.Epoch), Is.EqualTo(new[] { 0, 1, 2 }));
+            Assert.That(witness.Checkpoints, Is.EqualTo(2));
+            Assert.That(Recipe.Load(folder.Recipe).ToYaml(), Is.EqualTo(TinyCorpus.Recipe("training.epochs=2", "evaluation.everyEpochs=1").ToYaml()));
+            Assert.That(File.Exists(folder.Latest) && File.Exists(folder.Previous) && !File.Exists(folder.Best));
+            Assert.That(Directory.GetFiles(folder.TensorBoard), Has.Length.EqualTo(1));
+            Assert.That(log.Count(l => Kind(l) == "step"), Is.EqualTo(14));
+            Assert.That(log.Count(l => Kind(l) == "epoch"), Is.EqualTo(2));
+            Assert.That(log.Count(l => Kind(l) == "eval"), Is.EqualTo(3));
+            Assert.That(log.Where(l => Kind(l) == "step").All(l => l.GetProperty("loss").GetDouble() > 0 && l.GetProperty("utterancesPerSecond").GetDouble() > 0));
+        });
+    }
+
+    [Test]
+    public void A_run_that_stops_and_resumes_is_bit_for_bit_the_run_that_did_not()
+    {
+        Train("straight", TinyCorpus.Recipe("training.maximumSteps=40"));
+        Train("parts", TinyCorpus.Recipe("training.maximumSteps=17"));
+        var outcome = Train("parts", TinyCorpus.Recipe("training.maximumSteps=40"), resume: ResumeMode.Required);
+        Assert.That(outcome.Step, Is.EqualTo(40));
+        AssertSameCheckpoints("straight", "parts");
+        Assert.That(StepsOf("parts"), Is.EqualTo(Enumerable.Range(1, 40)));
+        Assert.That(LossesOf("parts"), Is.EqualTo(LossesOf("straight")));
+    }
+
+    [Test]
+    public void A_run_that_dies_between_checkpoints_resumes_from_the_last_one()
+    {
+        string[] options = ["training.maximumSteps=40", "training.epochs=8", "training.checkpointEverySteps=5", "data.devSpeakers=2"];
+        Train("straight", TinyCorpus.Recipe(options));
+        var death = new Witness(status =>
+        {
+            if (status.Step == 18)
+            {
+                throw new TimeoutException("the process dies here");
+            }
+        });
+        Assert.That(() => Train("dead", TinyCorpus.Recipe(options), death), Throws.TypeOf<TimeoutException>());
+        Train("dead", TinyCorpus.Recipe(options));
+        AssertSameCheckpoints("straight", "dead");
+        Assert.That(StepsOf("dead"), Is.EqualTo(Enumerable.Range(1, 40)));
+    }
+
+    [TestCase(9, Description = "within an epoch")]
+    [TestCase(14, Description = "between an epoch's last step and its evaluation")]
+    public void Cancellation_writes_a_checkpoint_and_resuming_loses_nothing(int at)
+    {
+        string[] options = ["training.epochs=3", "data.devSpeakers=2", "training.batch=7"];
+        Train("straight", TinyCorpus.Recipe(options));
+        using var stop = new CancellationTokenSource();
+        var witness = new Witness(status =>
+        {
+            if (status.Step == at)
+            {
+                stop.Cancel();
+            }
+        });
+        var outcome = Train("cancelled", TinyCorpus.Recipe(options), witness, cancellation: stop.Token);
+        Assert.That(outcome.End, Is.EqualTo(TrainingEnd.Cancelled));
+        Assert.That(outcome.Step, Is.EqualTo(at));
+        Assert.That(Train("cancelled", TinyCorpus.Recipe(options)).End, Is.EqualTo(TrainingEnd.Completed));
+        AssertSameCheckpoints("straight", "cancelled");
+    }
+
+    [Test]
+    public void Thread_counts_give_the_same_bits()
+    {
+        Train("one", TinyCorpus.Recipe("training.maximumSteps=12"), threads: 1);
+        Train("two", TinyCorpus.Recipe("training.maximumSteps=12"), threads: 2);
+        Train("three", TinyCorpus.Recipe("training.maximumSteps=12"), threads: 3);
+        AssertSameCheckpoints("one", "two");
+        AssertSameCheckpoints("one", "three");
+    }
+
+    [Test]
+    public void Another_seed_gives_another_run()
+    {
+        Train("one", TinyCorpus.Recipe("training.maximumSteps=2"));
+        Train("two", TinyCorpus.Recipe("training.maximumSteps=2", "training.seed=2"));
+        Assert.That(LossesOf("one"), Is.Not.EqualTo(LossesOf("two")));
+    }
+
+    [TestCase("objective.kind=simClr")]
+    [TestCase("objective.kind=supervised")]
+    public void Training_lowers_the_loss_and_the_error_rate(string objective)
+    {
+        var recipe = TinyCorpus.Recipe(
+            objective, "training.epochs=25", "encoder.width=16", "encoder.lastWidth=32", "encoder.embeddingSize=16", "objective.margin=0.1",
+            "schedule.learningRate=4e-3", "data.cropSeconds=0.5");
+        var witness = new Witness();
+        using var device = new CpuDevice();
+        using var trainer = Trainer.Open(recipe, Path.Combine(_folder, "run"), device);
+        double untrained = Eer(trainer);
+        trainer.Run(witness);
+        double first = witness.Steps.Take(5).Average(s => s.Loss), last = witness.Steps.TakeLast(5).Average(s => s.Loss);
+        Assert.That(last, Is.LessThan(0.75 * first), "loss");
+        Assert.That(Eer(trainer), Is.LessThan(untrained - 0.05), "EER over all pairs of the training utterances");
+    }
+
+    [Test]
+    public void A_non_finite_parameter_stops_the_step_and_spares_the_checkpoints()
+    {
+        var recipe = TinyCorpus.Recipe("training.maximumSteps=8");
+        Train("run", recipe);
+        string latest = new RunFolder(Path.Combine(_folder, "run")).Latest;
+        byte[] before = File.ReadAllBytes(latest);
+        using var device = new CpuDevice(1);
+        using var trainer = Trainer.Open(TinyCorpus.Recipe(), Path.Combine(_folder, "run"), device);
+        var weight = trainer.Pipeline.Parameters.Trainable.First(p => p.Name.Contains("weight", StringComparison.Ordinal));
+        weight.Value.AsSpan()[3] = float.NaN;
+        var error = Assert.Throws<NonFiniteException>(() => trainer.Run());
+        Assert.That(error!.Message, Does.StartWith($"Step 9: parameter {weight.Name} is NaN at element 3 of"));
+        Assert.That(File.ReadAllBytes(latest), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void Parameters_that_are_not_finite_are_never_saved()
+    {
+        using var device = new CpuDevice(1);
+        using var stop = new CancellationTokenSource();
+        using var trainer = Trainer.Open(TinyCorpus.Recipe(), Path.Combine(_folder, "run"), device);
+        string name = trainer.Pipeline.Parameters.Buffers[0].Name;
+        var witness = new Witness(_ =>
+        {
+            trainer.Pipeline.Parameters.Buffers[0].Value.AsSpan()[0] = float.PositiveInfinity;
+            stop.Cancel();
+        });
+        var error = Assert.Throws<NonFiniteException>(() => trainer.Run(witness, stop.Token));
+        Assert.That(error!.Message, Does.Contain($"parameter {name} is Infinity"));
+        Assert.That(new RunFolder(Path.Combine(_folder, "run")).HasCheckpoint, Is.False);
+    }
+
+    [Test]
+    public void Patience_ends_a_run_that_does_not_improve_and_the_best_checkpoint_stays()
+    {
+        // A rate this small changes nothing, so every evaluation after the first is no improvement.
+        var recipe = TinyCorpus.Recipe(
+            "data.devSpeakers=3", "evaluation.patience=2", "schedule.kind=constant", "schedule.learningRate=1e-9", "training.epochs=50");
+        var witness = new Witness();
+        var outcome = Train("run", recipe, witness);
+        var folder = new RunFolder(Path.Combine(_folder, "run"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(outcome.End, Is.EqualTo(TrainingEnd.EarlyStopped));
+            Assert.That(outcome.Epochs, Is.LessThan(50));
+            Assert.That(outcome.BestEer, Is.EqualTo(witness.Evaluations.Skip(1).Min(e => e.Eer)));
+            Assert.That(witness.Evaluations.Count(e => e.IsBest), Is.GreaterThanOrEqualTo(1));
+            Assert.That(File.Exists(folder.Best));
+        });
+        Assert.That(Train("run", recipe).Step, Is.EqualTo(outcome.Step), "a run that has stopped stays stopped");
+    }
+
+    [Test]
+    public void Development_speakers_are_never_trained_on()
+    {
+        var recipe = TinyCorpus.Recipe("data.devSpeakers=3", "training.maximumSteps=1");
+        var witness = new Witness();
+        Train("run", recipe, witness);
+        Assert.That(witness.Start!.Utterances, Is.EqualTo(42));
+        Assert.That(witness.Start.Speakers, Is.EqualTo(7));
+        Assert.That(witness.Start.BatchesPerEpoch, Is.EqualTo(5));
+    }
+
+    [Test]
+    public void Resuming_with_another_recipe_names_the_field()
+    {
+        Train("run", TinyCorpus.Recipe("training.maximumSteps=2"));
+        var error = Assert.Throws<InvalidOptionException>(() => Train("run", TinyCorpus.Recipe("encoder.width=16")));
+        Assert.That(error!.Message, Does.Contain("latest.safetensors was trained with encoder.width = 8, the recipe says 16:"));
+    }
+
+    [Test]
+    public void Resuming_on_another_corpus_is_refused()
+    {
+        Train("run", TinyCorpus.Recipe("training.maximumSteps=2"));
+        string list = Path.Combine(_folder, "short.csv");
+        File.WriteAllLines(list, File.ReadLines(Path.Combine(TinyCorpus.Root, "train.csv")).Take(50));
+        Assert.That(() => Train("run", TinyCorpus.Recipe($"data.train={list}")),
+            Throws.TypeOf<DataFormatException>().With.Message.Contains("was trained on another corpus (60 utterances"));
+    }
+
+    [Test]
+    public void Resuming_nothing_is_an_error_only_where_it_is_required()
+    {
+        Assert.That(() => Train("none", TinyCorpus.Recipe(), resume: ResumeMode.Required),
+            Throws.TypeOf<DataFormatException>().With.Message.EndsWith("holds no checkpoint to resume from."));
+    }
+
+    [Test]
+    public void Restarting_removes_the_old_run()
+    {
+        Train("run", TinyCorpus.Recipe("training.maximumSteps=9"));
+        Train("run", TinyCorpus.Recipe("training.maximumSteps=2", "encoder.width=16"), resume: ResumeMode.Restart);
+        Assert.That(StepsOf("run"), Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(File.Exists(new RunFolder(Path.Combine(_folder, "run")).Previous), Is.False);
+    }
+
+    [Test]
+    public void A_folder_that_cannot_be_made_is_named()
+    {
+        string file = Path.Combine(_folder, "file");
+        File.WriteAllText(file, "");
+        Assert.That(() => Train("file/run", TinyCorpus.Recipe()), Throws.TypeOf<SpkException>().With.Message.StartsWith("Cannot write to the run folder"));
+    }
+
+    [Test]
+    public void A_missing_trial_list_is_found_before_the_first_step()
+    {
+        var witness = new Witness();
+        Assert.That(() => Train("run", TinyCorpus.Recipe("evaluation.everyEpochs=1", "evaluation.trials=none.txt"), witness),
+            Throws.TypeOf<DataFormatException>().With.Message.Contains("none.txt"));
+        Assert.That(witness.Steps, Is.Empty);
+    }
+
+    [Test]
+    public void Crops_too_short_for_the_encoder_are_refused_with_both_numbers()
+    {
+        Assert.That(() => Train("run", TinyCorpus.Recipe("data.cropSeconds=0.1")),
+            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("data.cropSeconds = 0.1 gives 11 frames, the encoder needs"));
+    }
+
+    [Test]
+    public void A_step_allocates_nothing_in_steady_state()
+    {
+        using var device = new CpuDevice(2);
+        using var trainer = Trainer.Open(TinyCorpus.Recipe("training.epochs=200"), Path.Combine(_folder, "run"), device);
+        using var session = new TrainingSession(trainer.Pipeline, new RunFolder(Path.Combine(_folder, "run")), 0, null, "cpu");
+        long step = 0;
+
+        // Every batch of an epoch once and more, so that tiers of the compiler and buffers have settled.
+        while (step < 120)
+        {
+            session.Step(step++);
+        }
+
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        for (int i = 0; i < 100; i++)
+        {
+            session.Step(step++);
+        }
+
+        Assert.That(GC.GetTotalAllocatedBytes(precise: true) - before, Is.Zero, "bytes allocated in 100 steps, all threads, log and curves included");
+    }
+
+    private static double Eer(Trainer trainer)
+    {
+        var corpus = trainer.Pipeline.Corpus;
+        var table = EmbeddingExtractor.Run(trainer.Model, corpus, [.. Enumerable.Range(0, corpus.Count)]);
+        var trials = new List<Trial>();
+        for (int i = 0; i < corpus.Count; i++)
+        {
+            for (int j = 0; j < i; j++)
+            {
+                trials.Add(new Trial(corpus.SpeakerOf(i) == corpus.SpeakerOf(j), corpus.Utterances[i].Id, corpus.Utterances[j].Id));
+            }
+        }
+
+        return TrialEvaluation.Run(trials, table, new EvaluationOptions { BootstrapDraws = 0 }).Eer;
+    }
+
+    private TrainingOutcome Train(
+        string run, Recipe recipe, ITrainingProgress? progress = null, ResumeMode resume = ResumeMode.Auto, int threads = 2, CancellationToken cancellation = default)
+    {
+        using var device = new CpuDevice(threads);
+        using var trainer = Trainer.Open(recipe, Path.Combine(_folder, run), device, resume, cancellation: CancellationToken.None);
+        return trainer.Run(progress, cancellation);
+    }
+
+    private void AssertSameCheckpoints(string first, string second)
+    {
+        foreach (string name in new[] { "latest", "best" })
+        {
+            string a = Path.Combine(_folder, first, "checkpoints", name + ".safetensors"), b = Path.Combine(_folder, second, "checkpoints", name + ".safetensors");
+            Assert.That(File.Exists(b), Is.EqualTo(File.Exists(a)), name);
+            if (File.Exists(a))
+            {
+                Assert.That(File.ReadAllBytes(b), Is.EqualTo(File.ReadAllBytes(a)), $"bytes of {name}.safetensors");
+            }
+        }
+    }
+
+    private List<JsonElement> Log(string run) => [.. File.ReadAllLines(Path.Combine(_folder, run, "log.jsonl")).Select(l => JsonDocument.Parse(l).RootElement)];
+
+    private IEnumerable<int> StepsOf(string run) => Log(run).Where(l => Kind(l) == "step").Select(l => l.GetProperty("step").GetInt32());
+
+    private IEnumerable<double> LossesOf(string run) => Log(run).Where(l => Kind(l) == "step").Select(l => l.GetProperty("loss").GetDouble());
+
+    private static string Kind(JsonElement line) => line.GetProperty("kind").GetString()!;
+}
