@@ -15,7 +15,7 @@ namespace Spk.Engine.Models;
 /// </remarks>
 public sealed class AtomicFile : IDisposable
 {
-    private static long s_serial;
+    private static long _serial;
 
     private readonly string _path;
     private readonly string _target;
@@ -49,7 +49,7 @@ public sealed class AtomicFile : IDisposable
 
             string folder = Path.GetDirectoryName(_target)!;
             Directory.CreateDirectory(folder);
-            string serial = Interlocked.Increment(ref s_serial).ToString(CultureInfo.InvariantCulture);
+            string serial = Interlocked.Increment(ref _serial).ToString(CultureInfo.InvariantCulture);
             _temporary = Path.Combine(folder, $".{Path.GetFileName(_target)}.{Environment.ProcessId}-{serial}.tmp");
             _stream = new FileStream(_temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
         }

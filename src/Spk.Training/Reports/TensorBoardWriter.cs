@@ -13,7 +13,7 @@ namespace Spk.Training.Reports;
 /// <remarks>Not safe for use from several threads at once.</remarks>
 public sealed class TensorBoardWriter : IDisposable
 {
-    private static int s_serial;
+    private static int _serial;
 
     private readonly TimeProvider _time;
     private readonly FileStream _stream;
@@ -31,7 +31,7 @@ public sealed class TensorBoardWriter : IDisposable
         _time = time ?? TimeProvider.System;
         string name = string.Create(
             CultureInfo.InvariantCulture,
-            $"events.out.tfevents.{_time.GetUtcNow().ToUnixTimeSeconds():0000000000}.{Environment.MachineName}.{Environment.ProcessId}.{Interlocked.Increment(ref s_serial)}");
+            $"events.out.tfevents.{_time.GetUtcNow().ToUnixTimeSeconds():0000000000}.{Environment.MachineName}.{Environment.ProcessId}.{Interlocked.Increment(ref _serial)}");
         Path = System.IO.Path.Combine(folder, name);
         try
         {
