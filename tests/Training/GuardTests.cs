@@ -6,7 +6,7 @@ using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Training;
 
-namespace Spk.Tests.Training;
+namespace Spk.Tests.TrainingRuns;
 
 public class GuardTests
 {

@@ -2,7 +2,7 @@ using System.Text.Json;
 using NUnit.Framework;
 using Spk.Training;
 
-namespace Spk.Tests.Training;
+namespace Spk.Tests.TrainingRuns;
 
 public class RunLogTests
 {

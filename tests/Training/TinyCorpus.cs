@@ -2,7 +2,7 @@ using Spk.Training;
 using Spk.Training.Data;
 using Spk.Training.Recipes;
 
-namespace Spk.Tests.Training;
+namespace Spk.Tests.TrainingRuns;
 
 /// <summary>Synthetic voices small enough that a run takes a second, made once for all tests.</summary>
 internal static class TinyCorpus

@@ -166,11 +166,15 @@ internal sealed class TrainingSession : IDisposable
     // Once per epoch and kind of warning: a collapse lasts, and should not fill the log.
     private void Warn(string? message, long step, int epoch)
     {
-        if (message is null || (_warning is not null && message.StartsWith(_warning, StringComparison.Ordinal)))
+        if (message is not null && (_warning is null || !message.StartsWith(_warning, StringComparison.Ordinal)))
         {
-            return;
+            WriteWarning(message, step, epoch);
         }
+    }
 
+    // A method of its own: the closure below would otherwise be allocated by every call of Warn.
+    private void WriteWarning(string message, long step, int epoch)
+    {
         _warning = message[..Math.Min(message.Length, 24)];
         _log.Write("warning", step, epoch, json => json.WriteString("message", message));
         _progress?.Warned(message);

@@ -1,0 +1,117 @@
+using NUnit.Framework;
+using Spk.Engine.Autograd;
+using Spk.Engine.Devices;
+using Spk.Engine.Numerics;
+using Spk.Engine.Ops.Loss;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+using Spk.Tests.TrainingRuns;
+using Spk.Training;
+using Spk.Training.Objectives;
+
+namespace Spk.Tests.Objectives;
+
+public class ObjectiveTests
+{
+    private const int Batch = 8, Size = 8;
+
+    [Test]
+    public void SimClr_pairs_the_first_half_with_the_second()
+    {
+        using var fixture = new Fixture("objective.kind=simClr", "objective.temperature=0.2");
+        var embeddings = fixture.Embeddings();
+        var objective = Objective.Create(fixture.Pipeline.Recipe.Objective, new ObjectiveContext(Size, 10, 2), new ParameterSet(fixture.Device));
+        var loss = objective.Loss(null, fixture.Pipeline.Batches.Read(0, 0), embeddings, 0.1f);
+        var want = NtXent.Forward(null, embeddings.Slice(0, Batch), embeddings.Slice(Batch, Batch), 0.2f, true, MarginKind.Additive, 0.1f);
+        Assert.That(loss.AsSpan()[0], Is.EqualTo(want.AsSpan()[0]));
+        Assert.That(objective.Statistics.PositiveCosine, Is.InRange(-1, 1));
+        Assert.That(objective.Statistics.HitRate, Is.InRange(0, 1));
+    }
+
+    [Test]
+    public void The_oracle_mask_takes_utterances_of_the_same_speaker_out_of_the_negatives()
+    {
+        using var fixture = new Fixture();
+        var embeddings = fixture.Embeddings();
+        var batch = fixture.Pipeline.Batches.Read(0, 0);
+        batch.Speakers.AsIntSpan().Clear();
+        batch.Speakers.AsIntSpan()[0] = 1;
+        var masked = Loss(fixture, batch, embeddings, oracle: true);
+        batch.Speakers.AsIntSpan()[3] = 2;
+        Assert.That(Loss(fixture, batch, embeddings, oracle: true), Is.GreaterThan(masked), "one speaker more is one negative more");
+        Assert.That(Loss(fixture, batch, embeddings, oracle: false), Is.GreaterThan(masked));
+    }
+
+    [Test]
+    public void The_classifier_gives_every_view_its_speaker()
+    {
+        using var fixture = new Fixture();
+        var embeddings = fixture.Embeddings();
+        var batch = fixture.Pipeline.Batches.Read(0, 0);
+        var parameters = new ParameterSet(fixture.Device);
+        var spec = new ObjectiveSpec { Kind = ObjectiveKind.Supervised, MarginKind = MarginKind.AdditiveAngular, Margin = 0.2f };
+        var objective = Objective.Create(spec, new ObjectiveContext(Size, 10, 2), parameters);
+        parameters.Allocate(1);
+        var loss = objective.Loss(null, batch, embeddings, 0.2f);
+
+        var labels = fixture.Device.Workspace.Rent(new Shape(2 * Batch), ElementType.Int32);
+        for (int i = 0; i < 2 * Batch; i++)
+        {
+            labels.AsIntSpan()[i] = batch.Speakers.AsIntSpan()[i % Batch];
+        }
+
+        var want = MarginClassifier.Forward(null, embeddings, parameters.Trainable[0], labels, MarginKind.AdditiveAngular, 30, 0.2f);
+        Assert.That(parameters.Trainable[0].Name, Is.EqualTo("objective.weight"));
+        Assert.That(parameters.Trainable[0].Shape, Is.EqualTo(new Shape(10, Size)));
+        Assert.That(loss.AsSpan()[0], Is.EqualTo(want.AsSpan()[0]));
+    }
+
+    [Test]
+    public void What_the_corpus_lacks_is_named()
+    {
+        using var device = new CpuDevice(1);
+        var parameters = new ParameterSet(device);
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => Objective.Create(new ObjectiveSpec { Kind = ObjectiveKind.Supervised }, new ObjectiveContext(Size, 0, 2), parameters),
+                Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("objective.kind = supervised: the training manifest names 0 speakers"));
+            Assert.That(() => Objective.Create(new ObjectiveSpec { OracleMask = true }, new ObjectiveContext(Size, 0, 2), parameters),
+                Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("objective.oracleMask = true"));
+            Assert.That(() => Objective.Create(new ObjectiveSpec(), new ObjectiveContext(Size, 0, 3), parameters),
+                Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("data.views = 3"));
+        });
+    }
+
+    private static float Loss(Fixture fixture, Spk.Training.Data.TrainingBatch batch, Tensor embeddings, bool oracle)
+    {
+        var spec = new ObjectiveSpec { OracleMask = oracle };
+        return Objective.Create(spec, new ObjectiveContext(Size, 10, 2), new ParameterSet(fixture.Device)).Loss(null, batch, embeddings, 0).AsSpan()[0];
+    }
+
+    private sealed class Fixture(params string[] overrides) : IDisposable
+    {
+        private TrainingPipeline? _pipeline;
+
+        public CpuDevice Device { get; } = new(1);
+
+        public TrainingPipeline Pipeline => _pipeline ??= new TrainingPipeline(TinyCorpus.Recipe(overrides), Device, null, CancellationToken.None);
+
+        public Tensor Embeddings()
+        {
+            var random = new CounterRandom(3, RandomPurpose.Plot);
+            var tensor = Device.AllocatePersistent(new Shape(2 * Batch, Size));
+            foreach (ref float value in tensor.AsSpan())
+            {
+                value = random.NextNormal();
+            }
+
+            return tensor;
+        }
+
+        public void Dispose()
+        {
+            _pipeline?.Dispose();
+            Device.Dispose();
+        }
+    }
+}
