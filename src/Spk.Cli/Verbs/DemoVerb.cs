@@ -14,7 +14,7 @@ internal sealed class DemoVerb : Verb
 {
     private static readonly SyntheticVoicesSpec Voices = new()
     {
-        Speakers = 120,
+        Speakers = 80,
         EvaluationSpeakers = 20,
         UtterancesPerSpeaker = 8,
         SessionsPerSpeaker = 2,
