@@ -51,7 +51,7 @@ reasons=$(awk '
   skipped && /<Message>/ { line = $0; sub(/.*<Message>/, "", line); sub(/<\/Message>.*/, "", line); count[line]++; said++ }
   END { for (r in count) printf "%5d  %s\n", count[r], r; if (total > said) printf "%5d  without a reason\n", total - said }' "$trx")
 echo "${reasons:-none}"
-if [[ -z "$(echo "$filter")" ]]; then :; else echo "not run: tests of category Slow (./check.sh --slow)"; fi
+if [[ -n "$filter" ]]; then echo "not run: tests of category Slow (./check.sh --slow)"; fi
 
 if $forbid_cuda_skips && awk '
   /<UnitTestResult / { skipped = ($0 ~ /outcome="NotExecuted"/) }

@@ -65,8 +65,9 @@ public class GuardTests
         var spread = new CollapseGuard(Rows, Size).Measure(values);
         Assert.That(spread.Spread, Is.EqualTo(1).Within(0.02));
         Assert.That(spread.EffectiveRank, Is.EqualTo(Size).Within(0.5));
-        Assert.That(CollapseGuard.Warning(spread, 0), Is.Null);
-        Assert.That(CollapseGuard.Warning(spread, 0.96f), Does.Contain("mean cosine of 0.960"));
+        Assert.That(CollapseGuard.Judge(spread, 0), Is.EqualTo(Collapse.None));
+        Assert.That(CollapseGuard.Judge(spread, 0.96f), Is.EqualTo(Collapse.NegativesNear));
+        Assert.That(CollapseGuard.Describe(Collapse.NegativesNear, spread, 0.96f), Does.Contain("mean cosine of 0.960"));
     }
 
     [Test]
@@ -85,7 +86,7 @@ public class GuardTests
     {
         var same = new float[32 * 8];
         Array.Fill(same, 0.5f);
-        Assert.That(CollapseGuard.Warning(new CollapseGuard(32, 8).Measure(same), 1), Does.StartWith("embeddings collapse to one point"));
+        Assert.That(CollapseGuard.Judge(new CollapseGuard(32, 8).Measure(same), 1), Is.EqualTo(Collapse.ToPoint));
 
         var line = new float[32 * 8];
         for (int i = 0; i < 32; i++)
@@ -93,12 +94,12 @@ public class GuardTests
             line[i * 8] = i % 2 == 0 ? 1 : -1;
         }
 
-        Assert.That(CollapseGuard.Warning(new CollapseGuard(32, 8).Measure(line), 0), Does.StartWith("embeddings collapse to a line"));
+        Assert.That(CollapseGuard.Judge(new CollapseGuard(32, 8).Measure(line), 0), Is.EqualTo(Collapse.ToLine));
     }
 
     [Test]
     public void Non_finite_embeddings_are_a_collapse() =>
-        Assert.That(CollapseGuard.Warning(new EmbeddingSpread(float.NaN, float.NaN), 0), Is.Not.Null);
+        Assert.That(CollapseGuard.Judge(new EmbeddingSpread(float.NaN, float.NaN), 0), Is.EqualTo(Collapse.ToPoint));
 
     [Test]
     public void Patience_counts_evaluations_without_improvement()

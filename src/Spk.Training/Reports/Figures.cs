@@ -77,8 +77,11 @@ internal static class Figures
         }
     }
 
-    /// <summary>Histograms of target and non-target scores, each of area 1.</summary>
-    public static string Histogram(EvaluationResult? result, string name, (double Low, double High) range)
+    /// <summary>
+    /// Histograms of target and non-target scores, each of area 1, over their own range: an untrained encoder puts all
+    /// utterances close together.
+    /// </summary>
+    public static string Histogram(EvaluationResult? result, string name)
     {
         if (result is null)
         {
@@ -86,6 +89,7 @@ internal static class Figures
         }
 
         const int Bins = 48;
+        var range = ScoreRange(result);
         var counts = new double[2][];
         for (int label = 0; label < 2; label++)
         {
@@ -158,19 +162,9 @@ internal static class Figures
         return Figure("Embedding map", plot.End(), legend.Close().ToString(), caption);
     }
 
-    /// <summary>The range of scores that two histograms share.</summary>
-    public static (double Low, double High) ScoreRange(params ReadOnlySpan<EvaluationResult?> results)
+    private static (double Low, double High) ScoreRange(EvaluationResult result)
     {
-        double low = double.PositiveInfinity, high = double.NegativeInfinity;
-        foreach (var result in results)
-        {
-            if (result is not null)
-            {
-                low = Math.Min(low, result.Scores.Min());
-                high = Math.Max(high, result.Scores.Max());
-            }
-        }
-
+        double low = result.Scores.Min(), high = result.Scores.Max();
         return high > low ? (low, high) : (low - 0.5, low + 0.5);
     }
 

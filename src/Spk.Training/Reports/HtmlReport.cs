@@ -115,11 +115,14 @@ public static class HtmlReport
         }
 
         page.Raw(Figures.Lines(new ReportChart("Learning rate", "step", [new ReportSeries("learning rate", data.LearningRate)])));
+
+        // Figures of one height stand side by side, so that no row has a gap.
+        page.Close().Open("div", "class", "charts");
+        page.Raw(Figures.Histogram(data.Before, data.BeforeName));
+        page.Raw(Figures.Histogram(data.After, data.AfterName));
+        page.Close().Open("div", "class", "charts");
         page.Raw(Figures.Det(data));
         page.Raw(Figures.Map(data));
-        var range = data.After is null && data.Before is null ? default : Figures.ScoreRange(data.Before, data.After);
-        page.Raw(Figures.Histogram(data.Before, data.BeforeName, range));
-        page.Raw(Figures.Histogram(data.After, data.AfterName, range));
     }
 
     private static void Groups(Markup page, ReportData data)

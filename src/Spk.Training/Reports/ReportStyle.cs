@@ -30,11 +30,11 @@ internal static class ReportStyle
         section, figure, .card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; }
         section, figure { padding: 18px 20px; margin: 0 0 18px; }
         .warning { background: var(--alarm); border-left: 4px solid var(--alarm-edge); padding: 10px 14px; margin-bottom: 14px; border-radius: 4px; }
-        .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 14px; margin-bottom: 18px; }
+        .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 14px; margin-bottom: 18px; }
         .card { padding: 14px 16px; }
         .card .name { font-size: 13px; color: var(--soft); }
         .card .value { font-size: 30px; line-height: 1.25; font-weight: 650; font-variant-numeric: tabular-nums; }
-        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 18px; margin-bottom: 18px; align-items: start; }
+        .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(440px, 100%), 1fr)); gap: 18px; margin-bottom: 18px; align-items: start; }
         .charts figure { margin: 0; height: 100%; }
         dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); gap: 10px 24px; margin: 0; }
         dt { font-size: 13px; color: var(--soft); }

@@ -8,6 +8,22 @@ namespace Spk.Training;
 /// <param name="EffectiveRank">Participation ratio (Σλ)²/Σλ² of the covariance's eigenvalues λ: how many directions carry the variance, 1 to D; 0 when nothing varies.</param>
 public readonly record struct EmbeddingSpread(float Spread, float EffectiveRank);
 
+/// <summary>Ways in which embeddings stop telling utterances apart.</summary>
+internal enum Collapse
+{
+    /// <summary>They do not.</summary>
+    None,
+
+    /// <summary>All embeddings are the same.</summary>
+    ToPoint,
+
+    /// <summary>All embeddings lie on a line.</summary>
+    ToLine,
+
+    /// <summary>Different utterances are nearly as similar as the same one.</summary>
+    NegativesNear,
+}
+
 /// <summary>Measures embeddings and says when they collapse: to a point, to a line, or with every negative as near as the positive.</summary>
 internal sealed class CollapseGuard
 {
@@ -18,7 +34,7 @@ internal sealed class CollapseGuard
     public const float SpreadLimit = 0.05f;
 
     /// <summary>Below this rank, the embeddings lie on a line.</summary>
-    public const float RankLimit = 1.5f;
+    public const float RankLimit = 1.2f;
 
     private readonly int _dimension;
     private readonly float[] _rows, _columns, _mean;
@@ -70,23 +86,20 @@ internal sealed class CollapseGuard
         return new EmbeddingSpread((float)(deviation / d * Math.Sqrt(d)), rank);
     }
 
-    /// <summary>The warning these figures call for, or null.</summary>
-    public static string? Warning(EmbeddingSpread spread, float negativeCosine)
+    /// <summary>What is wrong with these figures, the worst first. A NaN is a collapse too.</summary>
+    public static Collapse Judge(EmbeddingSpread spread, float negativeCosine) =>
+        !(spread.Spread >= SpreadLimit) ? Collapse.ToPoint
+        : !(spread.EffectiveRank >= RankLimit) ? Collapse.ToLine
+        : !(negativeCosine <= NegativeCosineLimit) ? Collapse.NegativesNear
+        : Collapse.None;
+
+    /// <summary>The warning for a judgement.</summary>
+    public static string Describe(Collapse collapse, EmbeddingSpread spread, float negativeCosine) => collapse switch
     {
-        if (!(spread.Spread >= SpreadLimit))
-        {
-            return Format($"embeddings collapse to one point (spread {spread.Spread:0.000} < {SpreadLimit}): lower schedule.learningRate or objective.margin");
-        }
-
-        if (!(spread.EffectiveRank >= RankLimit))
-        {
-            return Format($"embeddings collapse to a line (effective rank {spread.EffectiveRank:0.0} < {RankLimit}): lower schedule.learningRate or objective.margin");
-        }
-
-        return negativeCosine <= NegativeCosineLimit
-            ? null
-            : Format($"embeddings of different utterances have a mean cosine of {negativeCosine:0.000} > {NegativeCosineLimit}: raise objective.temperature or lower schedule.learningRate");
-    }
+        Collapse.ToPoint => Format($"embeddings collapse to one point (spread {spread.Spread:0.000} < {SpreadLimit}): lower schedule.learningRate or objective.margin"),
+        Collapse.ToLine => Format($"embeddings collapse to a line (effective rank {spread.EffectiveRank:0.0} < {RankLimit}): lower schedule.learningRate or objective.margin"),
+        _ => Format($"embeddings of different utterances have a mean cosine of {negativeCosine:0.000} > {NegativeCosineLimit}: raise objective.temperature or lower schedule.learningRate"),
+    };
 
     private static string Format(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -14,7 +14,7 @@ internal sealed class TrainingSession : IDisposable
     private readonly RunCurves _curves;
     private readonly Lazy<TrialSet?> _trials;
     private EpochMeans _epoch;
-    private string? _warning;
+    private Collapse _warned;
     private long _steps;
     private float _lastLoss = float.NaN;
 
@@ -58,7 +58,7 @@ internal sealed class TrainingSession : IDisposable
         _epoch.Add(record);
         if (record.Step % SpreadEverySteps == 0)
         {
-            Warn(CollapseGuard.Warning(_pipeline.MeasureSpread(), record.NegativeCosine), record.Step, record.Epoch);
+            Watch(_pipeline.MeasureSpread(), record.NegativeCosine, record.Step, record.Epoch);
         }
 
         if (_progress is not null)
@@ -79,7 +79,7 @@ internal sealed class TrainingSession : IDisposable
             var means = _epoch;
             _log.Write("epoch", step, epochs, json => means.WriteTo(json, spread));
             _curves.AddEpoch(step, means, spread);
-            Warn(CollapseGuard.Warning(spread, means.NegativeCosine), step, epochs);
+            Watch(spread, means.NegativeCosine, step, epochs);
         }
 
         var recipe = _pipeline.Recipe;
@@ -92,7 +92,7 @@ internal sealed class TrainingSession : IDisposable
 
         _lastLoss = _epoch.Steps > 0 ? _epoch.Loss : _lastLoss;
         _epoch = default;
-        _warning = null;
+        _warned = Collapse.None;
         return eer;
     }
 
@@ -163,19 +163,20 @@ internal sealed class TrainingSession : IDisposable
         return result.Eer;
     }
 
-    // Once per epoch and kind of warning: a collapse lasts, and should not fill the log.
-    private void Warn(string? message, long step, int epoch)
+    // Each kind once per epoch: a collapse lasts, and should not fill the log.
+    private void Watch(EmbeddingSpread spread, float negativeCosine, long step, int epoch)
     {
-        if (message is not null && (_warning is null || !message.StartsWith(_warning, StringComparison.Ordinal)))
+        var collapse = CollapseGuard.Judge(spread, negativeCosine);
+        if (collapse != Collapse.None && collapse != _warned)
         {
-            WriteWarning(message, step, epoch);
+            _warned = collapse;
+            Warn(CollapseGuard.Describe(collapse, spread, negativeCosine), step, epoch);
         }
     }
 
-    // A method of its own: the closure below would otherwise be allocated by every call of Warn.
-    private void WriteWarning(string message, long step, int epoch)
+    // A method of its own: the closure below would otherwise be allocated by every call of Watch.
+    private void Warn(string message, long step, int epoch)
     {
-        _warning = message[..Math.Min(message.Length, 24)];
         _log.Write("warning", step, epoch, json => json.WriteString("message", message));
         _progress?.Warned(message);
     }
