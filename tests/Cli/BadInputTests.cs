@@ -108,6 +108,10 @@ public class BadInputTests
     public void Run_that_does_not_exist() => Eval(TinyRun.In("nowhere")).AssertRefused(ExitCode.Failure, "nowhere");
 
     [Test]
+    public void Demo_in_the_folder_of_another_run() =>
+        CommandLine.Run("demo", "--out", TinyRun.Run).AssertRefused(ExitCode.Usage, "no demo", "--out");
+
+    [Test]
     public void Trials_whose_files_are_elsewhere() =>
         CommandLine.Run("eval", TinyRun.Run, "--trials", Path.Combine(TinyRun.Voices, "trials.txt"), "--data", TinyRun.Folder).AssertRefused(ExitCode.Failure, "trials.txt", "--data");
 

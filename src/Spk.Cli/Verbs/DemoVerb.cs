@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Spk.Cli.Terminal;
+using Spk.Interop;
 using Spk.Training;
 using Spk.Training.Data;
 using Spk.Training.Evaluation;
@@ -13,7 +14,7 @@ internal sealed class DemoVerb : Verb
 {
     private static readonly SyntheticVoicesSpec Voices = new()
     {
-        Speakers = 120,
+        Speakers = 80,
         EvaluationSpeakers = 20,
         UtterancesPerSpeaker = 8,
         SessionsPerSpeaker = 2,
@@ -43,8 +44,12 @@ internal sealed class DemoVerb : Verb
         string folder = options.GetRequiredValue(_out);
         ulong seed = options.GetValue(_seed);
         string voices = Path.Combine(folder, "voices");
-        var watch = Stopwatch.StartNew();
+        if (new RunFolder(folder).HasCheckpoint && !Directory.Exists(voices))
+        {
+            throw new InvalidOptionException($"{folder} holds a run that is no demo: choose another --out, so that nothing is lost.");
+        }
 
+        var watch = Stopwatch.StartNew();
         context.Note($"1/4  {Voices.Speakers + Voices.EvaluationSpeakers} synthetic speakers");
         WorkDisplay.Run(context, "speaking", progress =>
         {
@@ -97,9 +102,15 @@ internal sealed class DemoVerb : Verb
         output.WriteLine($"Report: {Path.GetFullPath(report)}");
         output.WriteLine();
         output.WriteLine("Next steps:");
-        output.WriteLine($"  spk inspect {folder}                                 what a checkpoint holds");
-        output.WriteLine("  spk data check train.csv --data DIR                     look for problems in your own corpus");
-        output.WriteLine("  spk pretrain RECIPE --set data.root=DIR --out runs/mine train on it");
+        foreach (var (command, what) in new[]
+        {
+            ($"spk inspect {folder}", "what a checkpoint holds"),
+            ("spk data check train.csv --data DIR", "look for problems in your own corpus"),
+            ("spk pretrain RECIPE --set data.root=DIR --out runs/mine", "train on it"),
+        })
+        {
+            output.WriteLine($"  {command,-58}{what}");
+        }
     }
 
     private static double Gap(EvaluationResult result) => result.MeanCosineSame - result.MeanCosineDifferent;
