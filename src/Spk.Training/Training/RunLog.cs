@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Text.Json;
 using Spk.Interop;
 
@@ -33,11 +34,12 @@ public readonly record struct StepRecord(
 
 /// <summary>
 /// Writes log.jsonl: one JSON object a line, each with a "kind" of step, eval, epoch or warning. Writing a step allocates nothing:
-/// lines are formatted into a reused buffer, which goes to the file at the latest once a second's worth of steps has gathered.
+/// lines are formatted into a reused buffer, which goes to the file with the first step that is a second after the last write.
 /// </summary>
 internal sealed class RunLog : IDisposable
 {
     private const int FlushBytes = 16 * 1024;
+    private static readonly TimeSpan FlushInterval = TimeSpan.FromSeconds(1);
     private static readonly JsonEncodedText Kind = JsonEncodedText.Encode("kind");
     private static readonly JsonEncodedText StepKind = JsonEncodedText.Encode("step");
     private static readonly JsonEncodedText Step = JsonEncodedText.Encode("step");
@@ -57,6 +59,7 @@ internal sealed class RunLog : IDisposable
     private readonly ArrayBufferWriter<byte> _buffer = new(2 * FlushBytes);
     private readonly Utf8JsonWriter _json;
     private readonly string _path;
+    private long _flushed = Stopwatch.GetTimestamp();
 
     private RunLog(string path, FileStream file)
     {
@@ -99,7 +102,7 @@ internal sealed class RunLog : IDisposable
         WriteNumber(Speed, MathF.Round(record.UtterancesPerSecond, 1));
         WriteNumber(DataShare, MathF.Round(record.DataShare, 4));
         EndLine();
-        if (_buffer.WrittenCount >= FlushBytes)
+        if (_buffer.WrittenCount >= FlushBytes || Stopwatch.GetElapsedTime(_flushed) > FlushInterval)
         {
             Flush();
         }
@@ -123,6 +126,7 @@ internal sealed class RunLog : IDisposable
         {
             _file.Write(_buffer.WrittenSpan);
             _buffer.ResetWrittenCount();
+            _flushed = Stopwatch.GetTimestamp();
         }
         catch (IOException e)
         {
