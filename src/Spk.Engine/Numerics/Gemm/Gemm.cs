@@ -11,8 +11,8 @@ namespace Spk.Engine.Numerics;
 /// </summary>
 internal static unsafe class Gemm
 {
-    /// <summary>Deepest block of k: a strip of B (256 × 32 f32 = 32 KiB) stays in the first-level cache.</summary>
-    public const int MaximumDepth = 256;
+    /// <summary>Deepest block of k: a strip of B (384 × 32 f32 = 48 KiB) is used from the nearest caches by a whole block of rows.</summary>
+    public const int MaximumDepth = 384;
 
     // Floats of packed B kept at once: 8 MiB, inside a shared last-level cache.
     private const int MaximumPacked = 2 << 20;
@@ -229,6 +229,10 @@ internal static unsafe class Gemm
             {
                 int width = Math.Min(TKernel.Width, Columns - column);
                 float* strip = b + ((nint)column * depth);
+
+                // Strips lie one after the other: the panels of this one share the fetching of the next.
+                nint nextStep = (TKernel.Width * TKernel.Height / rows) + 1;
+                float* next = strip + ((nint)TKernel.Width * depth);
                 for (int row = 0; row < rows; row += TKernel.Height)
                 {
                     int height = Math.Min(TKernel.Height, rows - row);
@@ -236,13 +240,15 @@ internal static unsafe class Gemm
                     float* c = C + ((row0 + row) * StrideC) + column;
                     if (height == TKernel.Height && width == TKernel.Width)
                     {
-                        TKernel.Run<TLayout>(panel, strip, depth, c, StrideC, adds);
+                        TKernel.Run<TLayout>(panel, strip, depth, c, StrideC, adds, next, nextStep);
                     }
                     else
                     {
-                        TKernel.Run<TLayout>(panel, strip, depth, edge, TKernel.Width, accumulate: false);
+                        TKernel.Run<TLayout>(panel, strip, depth, edge, TKernel.Width, accumulate: false, next, nextStep);
                         CopyEdge(edge, c, height, width, adds);
                     }
+
+                    next += depth * nextStep;
 
                     if (addsBias)
                     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Spk.Engine.Numerics;
 
@@ -11,7 +12,7 @@ internal readonly unsafe struct GemmKernel256 : IGemmKernel
     public static int Width => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate)
+    public static void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate, float* next, nint nextStep)
         where TLayout : struct, IPanelLayout
     {
         Vector256<float> c0a = Vector256<float>.Zero, c0b = Vector256<float>.Zero;
@@ -20,6 +21,14 @@ internal readonly unsafe struct GemmKernel256 : IGemmKernel
         Vector256<float> c3a = Vector256<float>.Zero, c3b = Vector256<float>.Zero;
         Vector256<float> c4a = Vector256<float>.Zero, c4b = Vector256<float>.Zero;
         Vector256<float> c5a = Vector256<float>.Zero, c5b = Vector256<float>.Zero;
+        if (Sse.IsSupported && accumulate)
+        {
+            for (int row = 0; row < 6; row++)
+            {
+                Sse.Prefetch0(c + (row * strideC));
+            }
+        }
+
         for (int k = 0; k < depth; k++)
         {
             var ba = Vector256.Load(b);
@@ -42,6 +51,12 @@ internal readonly unsafe struct GemmKernel256 : IGemmKernel
             var a5 = Vector256.Create(a[5 * TLayout.RowStep]);
             c5a = Vector256.FusedMultiplyAdd(a5, ba, c5a);
             c5b = Vector256.FusedMultiplyAdd(a5, bb, c5b);
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+                next += nextStep;
+            }
+
             a += TLayout.DepthStep;
             b += 16;
         }

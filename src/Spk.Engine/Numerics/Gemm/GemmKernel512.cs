@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Spk.Engine.Numerics;
 
@@ -11,7 +12,7 @@ internal readonly unsafe struct GemmKernel512 : IGemmKernel
     public static int Width => 32;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate)
+    public static void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate, float* next, nint nextStep)
         where TLayout : struct, IPanelLayout
     {
         Vector512<float> c0a = Vector512<float>.Zero, c0b = Vector512<float>.Zero;
@@ -26,6 +27,15 @@ internal readonly unsafe struct GemmKernel512 : IGemmKernel
         Vector512<float> c9a = Vector512<float>.Zero, c9b = Vector512<float>.Zero;
         Vector512<float> c10a = Vector512<float>.Zero, c10b = Vector512<float>.Zero;
         Vector512<float> c11a = Vector512<float>.Zero, c11b = Vector512<float>.Zero;
+        if (Sse.IsSupported && accumulate)
+        {
+            for (int row = 0; row < 12; row++)
+            {
+                Sse.Prefetch0(c + (row * strideC));
+                Sse.Prefetch0(c + (row * strideC) + 16);
+            }
+        }
+
         for (int k = 0; k < depth; k++)
         {
             var ba = Vector512.Load(b);
@@ -66,6 +76,12 @@ internal readonly unsafe struct GemmKernel512 : IGemmKernel
             var a11 = Vector512.Create(a[11 * TLayout.RowStep]);
             c11a = Vector512.FusedMultiplyAdd(a11, ba, c11a);
             c11b = Vector512.FusedMultiplyAdd(a11, bb, c11b);
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+                next += nextStep;
+            }
+
             a += TLayout.DepthStep;
             b += 32;
         }

@@ -19,15 +19,18 @@ internal unsafe interface IGemmKernel
     /// <summary>Columns of the tile.</summary>
     static abstract int Width { get; }
 
-    /// <summary>Writes (or adds) the tile: C[i, j] = Σ_k A[i, k] B[k, j], k ascending.</summary>
-    static abstract void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate)
+    /// <summary>
+    /// Writes (or adds) the tile: C[i, j] = Σ_k A[i, k] B[k, j], k ascending. Meanwhile it fetches from <paramref name="next"/>
+    /// on, <paramref name="nextStep"/> elements a k: the strip of B that follows comes from the shared cache while this one is used.
+    /// </summary>
+    static abstract void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate, float* next, nint nextStep)
         where TLayout : struct, IPanelLayout;
 }
 
 /// <summary>Rows of A kept as rows, the natural order of activations: packing is plain copying.</summary>
 internal readonly struct RowPanel : IPanelLayout
 {
-    // 16 elements more than the deepest block: rows 1 KiB apart would compete for the same cache sets.
+    // 16 elements more than the deepest block: rows a power of two apart would compete for the same cache sets.
     public const int Stride = Gemm.MaximumDepth + 16;
 
     public static int RowStep => Stride;
