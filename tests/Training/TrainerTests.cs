@@ -1,10 +1,12 @@
 using System.Text.Json;
 using NUnit.Framework;
 using Spk.Engine.Devices;
+using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Training;
 using Spk.Training.Data;
+using Spk.Training.Evaluation;
 using Spk.Training.Recipes;
 
 namespace Spk.Tests.TrainingRuns;
@@ -145,8 +147,9 @@ public class TrainerTests
         Assert.That(trained, Is.LessThan(0.3).And.LessThan(0.7 * untrained), $"EER {untrained:P1} before training");
 
         using var device = new CpuDevice();
-        var again = RunEvaluator.Evaluate(Path.Combine(_folder, "run"), Path.Combine(voices, "trials.txt"), voices, device);
-        Assert.That(again.Result.Eer, Is.EqualTo(trained), "the checkpoint gives what training reported");
+        var model = SpeakerModel.Load(Path.Combine(_folder, "run"), device);
+        var again = TrialSet.Open(Path.Combine(voices, "trials.txt"), voices).Evaluate(model, out _);
+        Assert.That(again.Eer, Is.EqualTo(trained), "the checkpoint gives what training reported");
     }
 
     [Test]

@@ -58,19 +58,19 @@ internal sealed class DemoVerb : Verb
         });
 
         var recipe = Recipe.Parse(ReadRecipe(), "the demo's recipe", [$"data.root={voices}", $"training.seed={seed}"]);
-        var trials = TrialRun.Open(Path.Combine(voices, "trials.txt"), voices, null, new CorpusOptions { Channels = recipe.Data.Channels, Resample = recipe.Data.Resample }, null);
+        var trials = TrialSet.Open(Path.Combine(voices, "trials.txt"), voices);
         using var device = context.OpenDevice();
         using var trainer = Trainer.Open(recipe, folder, device, ResumeMode.Restart, null, context.Stop);
 
         context.Note($"2/4  the untrained encoder on {trials.Trials.Trials.Count} trials of {Voices.EvaluationSpeakers} other speakers");
-        var before = trials.Run(trainer.Model, context, out _);
+        var before = Scoring.Run(trials, trainer.Model, context, out _);
 
         context.Note("3/4  training without labels");
         var outcome = TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
         context.Stop.ThrowIfCancellationRequested();
 
         context.Note("4/4  the trained encoder, and the report");
-        var after = trials.Run(trainer.Model, context, out var table);
+        var after = Scoring.Run(trials, trainer.Model, context, out var table);
         string report = RunReport.Write(
             new RunFolder(folder), before, after, table,
             [

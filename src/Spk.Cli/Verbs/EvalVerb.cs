@@ -65,13 +65,13 @@ internal sealed class EvalVerb : Verb
         string root = data ?? Path.GetDirectoryName(Path.GetFullPath(list))!;
         string? manifest = options.GetValue(_manifest) is { } file ? CommonOptions.Find(file, root) : null;
         var files = new CorpusOptions { Channels = CommonOptions.ToChannelPolicy(options.GetValue(_channels)), Resample = options.GetValue(_resample) };
-        var trials = TrialRun.Open(list, root, manifest, files, options.GetValue(_groupBy));
+        var trials = TrialSet.Open(list, root, manifest, files, new EvaluationOptions { GroupBy = options.GetValue(_groupBy) });
         string checkpoint = Checkpoint(run, options.GetValue(_checkpoint) ?? "latest");
 
         using var device = context.OpenDevice();
         var model = SpeakerModel.Load(checkpoint, device);
         var watch = Stopwatch.StartNew();
-        var result = trials.Run(model, context, out var table);
+        var result = Scoring.Run(trials, model, context, out var table);
         var json = EvaluationText.ToJson(result);
         json["checkpoint"] = checkpoint;
         json["trialList"] = list;
@@ -86,7 +86,7 @@ internal sealed class EvalVerb : Verb
             context.Note($"wrote {folder.Evaluation} and {folder.Scores}");
             if (options.GetValue(_report))
             {
-                var before = trials.Run(TrialRun.Untrained(model, Seed(checkpoint)), context, out _);
+                var before = Scoring.Run(trials, model.Untrained(Seed(checkpoint)), context, out _);
                 ReportField[] facts =
                 [
                     new("Trials", list), new("Checkpoint", checkpoint), new("Device", device.Name), new("Scoring", "cosine of whole utterances"),

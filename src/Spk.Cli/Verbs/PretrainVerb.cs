@@ -5,7 +5,6 @@ using Spk.Engine.Models;
 using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Training;
-using Spk.Training.Data;
 using Spk.Training.Evaluation;
 using Spk.Training.Recipes;
 using Spk.Training.Reports;
@@ -107,7 +106,7 @@ internal sealed class PretrainVerb : Verb
 
     /// <summary>Scores the recipe's trial list once, at the end, if it is there. A training that succeeded does not fail for it.</summary>
     private static EvaluationResult? Evaluate(
-        Recipe recipe, SpeakerModel model, CommandContext context, out EmbeddingTable? table, out EvaluationResult? before, out TrialRun? trials)
+        Recipe recipe, SpeakerModel model, CommandContext context, out EmbeddingTable? table, out EvaluationResult? before, out TrialSet? trials)
     {
         (table, before, trials) = (null, null, null);
         string list = Path.Combine(recipe.Data.Root, recipe.Evaluation.Trials);
@@ -119,9 +118,9 @@ internal sealed class PretrainVerb : Verb
 
         try
         {
-            trials = TrialRun.Open(list, recipe.Data.Root, null, new CorpusOptions { Channels = recipe.Data.Channels, Resample = recipe.Data.Resample }, null);
-            before = trials.Run(TrialRun.Untrained(model, recipe.Training.Seed), context, out _);
-            return trials.Run(model, context, out table);
+            trials = TrialSet.Open(list, recipe.Data.Root, audio: recipe.CorpusOptions);
+            before = Scoring.Run(trials, model.Untrained(recipe.Training.Seed), context, out _);
+            return Scoring.Run(trials, model, context, out table);
         }
         catch (SpkException e)
         {

@@ -115,6 +115,17 @@ public sealed class SpeakerModel
         return new SpeakerModel(new FeatureExtractor(device, features), encoder, parameters);
     }
 
+    /// <summary>An encoder of the same shape with initial weights: what this model was before training, for comparison.</summary>
+    /// <param name="seed">Seed of the initial weights, that of the run.</param>
+    /// <returns>The untrained model.</returns>
+    public SpeakerModel Untrained(ulong seed)
+    {
+        var parameters = new ParameterSet(Device);
+        var encoder = Encoder.Create(Encoder.Spec, parameters);
+        parameters.Allocate(seed);
+        return new SpeakerModel(new FeatureExtractor(Device, Features), encoder, parameters);
+    }
+
     /// <summary>Writes a model file: encoder weights, feature and encoder definitions, nothing else.</summary>
     /// <param name="path">The file, replaced atomically.</param>
     /// <exception cref="SpkException">The file cannot be written.</exception>

@@ -42,8 +42,8 @@ public sealed record Recipe
     /// <summary>The encoder with the bands of the features.</summary>
     public EncoderSpec ResolvedEncoder => Encoder with { Bins = Features.Spec.Bins };
 
-    /// <summary>How the audio of the recipe is read.</summary>
-    internal CorpusOptions CorpusOptions => new() { SampleRate = Features.Spec.SampleRate, Channels = Data.Channels, Resample = Data.Resample };
+    /// <summary>How audio is read: the features' sample rate, and the recipe's rules for channels and other rates.</summary>
+    public CorpusOptions CorpusOptions => new() { SampleRate = Features.Spec.SampleRate, Channels = Data.Channels, Resample = Data.Resample };
 
     /// <summary>Reads a recipe file and lays overrides over it.</summary>
     /// <param name="path">The YAML file.</param>

@@ -1,4 +1,5 @@
 using Spk.Training.Evaluation;
+using Spk.Training.Recipes;
 
 namespace Spk.Training;
 
@@ -7,6 +8,9 @@ internal sealed class TrainingSession : IDisposable
 {
     // Often enough to catch a collapse in minutes, rarely enough to cost nothing.
     private const int SpreadEverySteps = 50;
+
+    // Confidence intervals cost more than they tell during training.
+    private static readonly EvaluationOptions WithoutIntervals = new() { BootstrapDraws = 0 };
 
     private readonly TrainingPipeline _pipeline;
     private readonly ITrainingProgress? _progress;
@@ -25,7 +29,7 @@ internal sealed class TrainingSession : IDisposable
         _log = RunLog.Open(folder.Log, step);
         _curves = new RunCurves(folder.TensorBoard);
         var recipe = pipeline.Recipe;
-        _trials = new Lazy<TrialSet?>(() => recipe.Evaluation.EveryEpochs > 0 ? TrialSet.Load(recipe) : null);
+        _trials = new Lazy<TrialSet?>(() => recipe.Evaluation.EveryEpochs > 0 ? OpenTrials(recipe) : null);
         progress?.Started(new TrainingStart(
             pipeline.Development?.Training.Count ?? pipeline.Corpus.Count,
             pipeline.Corpus.Speakers.Count - (pipeline.Development?.Speakers.Count ?? 0),
@@ -139,16 +143,20 @@ internal sealed class TrainingSession : IDisposable
         }
 
         var table = EmbeddingExtractor.Run(_pipeline.Model, _pipeline.Corpus, development.Development);
-        return Report("development", TrialSet.Evaluate(development.Trials, table), step, epochs, eer => counts && eer < earlyStop.Best);
+        return Report("development", TrialEvaluation.Run(development.Trials.Trials, table, WithoutIntervals), step, epochs, eer => counts && eer < earlyStop.Best);
     }
 
     private void EvaluateTrials(long step, int epochs)
     {
         if (_trials.Value is { } trials)
         {
-            Report(trials.Name, trials.Evaluate(_pipeline.Model), step, epochs, _ => false);
+            string name = Path.GetFileName(_pipeline.Recipe.Evaluation.Trials);
+            Report(name, trials.Evaluate(_pipeline.Model, out _), step, epochs, _ => false);
         }
     }
+
+    private static TrialSet OpenTrials(Recipe recipe) =>
+        TrialSet.Open(Path.Combine(recipe.Data.Root, recipe.Evaluation.Trials), recipe.Data.Root, audio: recipe.CorpusOptions, options: WithoutIntervals);
 
     private double Report(string name, EvaluationResult result, long step, int epochs, Func<double, bool> isBest)
     {
