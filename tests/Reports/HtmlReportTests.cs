@@ -37,7 +37,7 @@ public class HtmlReportTests
         string[] titles = [.. page.Descendants(Html + "figure").Select(f => f.Element(Html + "h2")!.Value)];
         Assert.That(titles, Is.EqualTo(new[]
         {
-            "Training loss", "Equal error rate", "Cosines in the batch", "Learning rate", "Detection error trade-off", "Embedding map", "Scores untrained", "Scores trained",
+            "Training loss", "Equal error rate", "Cosines in the batch", "Learning rate", "Scores untrained", "Scores trained", "Detection error trade-off", "Embedding map",
         }));
         Assert.That(page.Descendants(Svg + "path").Count(p => (string?)p.Attribute("class") == "mark"), Is.EqualTo(data.Map.Count + 12), "one mark a point, and twelve in the legend");
     }

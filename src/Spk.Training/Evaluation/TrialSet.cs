@@ -65,7 +65,7 @@ public sealed class TrialSet
         return missing.Length == 0
             ? utterances
             : throw new DataFormatException(
-                $"{missing.Length} of the {utterances.Count} files that {trials.Source} names are not below {root}, {missing[0]} being the first: give the folder that the list's paths start from, or a manifest where its ids are no paths.");
+                $"{missing.Length} of the {utterances.Count} files that {trials.Source} names are not below {root}, {missing[0]} being the first: give the folder that the list's paths start from (--data), or a manifest where its ids are no paths (--manifest).");
     }
 
     private static List<Utterance> Select(TrialList trials, Manifest manifest)
