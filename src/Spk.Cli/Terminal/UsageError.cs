@@ -55,8 +55,10 @@ internal static class UsageError
 
     private static string? Missing(ParseError error) => error.SymbolResult switch
     {
+        OptionResult { IdentifierTokenCount: > 1 } option => $"{option.Option.Name} only once",
         OptionResult { IdentifierToken: not null } option => $"a value after {option.Option.Name}",
         OptionResult option => $"{option.Option.Name} {option.Option.HelpName}".TrimEnd(),
+        ArgumentResult { Parent: OptionResult { IdentifierTokenCount: > 1 } option } => $"{option.Option.Name} only once",
         ArgumentResult { Parent: OptionResult option } => $"a value after {option.Option.Name}",
         ArgumentResult argument => argument.Argument.Name,
         CommandResult => MissingOfCommand(error.Message),
