@@ -1,0 +1,124 @@
+using System.Runtime.CompilerServices;
+
+namespace Spk.Interop.Cuda;
+
+/// <summary>Properties of a kernel (CUfunction_attribute); values are the driver's numbers.</summary>
+public enum FunctionProperty
+{
+    /// <summary>Most threads of a block it can be launched with.</summary>
+    MaxThreadsPerBlock = 0,
+
+    /// <summary>Static shared memory in bytes.</summary>
+    SharedSizeBytes = 1,
+
+    /// <summary>Bytes of local memory (spills, stack) of a thread.</summary>
+    LocalSizeBytes = 3,
+
+    /// <summary>Registers of a thread.</summary>
+    NumberOfRegisters = 4,
+
+    /// <summary>Dynamic shared memory it may be launched with; set it to go above 48 KiB.</summary>
+    MaxDynamicSharedSizeBytes = 8,
+}
+
+public sealed unsafe partial class CudaDriver
+{
+    private const int MostArguments = 32;
+
+    private delegate* unmanaged<nint*, void*, int> _moduleLoad;
+    private delegate* unmanaged<nint, int> _moduleUnload;
+    private delegate* unmanaged<nint*, nint, byte*, int> _moduleGetFunction;
+    private delegate* unmanaged<nint, int, int, int> _functionSetAttribute;
+    private delegate* unmanaged<int*, int, nint, int> _functionGetAttribute;
+    private delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> _launchKernel;
+
+    /// <summary>Loads a cubin, or PTX text that ends with a zero byte.</summary>
+    /// <param name="image">The binary.</param>
+    /// <param name="name">What to call it in an error.</param>
+    /// <returns>The module.</returns>
+    public CudaModule LoadModule(ReadOnlySpan<byte> image, string name)
+    {
+        nint module;
+        fixed (byte* pointer = image)
+        {
+            Check(_moduleLoad(&module, pointer), "cuModuleLoadData", name);
+        }
+
+        return new CudaModule(module);
+    }
+
+    /// <summary>Unloads a module.</summary>
+    /// <param name="module">From <see cref="LoadModule"/>.</param>
+    public void UnloadModule(CudaModule module) => Check(_moduleUnload(module.Value), "cuModuleUnload");
+
+    /// <summary>Finds a kernel.</summary>
+    /// <param name="module">From <see cref="LoadModule"/>.</param>
+    /// <param name="name">Its plain name (kernels are extern "C").</param>
+    public CudaFunction GetFunction(CudaModule module, string name)
+    {
+        nint function;
+        fixed (byte* pointer = ZeroTerminated(name))
+        {
+            Check(_moduleGetFunction(&function, module.Value, pointer), "cuModuleGetFunction", name);
+        }
+
+        return new CudaFunction(function);
+    }
+
+    /// <summary>Sets a property of a kernel.</summary>
+    /// <param name="function">The kernel.</param>
+    /// <param name="attribute">Which property.</param>
+    /// <param name="value">Its value.</param>
+    public void SetAttribute(CudaFunction function, FunctionProperty attribute, int value) =>
+        Check(_functionSetAttribute(function.Value, (int)attribute, value), "cuFuncSetAttribute");
+
+    /// <summary>A property of a kernel.</summary>
+    /// <param name="function">The kernel.</param>
+    /// <param name="attribute">Which property.</param>
+    public int GetAttribute(CudaFunction function, FunctionProperty attribute)
+    {
+        int value;
+        Check(_functionGetAttribute(&value, (int)attribute, function.Value), "cuFuncGetAttribute");
+        return value;
+    }
+
+    /// <summary>Queues a kernel. Allocates nothing.</summary>
+    /// <param name="function">The kernel.</param>
+    /// <param name="name">Its name, for errors.</param>
+    /// <param name="shape">Grid, block and shared memory.</param>
+    /// <param name="stream">The queue.</param>
+    /// <param name="arguments">The kernel's parameters in order, at most 32.</param>
+    public void Launch(CudaFunction function, string name, in LaunchShape shape, CudaStream stream, params ReadOnlySpan<KernelArgument> arguments)
+    {
+        void** pointers = stackalloc void*[MostArguments];
+        fixed (KernelArgument* first = arguments)
+        {
+            for (int i = 0; i < arguments.Length; i++)
+            {
+                pointers[i] = first + i;
+            }
+
+            int status = _launchKernel(
+                function.Value, (uint)shape.GridX, (uint)shape.GridY, (uint)shape.GridZ, (uint)shape.BlockX, (uint)shape.BlockY, 1,
+                (uint)shape.SharedBytes, stream.Value, pointers, null);
+            if (status != 0)
+            {
+                ThrowLaunch(status, name);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ThrowLaunch(int status, string name) => throw Failure(status, "cuLaunchKernel", name);
+
+    private void BindExecution()
+    {
+        _moduleLoad = (delegate* unmanaged<nint*, void*, int>)Export("cuModuleLoadData");
+        _moduleUnload = (delegate* unmanaged<nint, int>)Export("cuModuleUnload");
+        _moduleGetFunction = (delegate* unmanaged<nint*, nint, byte*, int>)Export("cuModuleGetFunction");
+        _functionSetAttribute = (delegate* unmanaged<nint, int, int, int>)Export("cuFuncSetAttribute");
+        _functionGetAttribute = (delegate* unmanaged<int*, int, nint, int>)Export("cuFuncGetAttribute");
+        _launchKernel =
+            (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Export("cuLaunchKernel");
+    }
+}

@@ -1,0 +1,271 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+using Spk.Interop.Cuda;
+
+namespace Spk.Engine.Devices.Cuda;
+
+/// <summary>An NVIDIA GPU driven through our own kernels. Work is queued on one stream; reading a tensor waits for it.</summary>
+public sealed unsafe class CudaDevice : Device
+{
+    private const int OutOfMemory = 2;
+
+    [ThreadStatic]
+    private static CudaDevice? s_current;
+
+    private readonly int _device;
+    private readonly CudaContext _context;
+    private readonly KernelTable _kernels;
+    private readonly List<nint> _persistent = [];
+    private readonly bool _synchronizeLaunches;
+    private bool _disposed;
+
+    /// <summary>Opens a device of a driver.</summary>
+    /// <param name="driver">The driver, or the emulator.</param>
+    /// <param name="ordinal">Which device, from 0.</param>
+    /// <exception cref="DeviceUnavailableException">There is no such device, or its compute capability is below 8.0.</exception>
+    public CudaDevice(CudaDriver driver, int ordinal = 0)
+    {
+        ArgumentNullException.ThrowIfNull(driver);
+        Driver = driver;
+        int count = driver.DeviceCount;
+        if (ordinal < 0 || ordinal >= count)
+        {
+            throw new DeviceUnavailableException($"There is no device cuda:{ordinal}: the driver reports {count} device{(count == 1 ? "" : "s")}.");
+        }
+
+        _device = driver.Device(ordinal);
+        ComputeCapability = (
+            driver.Attribute(_device, DeviceProperty.ComputeCapabilityMajor), driver.Attribute(_device, DeviceProperty.ComputeCapabilityMinor));
+        string model = driver.DeviceName(_device);
+        if (ComputeCapability.Major < 8)
+        {
+            throw new DeviceUnavailableException(
+                $"cuda:{ordinal} ({model}) has compute capability {ComputeCapability.Major}.{ComputeCapability.Minor}; 8.0 (Ampere) or later is needed: use --device cpu.");
+        }
+
+        Multiprocessors = driver.Attribute(_device, DeviceProperty.MultiprocessorCount);
+        Name = $"cuda:{ordinal} ({model})";
+        _context = driver.PrimaryContextRetain(_device);
+        driver.SetCurrent(_context);
+        s_current = this;
+        Stream = driver.CreateStream();
+        _kernels = new KernelTable(driver, new KernelImages(driver));
+        _synchronizeLaunches = Environment.GetEnvironmentVariable("SPK_CUDA_SYNC") is "1";
+        Workspace = new Workspace(this);
+    }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <inheritdoc/>
+    public override Workspace Workspace { get; }
+
+    /// <summary>The driver this device belongs to.</summary>
+    public CudaDriver Driver { get; }
+
+    /// <summary>Generation of the architecture, such as (9, 0) for Hopper.</summary>
+    public (int Major, int Minor) ComputeCapability { get; }
+
+    /// <summary>Number of streaming multiprocessors: how many blocks it takes to fill the device.</summary>
+    public int Multiprocessors { get; }
+
+    /// <summary>How matrix products round their inputs.</summary>
+    public Precision Precision { get; init; }
+
+    /// <summary>The queue that all ops use.</summary>
+    public CudaStream Stream { get; }
+
+    /// <summary>Queues a kernel. Allocates nothing.</summary>
+    internal void Launch(KernelId kernel, in LaunchShape shape, params ReadOnlySpan<KernelArgument> arguments)
+    {
+        MakeCurrent();
+        Driver.Launch(_kernels[kernel], kernel.Name, shape, Stream, arguments);
+        if (_synchronizeLaunches)
+        {
+            Driver.Synchronize(Stream, kernel.Name);
+        }
+    }
+
+    /// <summary>Queues a copy within the device.</summary>
+    internal void Copy(nint destination, nint source, long bytes)
+    {
+        MakeCurrent();
+        Driver.CopyOnDevice(destination, source, bytes, Stream);
+    }
+
+    /// <summary>Queues a copy from host memory, which may be reused when this returns.</summary>
+    internal void Upload(nint destination, void* source, long bytes)
+    {
+        MakeCurrent();
+        Driver.CopyToDevice(destination, source, bytes, Stream);
+    }
+
+    /// <summary>Copies to host memory and waits for it.</summary>
+    internal void Download(void* destination, nint source, long bytes)
+    {
+        MakeCurrent();
+        Driver.CopyToHost(destination, source, bytes, Stream);
+        Driver.Synchronize(Stream);
+    }
+
+    /// <summary>Queues filling memory with zeros.</summary>
+    internal void Clear(nint address, long bytes)
+    {
+        MakeCurrent();
+        Driver.Fill(address, 0, bytes, Stream);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor AllocatePersistent(Shape shape, ElementType type = ElementType.Float32)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        long bytes = Math.Max(1, (long)shape.Count * type.Size());
+        nint address = AllocateBlock(bytes);
+        _persistent.Add(address);
+        Clear(address, bytes);
+        var tensor = new Tensor();
+        tensor.Reset(this, address, shape, type);
+        return tensor;
+    }
+
+    /// <inheritdoc/>
+    public override void Zero(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        int size = tensor.ElementType.Size();
+        if (tensor.IsContiguous)
+        {
+            Clear(tensor.Address, (long)tensor.Count * size);
+            return;
+        }
+
+        MakeCurrent();
+        for (int row = 0; row < tensor.Shape.Rows; row++)
+        {
+            Driver.Fill(tensor.Address + ((nint)row * tensor.RowStride * size), 0, (long)tensor.Shape.Last * size, Stream);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void CopyToHost(Tensor source, Span<float> destination)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (destination.Length < source.Count)
+        {
+            throw new ShapeException($"{destination.Length} values do not hold a tensor of shape {source.Shape}.");
+        }
+
+        MakeCurrent();
+        fixed (float* host = destination)
+        {
+            CopyRows((nint)host, source.Shape.Last, source.Address, source.RowStride, source, fromHost: false);
+            Driver.Synchronize(Stream);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void CopyFromHost(ReadOnlySpan<float> source, Tensor destination)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        if (source.Length != destination.Count)
+        {
+            throw new ShapeException($"{source.Length} values do not fill a tensor of shape {destination.Shape}.");
+        }
+
+        MakeCurrent();
+        fixed (float* host = source)
+        {
+            CopyRows(destination.Address, destination.RowStride, (nint)host, destination.Shape.Last, destination, fromHost: true);
+            Driver.Synchronize(Stream);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+        MakeCurrent();
+        Driver.Synchronize(Stream);
+    }
+
+    internal override nint AllocateBlock(long bytes)
+    {
+        MakeCurrent();
+        try
+        {
+            return Driver.MemoryAllocate(bytes);
+        }
+        catch (CudaException e) when (e.Code == OutOfMemory)
+        {
+            var (free, total) = Driver.MemoryInfo();
+            throw new SpkException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Out of device memory on {Name}: {bytes >> 20} MiB more were needed, {free >> 20} of {total >> 20} MiB are free and this program's step holds {Workspace.ReservedBytes >> 20} MiB; use a smaller batch or shorter crops."),
+                e);
+        }
+    }
+
+    internal override void FreeBlock(nint address)
+    {
+        MakeCurrent();
+        Driver.MemoryFree(address);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        MakeCurrent();
+        Workspace.Dispose();
+        foreach (nint address in _persistent)
+        {
+            Driver.MemoryFree(address);
+        }
+
+        _persistent.Clear();
+        _kernels.Unload();
+        Driver.Destroy(Stream);
+        s_current = null;
+        Driver.PrimaryContextRelease(_device);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void MakeCurrent()
+    {
+        if (s_current != this)
+        {
+            Driver.SetCurrent(_context);
+            s_current = this;
+        }
+    }
+
+    private void CopyRows(nint destination, int destinationStride, nint source, int sourceStride, Tensor tensor, bool fromHost)
+    {
+        long size = tensor.ElementType.Size();
+        if (tensor.Count == 0)
+        {
+            return;
+        }
+
+        if (!tensor.IsContiguous)
+        {
+            Driver.CopyRows(
+                destination, destinationStride * size, source, sourceStride * size, tensor.Shape.Last * size, tensor.Shape.Rows, fromHost, !fromHost, Stream);
+        }
+        else if (fromHost)
+        {
+            Driver.CopyToDevice(destination, (void*)source, tensor.Count * size, Stream);
+        }
+        else
+        {
+            Driver.CopyToHost((void*)destination, source, tensor.Count * size, Stream);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
+using Spk.Interop.Cuda;
+
+namespace Spk.Tests.Support;
+
+/// <summary>
+/// A device that a fixture's tests run on: the CPU, or our CUDA kernels in the emulator, whose threads run in ascending,
+/// descending or shuffled order (a missing barrier shows in at least one of them).
+/// </summary>
+public sealed class TestDevice
+{
+    private static readonly Lazy<CudaDriver?> s_emulator = new(Load);
+
+    private TestDevice(string name, int? threadOrder) => (Name, ThreadOrder) = (name, threadOrder);
+
+    public static TestDevice Cpu { get; } = new("cpu", null);
+
+    /// <summary>For <c>[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]</c>.</summary>
+    public static IEnumerable<TestDevice> All { get; } =
+        [Cpu, new("cuda, ascending threads", 0), new("cuda, descending threads", 1), new("cuda, shuffled threads", 2)];
+
+    public string Name { get; }
+
+    public bool IsCuda => ThreadOrder is not null;
+
+    private int? ThreadOrder { get; }
+
+    /// <summary>Opens it; the test is skipped where there is no emulator.</summary>
+    public Device Open(Precision precision = Precision.Fp32)
+    {
+        if (ThreadOrder is not { } order)
+        {
+            return new CpuDevice(2);
+        }
+
+        if (s_emulator.Value is not { } driver)
+        {
+            Assert.Ignore("skipped: the CUDA emulator was not built (it needs cmake and a C++ compiler)");
+            throw new InvalidOperationException();
+        }
+
+        EmulatorSettings.Set(driver, "order", order);
+        return new CudaDevice(driver) { Precision = precision };
+    }
+
+    public override string ToString() => Name;
+
+    private static CudaDriver? Load()
+    {
+        string path = EmulatorSettings.LibraryPath;
+        return File.Exists(path) ? CudaDriver.Load(path) : null;
+    }
+}
