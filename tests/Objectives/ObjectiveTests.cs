@@ -34,10 +34,10 @@ public class ObjectiveTests
         using var fixture = new Fixture();
         var embeddings = fixture.Embeddings();
         var batch = fixture.Pipeline.Batches.Read(0, 0);
-        batch.Speakers.AsIntSpan().Clear();
-        batch.Speakers.AsIntSpan()[0] = 1;
+        batch.SpeakersForWrite.Clear();
+        batch.SpeakersForWrite[0] = 1;
         var masked = Loss(fixture, batch, embeddings, oracle: true);
-        batch.Speakers.AsIntSpan()[3] = 2;
+        batch.SpeakersForWrite[3] = 2;
         Assert.That(Loss(fixture, batch, embeddings, oracle: true), Is.GreaterThan(masked), "one speaker more is one negative more");
         Assert.That(Loss(fixture, batch, embeddings, oracle: false), Is.GreaterThan(masked));
     }
@@ -57,7 +57,7 @@ public class ObjectiveTests
         var labels = fixture.Device.Workspace.Rent(new Shape(2 * Batch), ElementType.Int32);
         for (int i = 0; i < 2 * Batch; i++)
         {
-            labels.AsIntSpan()[i] = batch.Speakers.AsIntSpan()[i % Batch];
+            labels.AsIntSpan()[i] = batch.Speakers[i % Batch];
         }
 
         var want = MarginClassifier.Forward(null, embeddings, parameters.Trainable[0], labels, MarginKind.AdditiveAngular, 30, 0.2f);

@@ -48,7 +48,7 @@ public sealed class SimClr : Objective
         var second = embeddings.Slice(utterances, utterances);
         var loss = NtXent.Forward(
             tape, first, second, _spec.Temperature, _spec.Symmetric, _spec.MarginKind, margin,
-            _spec.OracleMask ? batch.Speakers.AsIntSpan() : default, out var statistics);
+            _spec.OracleMask ? batch.Speakers : default, out var statistics);
         _statistics = new ObjectiveStatistics(statistics.MeanPositiveCosine, statistics.MeanNegativeCosine, statistics.TopOneRate);
         return loss;
     }

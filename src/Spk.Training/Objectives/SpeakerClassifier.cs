@@ -48,11 +48,10 @@ public sealed class SpeakerClassifier : Objective
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(embeddings);
-        var speakers = batch.Speakers.AsIntSpan();
-        var labels = embeddings.Device.Workspace.Rent(new Shape(embeddings.Shape[0]), ElementType.Int32);
+        var labels = embeddings.Device.Workspace.Rent(new Shape(_views, batch.Size), ElementType.Int32);
         for (int view = 0; view < _views; view++)
         {
-            speakers.CopyTo(labels.AsIntSpan()[(view * speakers.Length)..]);
+            labels.Slice(view, 1).CopyIntsFrom(batch.Speakers);
         }
 
         var loss = MarginClassifier.Forward(tape, embeddings, _weight, labels, _spec.MarginKind, _spec.Scale, margin, out var statistics);

@@ -37,6 +37,7 @@ internal sealed class TrainingPipeline : IDisposable
     {
         Recipe = recipe;
         _device = device;
+        device.Precision = recipe.Training.Precision;
         Corpus = RecipeCorpus.Load(recipe, progress, cancellation);
         try
         {

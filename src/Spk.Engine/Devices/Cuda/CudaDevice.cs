@@ -71,8 +71,8 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Number of streaming multiprocessors: how many blocks it takes to fill the device.</summary>
     public int Multiprocessors { get; }
 
-    /// <summary>How matrix products round their inputs.</summary>
-    public Precision Precision { get; init; }
+    /// <inheritdoc/>
+    public override Precision Precision { get; set; }
 
     /// <summary>The queue that all ops use.</summary>
     public CudaStream Stream { get; }
@@ -149,43 +149,23 @@ public sealed unsafe class CudaDevice : Device
     }
 
     /// <inheritdoc/>
-    public override void CopyToHost(Tensor source, Span<float> destination)
-    {
-        ArgumentNullException.ThrowIfNull(source);
-        if (destination.Length < source.Count)
-        {
-            throw new ShapeException($"{destination.Length} values do not hold a tensor of shape {source.Shape}.");
-        }
-
-        MakeCurrent();
-        fixed (float* host = destination)
-        {
-            CopyRows((nint)host, source.Shape.Last, source.Address, source.RowStride, source, fromHost: false);
-            Driver.Synchronize(Stream);
-        }
-    }
-
-    /// <inheritdoc/>
-    public override void CopyFromHost(ReadOnlySpan<float> source, Tensor destination)
-    {
-        ArgumentNullException.ThrowIfNull(destination);
-        if (source.Length != destination.Count)
-        {
-            throw new ShapeException($"{source.Length} values do not fill a tensor of shape {destination.Shape}.");
-        }
-
-        MakeCurrent();
-        fixed (float* host = source)
-        {
-            CopyRows(destination.Address, destination.RowStride, (nint)host, destination.Shape.Last, destination, fromHost: true);
-            Driver.Synchronize(Stream);
-        }
-    }
-
-    /// <inheritdoc/>
     public override void Synchronize()
     {
         MakeCurrent();
+        Driver.Synchronize(Stream);
+    }
+
+    internal override void CopyRowsToHost(Tensor source, void* host)
+    {
+        MakeCurrent();
+        CopyRows((nint)host, source.Shape.Last, source.Address, source.RowStride, source, fromHost: false);
+        Driver.Synchronize(Stream);
+    }
+
+    internal override void CopyRowsFromHost(void* host, Tensor destination)
+    {
+        MakeCurrent();
+        CopyRows(destination.Address, destination.RowStride, (nint)host, destination.Shape.Last, destination, fromHost: true);
         Driver.Synchronize(Stream);
     }
 
