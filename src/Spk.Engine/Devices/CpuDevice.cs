@@ -92,6 +92,13 @@ public sealed unsafe class CpuDevice : Device
         }
     }
 
+    /// <inheritdoc/>
+    public override void Fill(Tensor tensor, float value)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        tensor.AsSpan().Fill(value);
+    }
+
     internal override void CopyRowsToHost(Tensor source, void* host)
     {
         long width = (long)source.Shape.Last * source.ElementType.Size(), stride = (long)source.RowStride * source.ElementType.Size();

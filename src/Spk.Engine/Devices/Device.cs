@@ -48,6 +48,11 @@ public abstract class Device : IDisposable
     /// <param name="tensor">Any tensor of this device.</param>
     public abstract void Zero(Tensor tensor);
 
+    /// <summary>Sets every element of a tensor.</summary>
+    /// <param name="tensor">A contiguous f32 tensor of this device.</param>
+    /// <param name="value">The value.</param>
+    public abstract void Fill(Tensor tensor, float value);
+
     /// <summary>How matrix products round their inputs; <see cref="Precision.Fp32"/> unless set.</summary>
     /// <exception cref="InvalidOptionException">This kind of device has no such arithmetic.</exception>
     public virtual Precision Precision
@@ -102,6 +107,12 @@ public abstract class Device : IDisposable
 
     /// <summary>Waits until everything launched so far is done.</summary>
     public virtual void Synchronize() { }
+
+    /// <summary>
+    /// Runs a sequence of ops whose shapes, addresses and arguments are the same every time. A GPU records it once and then
+    /// replays it without the cost of single launches; the CPU just runs it.
+    /// </summary>
+    internal virtual void Replay(ReplayedWork work) => work.RunEagerly();
 
     internal abstract unsafe void CopyRowsToHost(Tensor source, void* host);
 

@@ -10,6 +10,7 @@ namespace Spk.Engine.Devices.Cuda;
 public sealed unsafe class CudaDevice : Device
 {
     private const int OutOfMemory = 2;
+    private const int EagerRunsBeforeRecording = 2;
 
     [ThreadStatic]
     private static CudaDevice? s_current;
@@ -18,6 +19,7 @@ public sealed unsafe class CudaDevice : Device
     private readonly CudaContext _context;
     private readonly KernelTable _kernels;
     private readonly List<nint> _persistent = [];
+    private readonly List<ReplayedWork> _graphs = [];
     private readonly bool _synchronizeLaunches;
     private bool _disposed;
 
@@ -155,6 +157,59 @@ public sealed unsafe class CudaDevice : Device
         Driver.Synchronize(Stream);
     }
 
+    /// <inheritdoc/>
+    public override void Fill(Tensor tensor, float value)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (!tensor.IsContiguous || tensor.ElementType != ElementType.Float32)
+        {
+            throw new ShapeException($"Only contiguous f32 tensors can be filled, not {tensor.ElementType} {tensor.Shape} with row stride {tensor.RowStride}.");
+        }
+
+        MakeCurrent();
+        Driver.Fill(tensor.Address, BitConverter.SingleToUInt32Bits(value), tensor.Count, Stream);
+    }
+
+    internal override void Replay(ReplayedWork work)
+    {
+        MakeCurrent();
+        var start = Workspace.Position;
+        var (key, generation, from, to) = work.Recorded;
+        if (work.Graph.Value != 0 && key == work.Key && generation == Workspace.Generation && from == start)
+        {
+            Driver.Launch(work.Graph, Stream);
+            Workspace.Advance(to);
+            return;
+        }
+
+        // The first runs load kernels, fill tables and let the workspace find its size: none of that can be recorded.
+        if (work.EagerRuns < EagerRunsBeforeRecording || generation != Workspace.Generation)
+        {
+            work.EagerRuns = generation == Workspace.Generation ? work.EagerRuns + 1 : 1;
+            work.RunEagerly();
+            work.Recorded = (work.Key, Workspace.Generation, start, Workspace.Position);
+            return;
+        }
+
+        Discard(work);
+        Driver.BeginCapture(Stream);
+        CudaGraph graph;
+        try
+        {
+            work.RunEagerly();
+        }
+        finally
+        {
+            graph = Driver.EndCapture(Stream);
+        }
+
+        work.Graph = Driver.Instantiate(graph);
+        Driver.Destroy(graph);
+        _graphs.Add(work);
+        work.Recorded = (work.Key, Workspace.Generation, start, Workspace.Position);
+        Driver.Launch(work.Graph, Stream);
+    }
+
     internal override void CopyRowsToHost(Tensor source, void* host)
     {
         MakeCurrent();
@@ -204,6 +259,12 @@ public sealed unsafe class CudaDevice : Device
         _disposed = true;
         MakeCurrent();
         Workspace.Dispose();
+        foreach (var work in _graphs)
+        {
+            Driver.Destroy(work.Graph);
+        }
+
+        _graphs.Clear();
         foreach (nint address in _persistent)
         {
             Driver.MemoryFree(address);
@@ -214,6 +275,16 @@ public sealed unsafe class CudaDevice : Device
         Driver.Destroy(Stream);
         s_current = null;
         Driver.PrimaryContextRelease(_device);
+    }
+
+    private void Discard(ReplayedWork work)
+    {
+        if (work.Graph.Value != 0)
+        {
+            Driver.Destroy(work.Graph);
+            work.Graph = default;
+            _graphs.Remove(work);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
