@@ -11,7 +11,7 @@ namespace Spk.Tests.Support;
 /// </summary>
 public sealed class TestDevice
 {
-    private static readonly Lazy<CudaDriver?> s_emulator = new(Load);
+    private static readonly Lazy<CudaDriver?> Emulator = new(Load);
 
     private TestDevice(string name, int? threadOrder) => (Name, ThreadOrder) = (name, threadOrder);
 
@@ -35,7 +35,7 @@ public sealed class TestDevice
             return new CpuDevice(2);
         }
 
-        if (s_emulator.Value is not { } driver)
+        if (Emulator.Value is not { } driver)
         {
             Assert.Ignore("skipped: the CUDA emulator was not built (it needs cmake and a C++ compiler)");
             throw new InvalidOperationException();

@@ -13,7 +13,7 @@ public sealed unsafe class CudaDevice : Device
     private const int EagerRunsBeforeRecording = 2;
 
     [ThreadStatic]
-    private static CudaDevice? s_current;
+    private static CudaDevice? _current;
 
     private readonly int _device;
     private readonly CudaContext _context;
@@ -51,7 +51,7 @@ public sealed unsafe class CudaDevice : Device
         Name = $"cuda:{ordinal} ({model})";
         _context = driver.PrimaryContextRetain(_device);
         driver.SetCurrent(_context);
-        s_current = this;
+        _current = this;
         Stream = driver.CreateStream();
         _kernels = new KernelTable(driver, new KernelImages(driver));
         _synchronizeLaunches = Environment.GetEnvironmentVariable("SPK_CUDA_SYNC") is "1";
@@ -273,7 +273,7 @@ public sealed unsafe class CudaDevice : Device
         _persistent.Clear();
         _kernels.Unload();
         Driver.Destroy(Stream);
-        s_current = null;
+        _current = null;
         Driver.PrimaryContextRelease(_device);
     }
 
@@ -290,10 +290,10 @@ public sealed unsafe class CudaDevice : Device
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void MakeCurrent()
     {
-        if (s_current != this)
+        if (_current != this)
         {
             Driver.SetCurrent(_context);
-            s_current = this;
+            _current = this;
         }
     }
 
