@@ -18,8 +18,12 @@ public sealed class TestDevice
     public static TestDevice Cpu { get; } = new("cpu", null);
 
     /// <summary>For <c>[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]</c>.</summary>
-    public static IEnumerable<TestDevice> All { get; } =
-        [Cpu, new("cuda, ascending threads", 0), new("cuda, descending threads", 1), new("cuda, shuffled threads", 2)];
+    public static IEnumerable<TestDevice> All { get; } = UsesGpu
+        ? [Cpu, new("cuda, GPU", -1)]
+        : [Cpu, new("cuda, ascending threads", 0), new("cuda, descending threads", 1), new("cuda, shuffled threads", 2)];
+
+    /// <summary>SPK_TEST_GPU=1 runs the tests on the machine's GPU instead of the emulator.</summary>
+    private static bool UsesGpu => Environment.GetEnvironmentVariable("SPK_TEST_GPU") is "1";
 
     public string Name { get; }
 
@@ -33,6 +37,13 @@ public sealed class TestDevice
         if (ThreadOrder is not { } order)
         {
             return new CpuDevice(2);
+        }
+
+        if (UsesGpu)
+        {
+            var gpu = Device.Open("cuda");
+            gpu.Precision = precision;
+            return gpu;
         }
 
         if (Emulator.Value is not { } driver)
