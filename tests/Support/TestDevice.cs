@@ -25,6 +25,9 @@ public sealed class TestDevice
     /// <summary>SPK_TEST_GPU=1 runs the tests on the machine's GPU instead of the emulator.</summary>
     private static bool UsesGpu => Environment.GetEnvironmentVariable("SPK_TEST_GPU") is "1";
 
+    /// <summary>Those that run our CUDA kernels.</summary>
+    public static IEnumerable<TestDevice> Cuda { get; } = All.Where(device => device.IsCuda);
+
     public string Name { get; }
 
     public bool IsCuda => ThreadOrder is not null;

@@ -79,6 +79,12 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>The queue that all ops use.</summary>
     public CudaStream Stream { get; }
 
+    /// <summary>Whether repeated work is recorded and replayed as a graph; off, every kernel is launched each time.</summary>
+    internal bool RecordsSteps { get; set; } = true;
+
+    /// <summary>How often a recording was replayed.</summary>
+    internal long Replays { get; private set; }
+
     /// <summary>Queues a kernel. Allocates nothing.</summary>
     internal void Launch(KernelId kernel, in LaunchShape shape, params ReadOnlySpan<KernelArgument> arguments)
     {
@@ -178,12 +184,13 @@ public sealed unsafe class CudaDevice : Device
         if (work.Graph.Value != 0 && key == work.Key && generation == Workspace.Generation && from == start)
         {
             Driver.Launch(work.Graph, Stream);
+            Replays++;
             Workspace.Advance(to);
             return;
         }
 
         // The first runs load kernels, fill tables and let the workspace find its size: none of that can be recorded.
-        if (work.EagerRuns < EagerRunsBeforeRecording || generation != Workspace.Generation)
+        if (!RecordsSteps || work.EagerRuns < EagerRunsBeforeRecording || generation != Workspace.Generation)
         {
             work.EagerRuns = generation == Workspace.Generation ? work.EagerRuns + 1 : 1;
             work.RunEagerly();
