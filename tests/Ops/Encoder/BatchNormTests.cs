@@ -8,14 +8,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class BatchNormTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class BatchNormTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "batchnorm1d" } })]
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var x = g.Input("x");
         bool sequence = x.Shape.Count == 3;
         var shape = sequence ? new Shape(x.Shape[0], x.Shape[2], x.Shape[1]) : new Shape(x.Shape[0], x.Shape[1]);
@@ -48,7 +49,7 @@ public class BatchNormTests
     {
         int[] s = [.. size.Split(' ').Select(int.Parse)];
         var (rows, channels) = (s[0], s[1]);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         LayerCheck.Run(
             device,
             [("x", new Shape(rows, channels), Samples.Normal(1, rows * channels))],
@@ -64,7 +65,7 @@ public class BatchNormTests
     public void Running_statistics_in_evaluation_and_their_gradient()
     {
         const int rows = 9, channels = 19;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] mean = Samples.Normal(5, channels);
         float[] variance = [.. Samples.Normal(6, channels).Select(v => 0.5f + (v * v))];
         LayerCheck.Run(
@@ -84,7 +85,7 @@ public class BatchNormTests
     public void A_mean_far_from_zero_does_not_cost_the_variance()
     {
         const int rows = 3000, channels = 18;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] values = [.. Samples.Normal(4, rows * channels).Select(v => 1000f + v)];
         var x = Samples.Constant(device, new Shape(rows, channels), values);
         var (mean, variance) = (LayerCheck.Buffer(device, channels, 0), LayerCheck.Buffer(device, channels, 0));
@@ -104,7 +105,7 @@ public class BatchNormTests
     public void Channel_views_are_read_and_written_and_gradients_reach_them()
     {
         const int rows = 21, wide = 60, from = 7, channels = 33;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] values = Samples.Normal(1, rows * wide), dy = Samples.Normal(2, rows * channels);
         var p = LayerCheck.Parameters(device, ("g", new Shape(channels), Samples.Normal(3, channels)), ("b", new Shape(channels), Samples.Normal(4, channels)));
         float[] narrow = [.. Enumerable.Range(0, rows * channels).Select(i => values[(i / channels * wide) + from + (i % channels)])];
