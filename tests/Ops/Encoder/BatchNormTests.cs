@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -140,7 +139,7 @@ public class BatchNormTests(TestDevice on)
     {
         var results = new[] { 1, 2, 3 }.Select(threads =>
         {
-            using var device = new CpuDevice(threads);
+            using var device = on.Open(threads);
             var x = Samples.Variable(device, new Shape(4, 300, 48), Samples.Normal(1, 4 * 300 * 48));
             var tape = new Tape();
             var p = LayerCheck.Parameters(device, ("g", new Shape(48), Samples.Normal(3, 48)), ("b", new Shape(48), Samples.Normal(4, 48)));
@@ -157,7 +156,7 @@ public class BatchNormTests(TestDevice on)
     [Test]
     public void Misfits_are_refused()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(1, 4), new float[4]);
         var (four, five) = (LayerCheck.Buffer(device, 4, 1), LayerCheck.Buffer(device, 5, 1));
         Assert.That(() => BatchNorm.Forward(null, x, null, null, four, four, true), Throws.TypeOf<ShapeException>().With.Message.Contains("2 rows"));
@@ -169,7 +168,7 @@ public class BatchNormTests(TestDevice on)
     [Test]
     public void A_NaN_is_not_hidden()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(3, 17), LayerCheck.Constant(51, float.NaN));
         var y = BatchNorm.Forward(null, x, null, null, LayerCheck.Buffer(device, 17, 0), LayerCheck.Buffer(device, 17, 1), true, before: ActivationKind.Relu);
         Assert.That(Samples.Read(y), Has.All.NaN);
