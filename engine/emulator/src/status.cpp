@@ -1,15 +1,21 @@
 #include "status.h"
 
 #include <mutex>
+#include <set>
 
 namespace emulator {
 namespace {
 
 // One for the process, not one per thread: thread-local memory holds the kernels' shared arrays, which are overwritten.
-// The texts live for ever, since callers keep pointers; failures are rare.
 std::mutex last_failure_lock;
 Status last_status = Success;
 const std::string* last_text = nullptr;
+
+// Texts live for ever, since callers keep pointers to them; equal ones are kept once.
+const std::string* keep(const std::string& text) {
+  static auto* texts = new std::set<std::string>;
+  return &*texts->insert(text).first;
+}
 
 }  // namespace
 
@@ -36,7 +42,7 @@ const char* status_name(int status) {
 Status fail(Status status, const std::string& why) {
   std::lock_guard<std::mutex> hold(last_failure_lock);
   last_status = status;
-  last_text = new std::string(why);
+  last_text = keep(why);
   return status;
 }
 

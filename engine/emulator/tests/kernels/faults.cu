@@ -36,3 +36,7 @@ KERNEL emulator_test_uninitialised_shared(float* __restrict__ y) {
 }
 EXPORT_KERNEL(emulator_test_uninitialised_shared)
 
+KERNEL emulator_test_misaligned_vector(float* __restrict__ y) {
+  *reinterpret_cast<float4*>(y + 1) = make_float4(1.0f, 2.0f, 3.0f, 4.0f);
+}
+EXPORT_KERNEL(emulator_test_misaligned_vector)
