@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "sanitizer.h"
+
 #include <string.h>
 
 namespace emulator {
@@ -14,10 +16,13 @@ struct Switch {
   int least, most;
 };
 
+// With AddressSanitizer, static shared arrays are those of the process.
+constexpr int MOST_WORKERS = ADDRESS_SANITIZER ? 1 : 256;
+
 const Switch switches[] = {
     {"order", &settings.order, 0, 2},
     {"seed", &settings.seed, 0, 0x7fffffff},
-    {"workers", &settings.workers, 1, 256},
+    {"workers", &settings.workers, 1, MOST_WORKERS},
     {"lazy_streams", &settings.lazy_streams, 0, 1},
     {"strict_memory", &settings.strict_memory, 0, 1},
     {"memory_mib", &settings.memory_mib, 1, 1 << 20},

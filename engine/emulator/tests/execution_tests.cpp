@@ -74,10 +74,12 @@ TEST(missing_barrier_shows_in_some_order) {
   EXPECT(wrong > 0);
 }
 
+#if !defined(__SANITIZE_ADDRESS__)
 TEST(blocks_on_several_threads) {
   Switch workers("workers", 3, 1);
   in_all_orders([] { EXPECT(block_sum_error("emulator_test_block_sum") < 1e-4); });
 }
+#endif
 
 TEST(softmax) {
   in_all_orders([] {
@@ -108,13 +110,20 @@ TEST(tensor_core_tf32) {
 
 TEST(missing_wait_for_async_copies_shows) { EXPECT(!(gemm_error("emulator_test_missing_wait", 8) < 0.02)); }
 
+// Even values come from a static array, which sanitizers see to in their own way; odd ones from dynamic memory.
 TEST(uninitialised_shared_memory_is_nan) {
   DeviceArray<> out(128);
   Shape shape{3, 64};
   shape.dynamic_bytes = 64 * sizeof(float);
+#if defined(__SANITIZE_ADDRESS__)
+  const size_t first = 1, step = 2;
+#else
+  const size_t first = 0, step = 1;
+#endif
   for (int repeat = 0; repeat < 2; repeat++) {
     launch("emulator_test_uninitialised_shared", shape, out.address());
-    for (float value : out.read()) EXPECT(value != value);
+    const auto values = out.read();
+    for (size_t i = first; i < values.size(); i += step) EXPECT(values[i] != values[i]);
   }
 }
 
@@ -169,6 +178,11 @@ PLANTED_FAULT(shared_read_past_the_end) {
   Shape shape{1, 100};
   shape.dynamic_bytes = 100 * sizeof(float);
   launch("emulator_test_shared_read_past_end", shape, out.address());
+}
+
+PLANTED_FAULT(static_shared_read_past_the_end) {
+  DeviceArray<> out(100);
+  launch("emulator_test_static_shared_read_past_end", {1, 100}, out.address());
 }
 
 PLANTED_FAULT(misaligned_vector_access) {
