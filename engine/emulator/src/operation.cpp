@@ -45,6 +45,8 @@ Status run(const HostCall& call) {
   return Success;
 }
 
+Status run(const LibraryCall& call) { return call.run(); }
+
 Status run(const RecordEvent& record) {
   record.event->reach(record.number);
   return Success;
