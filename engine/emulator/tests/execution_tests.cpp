@@ -141,6 +141,19 @@ TEST(collectives_and_atomics) {
   });
 }
 
+TEST(intrinsics) {
+  const std::vector<double> expected{
+      3, 2147483648.0, 31, 4, 8, 0x77441100, 3, 0x3f800000, 2, 1.0 / 3.0, 1.0 / 3.0, 1099511627776.0, 1, -1, 0.5, 8, 0, 0,
+      2, 2, 1, 1, 1, 7, 3, 0, 1, 4, 4.5, 14, 10, 8, 3, 1, 4, 2,
+  };
+  DeviceArray<double> out(expected.size());
+  launch("emulator_test_intrinsics", {1, 1}, out.address());
+  const auto got = out.read();
+  for (size_t i = 0; i < expected.size(); i++) {
+    if (got[i] != expected[i]) fail("intrinsics", static_cast<int>(i), std::to_string(got[i]) + " instead of " + std::to_string(expected[i]));
+  }
+}
+
 TEST(deadlock_is_reported) {
   DeviceArray<> out(64);
   EXPECT(try_launch("emulator_test_divergent_barrier", {1, 64}, out.address(), 40) == 719);
