@@ -2,6 +2,7 @@
 
 #include "block_scheduler.h"
 #include "device_properties.h"
+#include "launch_recorder.h"
 #include "settings.h"
 #include "shared_memory.h"
 
@@ -125,6 +126,9 @@ Status check_launch(const Kernel& kernel, const LaunchShape& shape) {
   return Success;
 }
 
-Status run_kernel(const Kernel& kernel, const LaunchShape& shape, void** arguments) { return Launch(kernel, shape, arguments).run(); }
+Status run_kernel(const Kernel& kernel, const LaunchShape& shape, void** arguments) {
+  record_launch(kernel, shape, arguments);
+  return Launch(kernel, shape, arguments).run();
+}
 
 }  // namespace emulator
