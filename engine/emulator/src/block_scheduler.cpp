@@ -11,7 +11,7 @@ bool BlockScheduler::run(Block& block, const KernelEntry& kernel, void** argumen
   prepare(block, order, seed);
   kernel_ = &kernel;
   arguments_ = arguments;
-  current = {nullptr, &block, this};
+  current = {nullptr, &block, this, nullptr};
   while (ended_ < static_cast<int>(threads_.size()) && failure_.empty()) {
     if (next_runnable_ < runnable_.size()) {
       int thread = runnable_[next_runnable_++];

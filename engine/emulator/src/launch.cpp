@@ -59,19 +59,21 @@ class Launch {
 
   Status run() {
     const uint64_t wanted = static_cast<uint64_t>(settings.workers);
+    if (!kernel_.static_extent.known) work(1);  // Alone, since it learns where the kernel's shared arrays are.
     std::vector<std::thread> helpers;
-    for (uint64_t i = 1; i < std::min(wanted, count_); i++) helpers.emplace_back([this] { work(); });
-    work();
+    for (uint64_t i = 1; i < std::min(wanted, count_); i++) helpers.emplace_back([this] { work(count_); });
+    work(count_);
     for (auto& helper : helpers) helper.join();
     return failed_ ? fail(LaunchFailed, std::string(kernel_.entry.name) + ": " + why_) : Success;
   }
 
  private:
-  void work() {
+  // Runs blocks while there are any below `end`.
+  void work(uint64_t end) {
     auto scheduler = scheduler_pool().rent();
     DynamicShared dynamic(shape_.dynamic_bytes);
-    StaticShared fixed;
-    for (uint64_t turn; !failed_ && (turn = next_++) < count_;) {
+    StaticShared fixed(kernel_);
+    for (uint64_t turn; !failed_ && (turn = take_turn(end)) < end;) {
       const uint64_t number = block_number(turn);
       Block block{
           {static_cast<unsigned>(number % shape_.grid.x), static_cast<unsigned>(number / shape_.grid.x % shape_.grid.y),
@@ -87,6 +89,14 @@ class Launch {
       fixed.after_block();
     }
     scheduler_pool().give_back(std::move(scheduler));
+  }
+
+  // The next block's turn, or `end`.
+  uint64_t take_turn(uint64_t end) {
+    uint64_t turn = next_;
+    while (turn < end && !next_.compare_exchange_weak(turn, turn + 1)) {
+    }
+    return turn < end ? turn : end;
   }
 
   uint64_t block_number(uint64_t turn) const {
