@@ -69,7 +69,7 @@ public class BatchSourceTests
         for (int b = 0; b < Batch; b++)
         {
             int utterance = batch.Utterances[b];
-            Assert.That(batch.Speakers.AsIntSpan()[b], Is.EqualTo(corpus.SpeakerOf(utterance)));
+            Assert.That(batch.Speakers[b], Is.EqualTo(corpus.SpeakerOf(utterance)));
             sampler.Sample(0, utterance, corpus.LengthOf(utterance), Length, starts);
             for (int view = 0; view < Views; view++)
             {

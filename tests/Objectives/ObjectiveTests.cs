@@ -21,7 +21,8 @@ public class ObjectiveTests
         using var fixture = new Fixture("objective.kind=simClr", "objective.temperature=0.2");
         var embeddings = fixture.Embeddings();
         var objective = Objective.Create(fixture.Pipeline.Recipe.Objective, new ObjectiveContext(Size, 10, 2), new ParameterSet(fixture.Device));
-        var loss = objective.Loss(null, fixture.Pipeline.Batches.Read(0, 0), embeddings, 0.1f);
+        objective.Prepare(fixture.Pipeline.Batches.Read(0, 0));
+        var loss = objective.Loss(null, embeddings, 0.1f);
         var want = NtXent.Forward(null, embeddings.Slice(0, Batch), embeddings.Slice(Batch, Batch), 0.2f, true, MarginKind.Additive, 0.1f);
         Assert.That(loss.AsSpan()[0], Is.EqualTo(want.AsSpan()[0]));
         Assert.That(objective.Statistics.PositiveCosine, Is.InRange(-1, 1));
@@ -34,10 +35,10 @@ public class ObjectiveTests
         using var fixture = new Fixture();
         var embeddings = fixture.Embeddings();
         var batch = fixture.Pipeline.Batches.Read(0, 0);
-        batch.Speakers.AsIntSpan().Clear();
-        batch.Speakers.AsIntSpan()[0] = 1;
+        batch.SpeakersForWrite.Clear();
+        batch.SpeakersForWrite[0] = 1;
         var masked = Loss(fixture, batch, embeddings, oracle: true);
-        batch.Speakers.AsIntSpan()[3] = 2;
+        batch.SpeakersForWrite[3] = 2;
         Assert.That(Loss(fixture, batch, embeddings, oracle: true), Is.GreaterThan(masked), "one speaker more is one negative more");
         Assert.That(Loss(fixture, batch, embeddings, oracle: false), Is.GreaterThan(masked));
     }
@@ -52,12 +53,13 @@ public class ObjectiveTests
         var spec = new ObjectiveSpec { Kind = ObjectiveKind.Supervised, MarginKind = MarginKind.AdditiveAngular, Margin = 0.2f };
         var objective = Objective.Create(spec, new ObjectiveContext(Size, 10, 2), parameters);
         parameters.Allocate(1);
-        var loss = objective.Loss(null, batch, embeddings, 0.2f);
+        objective.Prepare(batch);
+        var loss = objective.Loss(null, embeddings, 0.2f);
 
         var labels = fixture.Device.Workspace.Rent(new Shape(2 * Batch), ElementType.Int32);
         for (int i = 0; i < 2 * Batch; i++)
         {
-            labels.AsIntSpan()[i] = batch.Speakers.AsIntSpan()[i % Batch];
+            labels.AsIntSpan()[i] = batch.Speakers[i % Batch];
         }
 
         var want = MarginClassifier.Forward(null, embeddings, parameters.Trainable[0], labels, MarginKind.AdditiveAngular, 30, 0.2f);
@@ -85,7 +87,9 @@ public class ObjectiveTests
     private static float Loss(Fixture fixture, Spk.Training.Data.TrainingBatch batch, Tensor embeddings, bool oracle)
     {
         var spec = new ObjectiveSpec { OracleMask = oracle };
-        return Objective.Create(spec, new ObjectiveContext(Size, 10, 2), new ParameterSet(fixture.Device)).Loss(null, batch, embeddings, 0).AsSpan()[0];
+        var objective = Objective.Create(spec, new ObjectiveContext(Size, 10, 2), new ParameterSet(fixture.Device));
+        objective.Prepare(batch);
+        return objective.Loss(null, embeddings, 0).AsSpan()[0];
     }
 
     private sealed class Fixture(params string[] overrides) : IDisposable

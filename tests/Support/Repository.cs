@@ -7,9 +7,14 @@ public static class Repository
 
     public static string Path(params string[] parts) => System.IO.Path.Combine([Root, .. parts]);
 
-    private static string Find()
+    // From the test binaries upwards; a published bundle may lie elsewhere and is then started inside the repository.
+    private static string Find() =>
+        FindAbove(AppContext.BaseDirectory) ?? FindAbove(Environment.CurrentDirectory)
+        ?? throw new InvalidOperationException("Spk.slnx is in no folder above the test binaries or the working directory.");
+
+    private static string? FindAbove(string start)
     {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        for (var folder = new DirectoryInfo(start); folder is not null; folder = folder.Parent)
         {
             if (File.Exists(System.IO.Path.Combine(folder.FullName, "Spk.slnx")))
             {
@@ -17,6 +22,6 @@ public static class Repository
             }
         }
 
-        throw new InvalidOperationException("Spk.slnx is in no folder above the test binaries.");
+        return null;
     }
 }

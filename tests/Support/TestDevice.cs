@@ -11,15 +11,22 @@ namespace Spk.Tests.Support;
 /// </summary>
 public sealed class TestDevice
 {
-    private static readonly Lazy<CudaDriver?> s_emulator = new(Load);
+    private static readonly Lazy<CudaDriver?> Emulator = new(Load);
 
     private TestDevice(string name, int? threadOrder) => (Name, ThreadOrder) = (name, threadOrder);
 
     public static TestDevice Cpu { get; } = new("cpu", null);
 
     /// <summary>For <c>[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]</c>.</summary>
-    public static IEnumerable<TestDevice> All { get; } =
-        [Cpu, new("cuda, ascending threads", 0), new("cuda, descending threads", 1), new("cuda, shuffled threads", 2)];
+    public static IEnumerable<TestDevice> All { get; } = UsesGpu
+        ? [Cpu, new("cuda, GPU", -1)]
+        : [Cpu, new("cuda, ascending threads", 0), new("cuda, descending threads", 1), new("cuda, shuffled threads", 2)];
+
+    /// <summary>SPK_TEST_GPU=1 runs the tests on the machine's GPU instead of the emulator.</summary>
+    private static bool UsesGpu => Environment.GetEnvironmentVariable("SPK_TEST_GPU") is "1";
+
+    /// <summary>Those that run our CUDA kernels.</summary>
+    public static IEnumerable<TestDevice> Cuda { get; } = All.Where(device => device.IsCuda);
 
     public string Name { get; }
 
@@ -27,15 +34,22 @@ public sealed class TestDevice
 
     private int? ThreadOrder { get; }
 
-    /// <summary>Opens it; the test is skipped where there is no emulator.</summary>
-    public Device Open(Precision precision = Precision.Fp32)
+    /// <summary>Opens it; the test is skipped where there is no emulator. Threads are those of the CPU: a GPU has its own.</summary>
+    public Device Open(int threads = 2, Precision precision = Precision.Fp32)
     {
         if (ThreadOrder is not { } order)
         {
-            return new CpuDevice(2);
+            return new CpuDevice(threads);
         }
 
-        if (s_emulator.Value is not { } driver)
+        if (UsesGpu)
+        {
+            var gpu = Device.Open("cuda");
+            gpu.Precision = precision;
+            return gpu;
+        }
+
+        if (Emulator.Value is not { } driver)
         {
             Assert.Ignore("skipped: the CUDA emulator was not built (it needs cmake and a C++ compiler)");
             throw new InvalidOperationException();

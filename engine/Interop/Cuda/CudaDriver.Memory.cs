@@ -17,6 +17,7 @@ public sealed unsafe partial class CudaDriver
     private delegate* unmanaged<nint, ulong, nuint, nint, int> _deviceToHost;
     private delegate* unmanaged<ulong, ulong, nuint, nint, int> _deviceToDevice;
     private delegate* unmanaged<ulong, byte, nuint, nint, int> _fillBytes;
+    private delegate* unmanaged<ulong, uint, nuint, nint, int> _fillWords;
     private delegate* unmanaged<Copy2D*, nint, int> _copyRows;
 
     /// <summary>Allocates device memory, aligned to 256 bytes; contents are undefined.</summary>
@@ -79,6 +80,14 @@ public sealed unsafe partial class CudaDriver
     public void CopyOnDevice(nint destination, nint source, long bytes, CudaStream stream) =>
         Check(_deviceToDevice((ulong)destination, (ulong)source, (nuint)bytes, stream.Value), "cuMemcpyDtoDAsync");
 
+    /// <summary>Queues filling memory with one 32-bit pattern.</summary>
+    /// <param name="address">Where, aligned to 4 bytes.</param>
+    /// <param name="value">The pattern.</param>
+    /// <param name="count">How many times.</param>
+    /// <param name="stream">The queue.</param>
+    public void Fill(nint address, uint value, long count, CudaStream stream) =>
+        Check(_fillWords((ulong)address, value, (nuint)count, stream.Value), "cuMemsetD32Async");
+
     /// <summary>Queues a copy of rows whose distance differs between the two sides; either side may be on the host.</summary>
     /// <param name="destination">Address of the first row; host memory where <paramref name="toHost"/>.</param>
     /// <param name="destinationPitch">Bytes from row to row.</param>
@@ -136,6 +145,7 @@ public sealed unsafe partial class CudaDriver
 
     private void BindMemory()
     {
+        _fillWords = (delegate* unmanaged<ulong, uint, nuint, nint, int>)Export("cuMemsetD32Async");
         _copyRows = (delegate* unmanaged<Copy2D*, nint, int>)Export("cuMemcpy2DAsync_v2");
         _memAlloc = (delegate* unmanaged<ulong*, nuint, int>)Export("cuMemAlloc_v2");
         _memFree = (delegate* unmanaged<ulong, int>)Export("cuMemFree_v2");

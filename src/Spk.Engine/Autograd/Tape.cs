@@ -56,8 +56,7 @@ public sealed class Tape
             throw new ShapeException($"A backward pass starts from one element, not from shape {loss.Shape}.");
         }
 
-        Span<float> one = [1f];
-        loss.GradForWrite(out _).CopyFrom(one);
+        loss.Device.Fill(loss.GradForWrite(out _), 1f);
         BackwardFromGradients();
     }
 

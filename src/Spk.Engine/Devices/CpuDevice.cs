@@ -93,29 +93,27 @@ public sealed unsafe class CpuDevice : Device
     }
 
     /// <inheritdoc/>
-    public override void CopyToHost(Tensor source, Span<float> destination)
+    public override void Fill(Tensor tensor, float value)
     {
-        ArgumentNullException.ThrowIfNull(source);
-        int width = source.Shape.Last;
+        ArgumentNullException.ThrowIfNull(tensor);
+        tensor.AsSpan().Fill(value);
+    }
+
+    internal override void CopyRowsToHost(Tensor source, void* host)
+    {
+        long width = (long)source.Shape.Last * source.ElementType.Size(), stride = (long)source.RowStride * source.ElementType.Size();
         for (int row = 0; row < source.Shape.Rows; row++)
         {
-            new ReadOnlySpan<float>(source.Row(row), width).CopyTo(destination[(row * width)..]);
+            Buffer.MemoryCopy((byte*)source.Address + (row * stride), (byte*)host + (row * width), width, width);
         }
     }
 
-    /// <inheritdoc/>
-    public override void CopyFromHost(ReadOnlySpan<float> source, Tensor destination)
+    internal override void CopyRowsFromHost(void* host, Tensor destination)
     {
-        ArgumentNullException.ThrowIfNull(destination);
-        if (source.Length != destination.Count)
-        {
-            throw new ShapeException($"{source.Length} values do not fill a tensor of shape {destination.Shape}.");
-        }
-
-        int width = destination.Shape.Last;
+        long width = (long)destination.Shape.Last * destination.ElementType.Size(), stride = (long)destination.RowStride * destination.ElementType.Size();
         for (int row = 0; row < destination.Shape.Rows; row++)
         {
-            source.Slice(row * width, width).CopyTo(new Span<float>(destination.Row(row), width));
+            Buffer.MemoryCopy((byte*)host + (row * width), (byte*)destination.Address + (row * stride), width, width);
         }
     }
 

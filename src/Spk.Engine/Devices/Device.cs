@@ -48,18 +48,75 @@ public abstract class Device : IDisposable
     /// <param name="tensor">Any tensor of this device.</param>
     public abstract void Zero(Tensor tensor);
 
-    /// <summary>Copies a tensor to host memory.</summary>
-    /// <param name="source">An f32 tensor of this device.</param>
-    /// <param name="destination">At least as many elements.</param>
-    public abstract void CopyToHost(Tensor source, Span<float> destination);
+    /// <summary>Sets every element of a tensor.</summary>
+    /// <param name="tensor">A contiguous f32 tensor of this device.</param>
+    /// <param name="value">The value.</param>
+    public abstract void Fill(Tensor tensor, float value);
 
-    /// <summary>Copies host memory to a tensor.</summary>
-    /// <param name="source">Exactly as many elements as the tensor has.</param>
-    /// <param name="destination">An f32 tensor of this device.</param>
-    public abstract void CopyFromHost(ReadOnlySpan<float> source, Tensor destination);
+    /// <summary>How matrix products round their inputs; <see cref="Precision.Fp32"/> unless set.</summary>
+    /// <exception cref="InvalidOptionException">This kind of device has no such arithmetic.</exception>
+    public virtual Precision Precision
+    {
+        get => Precision.Fp32;
+        set
+        {
+            if (value != Precision.Fp32)
+            {
+                throw new InvalidOptionException($"precision = {value} needs a GPU: on {Name} only Fp32 is available.");
+            }
+        }
+    }
+
+    /// <summary>Copies a tensor to host memory, row by row.</summary>
+    /// <typeparam name="T">What the tensor holds: float, int or short.</typeparam>
+    /// <param name="source">A tensor of this device.</param>
+    /// <param name="destination">At least as many elements.</param>
+    /// <exception cref="ShapeException">The tensor holds another type, or more elements.</exception>
+    public unsafe void CopyToHost<T>(Tensor source, Span<T> destination) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (destination.Length < source.Count || !ElementTypes.Holds<T>(source.ElementType))
+        {
+            throw new ShapeException($"{destination.Length} values of {typeof(T).Name} do not hold a {source.ElementType} tensor of shape {source.Shape}.");
+        }
+
+        fixed (T* host = destination)
+        {
+            CopyRowsToHost(source, host);
+        }
+    }
+
+    /// <summary>Copies host memory to a tensor, row by row.</summary>
+    /// <typeparam name="T">What the tensor holds: float, int or short.</typeparam>
+    /// <param name="source">Exactly as many elements as the tensor has; may be reused when this returns.</param>
+    /// <param name="destination">A tensor of this device.</param>
+    /// <exception cref="ShapeException">The tensor holds another type, or another number of elements.</exception>
+    public unsafe void CopyFromHost<T>(ReadOnlySpan<T> source, Tensor destination) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        if (source.Length != destination.Count || !ElementTypes.Holds<T>(destination.ElementType))
+        {
+            throw new ShapeException($"{source.Length} values of {typeof(T).Name} do not fill a {destination.ElementType} tensor of shape {destination.Shape}.");
+        }
+
+        fixed (T* host = source)
+        {
+            CopyRowsFromHost(host, destination);
+        }
+    }
 
     /// <summary>Waits until everything launched so far is done.</summary>
     public virtual void Synchronize() { }
+
+    /// <summary>
+    /// Runs a sequence of ops whose shapes, addresses and arguments are the same every time. A GPU records it once and then
+    /// replays it without the cost of single launches; the CPU just runs it.
+    /// </summary>
+    internal virtual void Replay(ReplayedWork work) => work.RunEagerly();
+
+    internal abstract unsafe void CopyRowsToHost(Tensor source, void* host);
+
+    internal abstract unsafe void CopyRowsFromHost(void* host, Tensor destination);
 
     internal abstract nint AllocateBlock(long bytes);
 

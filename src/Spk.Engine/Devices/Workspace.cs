@@ -21,6 +21,9 @@ public sealed class Workspace : IDisposable
 
     internal Workspace(Device device) => _device = device;
 
+    /// <summary>Changes whenever blocks are taken or given back: tensors then lie elsewhere in the next step.</summary>
+    internal int Generation { get; private set; }
+
     /// <summary>Bytes handed out since the last reset.</summary>
     public long UsedBytes => _used;
 
@@ -94,6 +97,12 @@ public sealed class Workspace : IDisposable
         return view;
     }
 
+    /// <summary>How much has been handed out by now.</summary>
+    internal WorkspacePosition Position => new(_tensorsUsed, _block, _offset, _used);
+
+    /// <summary>Hands out again, unchanged, everything that had been handed out up to a position.</summary>
+    internal void Advance(in WorkspacePosition to) => (_tensorsUsed, _block, _offset, _used) = (to.Tensors, to.Block, to.Offset, to.Used);
+
     private Tensor NextTensor()
     {
         if (_tensorsUsed == _tensors.Count)
@@ -127,6 +136,7 @@ public sealed class Workspace : IDisposable
     private void AddBlock(long bytes)
     {
         _blocks.Add((_device.AllocateBlock(bytes), bytes));
+        Generation++;
         ReservedBytes += bytes;
         _offset = 0;
     }
@@ -139,8 +149,12 @@ public sealed class Workspace : IDisposable
         }
 
         _blocks.Clear();
+        Generation++;
         ReservedBytes = 0;
         _block = 0;
         _offset = 0;
     }
 }
+
+/// <summary>How much of a workspace has been handed out.</summary>
+internal readonly record struct WorkspacePosition(int Tensors, int Block, long Offset, long Used);

@@ -20,4 +20,14 @@ public static class ElementTypes
     /// <param name="type">The element type.</param>
     /// <returns>2 or 4.</returns>
     public static int Size(this ElementType type) => type == ElementType.Int16 ? 2 : 4;
+
+    /// <summary>Whether elements of a type are values of a C# type.</summary>
+    /// <typeparam name="T">float, int or short.</typeparam>
+    /// <param name="type">The element type.</param>
+    internal static bool Holds<T>(ElementType type) where T : unmanaged => type switch
+    {
+        ElementType.Float32 => typeof(T) == typeof(float),
+        ElementType.Int32 => typeof(T) == typeof(int),
+        _ => typeof(T) == typeof(short),
+    };
 }

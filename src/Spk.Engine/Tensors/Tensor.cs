@@ -223,6 +223,14 @@ public sealed unsafe class Tensor
     /// <param name="source">Exactly <see cref="Count"/> elements.</param>
     public void CopyFrom(ReadOnlySpan<float> source) => Device.CopyFromHost(source, this);
 
+    /// <summary>Copies the elements of an i32 tensor to host memory, row by row, from any device.</summary>
+    /// <param name="destination">At least <see cref="Count"/> elements.</param>
+    public void CopyIntsTo(Span<int> destination) => Device.CopyToHost(this, destination);
+
+    /// <summary>Fills an i32 tensor from host memory, on any device.</summary>
+    /// <param name="source">Exactly <see cref="Count"/> elements.</param>
+    public void CopyIntsFrom(ReadOnlySpan<int> source) => Device.CopyFromHost(source, this);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal float* Row(int row) => Data + ((nint)row * RowStride);
 

@@ -2,7 +2,6 @@ using Spk.Engine.Audio;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Audio;
-using Spk.Engine.Tensors;
 using Spk.Interop;
 
 namespace Spk.Training.Data;
@@ -113,8 +112,7 @@ public sealed class BatchSource
         }
 
         _order.AsSpan(index * _options.Batch, _options.Batch).CopyTo(_batch.UtterancesForWrite);
-        _batch.Speakers = _device.Workspace.Rent(new Shape(_options.Batch), ElementType.Int32);
-        var speakers = _batch.Speakers.AsIntSpan();
+        var speakers = _batch.SpeakersForWrite;
         for (int b = 0; b < _options.Batch; b++)
         {
             int utterance = _batch.Utterances[b];

@@ -6,20 +6,21 @@ namespace Spk.Training.Data;
 public sealed class TrainingBatch
 {
     private readonly int[] _utterances;
+    private readonly int[] _speakers;
 
     internal TrainingBatch(int size, int views)
     {
         _utterances = new int[size];
+        _speakers = new int[size];
         Views = views;
         Waves = null!;
-        Speakers = null!;
     }
 
     /// <summary>Samples in ±1, f32 [V·B, L]: all first views, then all second views, and so on; in the device's workspace.</summary>
     public Tensor Waves { get; internal set; }
 
-    /// <summary>Speaker of each utterance as an index into <see cref="Corpus.Speakers"/>, −1 where unknown; i32 [B], in the device's workspace.</summary>
-    public Tensor Speakers { get; internal set; }
+    /// <summary>Speaker of each of the B utterances as an index into <see cref="Corpus.Speakers"/>, −1 where unknown.</summary>
+    public ReadOnlySpan<int> Speakers => _speakers;
 
     /// <summary>Indices of the B utterances in the corpus.</summary>
     public ReadOnlySpan<int> Utterances => _utterances;
@@ -31,4 +32,6 @@ public sealed class TrainingBatch
     public int Size => _utterances.Length;
 
     internal Span<int> UtterancesForWrite => _utterances;
+
+    internal Span<int> SpeakersForWrite => _speakers;
 }

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Training.Data;
@@ -26,8 +27,12 @@ public abstract class Objective
     /// <summary>Prefix of the names of an objective's parameters.</summary>
     public const string Prefix = "objective.";
 
-    /// <summary>Figures of the last <see cref="Loss"/>.</summary>
-    public abstract ObjectiveStatistics Statistics { get; }
+    /// <summary>Figures of the last <see cref="Loss"/>; read them before the workspace is reset.</summary>
+    public ObjectiveStatistics Statistics =>
+        new(LastStatistics.MeanPositiveCosine, LastStatistics.MeanNegativeCosine, LastStatistics.TopOneRate);
+
+    /// <summary>Figures of the last loss, still on the device.</summary>
+    protected SimilarityStatistics LastStatistics { get; set; }
 
     /// <summary>Makes the objective a recipe asks for and declares its parameters.</summary>
     /// <param name="spec">Kind and settings.</param>
@@ -46,11 +51,14 @@ public abstract class Objective
         };
     }
 
-    /// <summary>The loss of one batch, recorded on the tape.</summary>
+    /// <summary>Brings to the device what the loss needs to know of a batch besides its embeddings, such as labels.</summary>
+    /// <param name="batch">The batch.</param>
+    public virtual void Prepare(TrainingBatch batch) { }
+
+    /// <summary>The loss of the batch that was prepared last, recorded on the tape. May be recorded and replayed: it reads nothing from the host.</summary>
     /// <param name="tape">Where backward steps are recorded; null to evaluate only.</param>
-    /// <param name="batch">The batch the embeddings come from.</param>
     /// <param name="embeddings">f32 [V·B, D], view-major, not normalised.</param>
     /// <param name="margin">Margin of this step.</param>
     /// <returns>A tensor of one element.</returns>
-    public abstract Tensor Loss(Tape? tape, TrainingBatch batch, Tensor embeddings, float margin);
+    public abstract Tensor Loss(Tape? tape, Tensor embeddings, float margin);
 }

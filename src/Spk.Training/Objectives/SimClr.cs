@@ -13,7 +13,7 @@ namespace Spk.Training.Objectives;
 public sealed class SimClr : Objective
 {
     private readonly ObjectiveSpec _spec;
-    private ObjectiveStatistics _statistics;
+    private Tensor? _collisionLabels;
 
     /// <summary>Makes the objective.</summary>
     /// <param name="spec">Temperature, direction, margin and mask.</param>
@@ -36,20 +36,33 @@ public sealed class SimClr : Objective
     }
 
     /// <inheritdoc/>
-    public override ObjectiveStatistics Statistics => _statistics;
-
-    /// <inheritdoc/>
-    public override Tensor Loss(Tape? tape, TrainingBatch batch, Tensor embeddings, float margin)
+    public override void Prepare(TrainingBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        if (_spec.OracleMask)
+        {
+            _collisionLabels = batch.Waves.Device.Workspace.Rent(new Shape(batch.Size), ElementType.Int32);
+            _collisionLabels.CopyIntsFrom(batch.Speakers);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Loss(Tape? tape, Tensor embeddings, float margin)
+    {
         ArgumentNullException.ThrowIfNull(embeddings);
         int utterances = embeddings.Shape[0] / 2;
         var first = embeddings.Slice(0, utterances);
         var second = embeddings.Slice(utterances, utterances);
-        var loss = NtXent.Forward(
-            tape, first, second, _spec.Temperature, _spec.Symmetric, _spec.MarginKind, margin,
-            _spec.OracleMask ? batch.Speakers.AsIntSpan() : default, out var statistics);
-        _statistics = new ObjectiveStatistics(statistics.MeanPositiveCosine, statistics.MeanNegativeCosine, statistics.TopOneRate);
+        var options = new SimilaritySoftmaxOptions
+        {
+            Temperature = _spec.Temperature,
+            Symmetric = _spec.Symmetric,
+            Margin = _spec.MarginKind,
+            MarginValue = margin,
+            QueryLabels = _collisionLabels,
+        };
+        var loss = SimilaritySoftmax.Forward(tape, first, second, options, out var statistics);
+        LastStatistics = statistics;
         return loss;
     }
 }

@@ -15,7 +15,7 @@ public sealed class SpeakerClassifier : Objective
     private readonly ObjectiveSpec _spec;
     private readonly Parameter _weight;
     private readonly int _views;
-    private ObjectiveStatistics _statistics;
+    private Tensor? _labels;
 
     /// <summary>Makes the objective and declares its class weights, [speakers, embedding size].</summary>
     /// <param name="spec">Margin and scale.</param>
@@ -41,22 +41,23 @@ public sealed class SpeakerClassifier : Objective
     }
 
     /// <inheritdoc/>
-    public override ObjectiveStatistics Statistics => _statistics;
-
-    /// <inheritdoc/>
-    public override Tensor Loss(Tape? tape, TrainingBatch batch, Tensor embeddings, float margin)
+    public override void Prepare(TrainingBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        ArgumentNullException.ThrowIfNull(embeddings);
-        var speakers = batch.Speakers.AsIntSpan();
-        var labels = embeddings.Device.Workspace.Rent(new Shape(embeddings.Shape[0]), ElementType.Int32);
+        _labels = batch.Waves.Device.Workspace.Rent(new Shape(_views, batch.Size), ElementType.Int32);
         for (int view = 0; view < _views; view++)
         {
-            speakers.CopyTo(labels.AsIntSpan()[(view * speakers.Length)..]);
+            _labels.Slice(view, 1).CopyIntsFrom(batch.Speakers);
         }
+    }
 
+    /// <inheritdoc/>
+    public override Tensor Loss(Tape? tape, Tensor embeddings, float margin)
+    {
+        ArgumentNullException.ThrowIfNull(embeddings);
+        var labels = _labels ?? throw new InvalidOperationException("Call Prepare with the batch first.");
         var loss = MarginClassifier.Forward(tape, embeddings, _weight, labels, _spec.MarginKind, _spec.Scale, margin, out var statistics);
-        _statistics = new ObjectiveStatistics(statistics.MeanPositiveCosine, statistics.MeanNegativeCosine, statistics.TopOneRate);
+        LastStatistics = statistics;
         return loss;
     }
 }

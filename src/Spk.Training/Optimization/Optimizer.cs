@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Spk.Engine.Autograd;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
@@ -176,7 +177,7 @@ public sealed class Optimizer
         }
 
         var tensor = set.Device.AllocatePersistent(new Shape(runs.Count), ElementType.Int32);
-        runs.CopyTo(tensor.AsIntSpan());
+        tensor.CopyIntsFrom(CollectionsMarshal.AsSpan(runs));
         return tensor;
     }
 }

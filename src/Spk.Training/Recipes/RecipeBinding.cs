@@ -149,6 +149,7 @@ internal static class RecipeBinding
         Seed = fields.Seed("seed", training.Seed),
         Epochs = fields.Integer("epochs", training.Epochs, 1, 100000),
         Batch = fields.Integer("batch", training.Batch, 2, 65536),
+        Precision = fields.Choice("precision", training.Precision),
         MaximumSteps = fields.Integer("maximumSteps", training.MaximumSteps, 0, int.MaxValue),
         CheckpointEverySteps = fields.Integer("checkpointEverySteps", training.CheckpointEverySteps, 0, int.MaxValue),
     };

@@ -1,3 +1,5 @@
+using Spk.Engine.Devices;
+
 namespace Spk.Training.Recipes;
 
 /// <summary>How long to train, in what batches and from what seed.</summary>
@@ -11,6 +13,9 @@ public sealed record TrainingSection
 
     /// <summary>Utterances of a batch; each contributes <c>data.views</c> crops. The rest of an epoch that fills no batch is dropped.</summary>
     public int Batch { get; init; } = 64;
+
+    /// <summary>Arithmetic of matrix products on a GPU; the CPU has <see cref="Precision.Fp32"/> only.</summary>
+    public Precision Precision { get; init; }
 
     /// <summary>Stops after so many steps, with the schedules unchanged; 0 for no limit.</summary>
     public int MaximumSteps { get; init; }

@@ -28,15 +28,19 @@ internal sealed class TrainingPipeline : IDisposable
     private readonly LearningRateSchedule _learningRate;
     private readonly MarginSchedule _margin;
     private readonly CollapseGuard _collapse;
-    private readonly float[] _embeddings;
+    private readonly ReplayedWork _forwardBackward;
+    private readonly float[] _embeddingValues;
     private readonly int _embeddingSize;
     private readonly Augmenter? _augmenter;
     private Throughput _throughput;
+    private Tensor? _features, _embeddings, _loss;
+    private float _currentMargin;
 
     public TrainingPipeline(Recipe recipe, Device device, IProgress<DataProgress>? progress, CancellationToken cancellation)
     {
         Recipe = recipe;
         _device = device;
+        device.Precision = recipe.Training.Precision;
         Corpus = RecipeCorpus.Load(recipe, progress, cancellation);
         try
         {
@@ -66,7 +70,8 @@ internal sealed class TrainingPipeline : IDisposable
             };
             Model = new SpeakerModel(_extractor, encoder, Parameters);
             int rows = recipe.Training.Batch * recipe.Data.Views;
-            _embeddings = new float[rows * _embeddingSize];
+            _embeddingValues = new float[rows * _embeddingSize];
+            _forwardBackward = new ReplayedWork(device, ForwardBackward);
             _collapse = new CollapseGuard(rows, _embeddingSize);
         }
         catch
@@ -106,41 +111,48 @@ internal sealed class TrainingPipeline : IDisposable
         int batchesPerEpoch = Batches.BatchesPerEpoch;
         long epoch = step / batchesPerEpoch;
         _device.Workspace.Reset();
-        _tape.Clear();
         var batch = Batches.Read(epoch, (int)(step % batchesPerEpoch));
         long dataReady = Stopwatch.GetTimestamp();
 
-        var features = _extractor.Compute(batch.Waves, Recipe.Training.Seed, step);
-        var embeddings = Model.Encoder.Forward(_tape, features, training: true);
-        float margin = (float)_margin.At((int)epoch);
-        var lossTensor = _objective.Loss(_tape, batch, embeddings, margin);
-        float loss = Scalar(lossTensor);
-        FiniteGuard.CheckLoss(loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", features), ("embeddings", embeddings));
-
-        Parameters.ZeroGradients();
-        _tape.Backward(lossTensor);
+        _features = _extractor.Compute(batch.Waves, Recipe.Training.Seed, step);
+        _objective.Prepare(batch);
+        _currentMargin = (float)_margin.At((int)epoch);
+        _forwardBackward.Run(BitConverter.SingleToInt32Bits(_currentMargin));
+        float loss = Scalar(_loss!);
+        FiniteGuard.CheckLoss(
+            loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", _features), ("embeddings", _embeddings));
         double norm = GradientNorm.Compute(Parameters.Gradients);
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
         double rate = _learningRate.At(step);
         Optimizer.Step(rate);
 
-        embeddings.CopyTo(_embeddings);
+        _embeddings!.CopyTo(_embeddingValues);
         long end = Stopwatch.GetTimestamp();
         _throughput.Add(start, dataReady, end);
         double seconds = Math.Max(1e-9, Stopwatch.GetElapsedTime(start, end).TotalSeconds);
         var statistics = _objective.Statistics;
         return new StepRecord(
-            step + 1, (int)epoch + 1, loss, (float)rate, margin, statistics.PositiveCosine, statistics.NegativeCosine, statistics.HitRate, (float)norm,
+            step + 1, (int)epoch + 1, loss, (float)rate, _currentMargin, statistics.PositiveCosine, statistics.NegativeCosine, statistics.HitRate, (float)norm,
             MeanLength(), (float)(Recipe.Training.Batch / seconds), (float)(Stopwatch.GetElapsedTime(start, dataReady).TotalSeconds / seconds));
     }
 
     /// <summary>How the embeddings of the last step are spread out.</summary>
-    public EmbeddingSpread MeasureSpread() => _collapse.Measure(_embeddings);
+    public EmbeddingSpread MeasureSpread() => _collapse.Measure(_embeddingValues);
 
     public void Dispose()
     {
         _augmenter?.Dispose();
         Corpus.Dispose();
+    }
+
+    // All of a step that is the same every time: on a GPU it is recorded once and replayed.
+    private void ForwardBackward()
+    {
+        _tape.Clear();
+        _embeddings = Model.Encoder.Forward(_tape, _features!, training: true);
+        _loss = _objective.Loss(_tape, _embeddings, _currentMargin);
+        Parameters.ZeroGradients();
+        _tape.Backward(_loss);
     }
 
     private static float Scalar(Tensor tensor)
@@ -164,11 +176,11 @@ internal sealed class TrainingPipeline : IDisposable
     private float MeanLength()
     {
         double sum = 0;
-        for (int start = 0; start < _embeddings.Length; start += _embeddingSize)
+        for (int start = 0; start < _embeddingValues.Length; start += _embeddingSize)
         {
-            sum += TensorPrimitives.Norm<float>(_embeddings.AsSpan(start, _embeddingSize));
+            sum += TensorPrimitives.Norm<float>(_embeddingValues.AsSpan(start, _embeddingSize));
         }
 
-        return (float)(sum * _embeddingSize / _embeddings.Length);
+        return (float)(sum * _embeddingSize / _embeddingValues.Length);
     }
 }

@@ -10,14 +10,16 @@ namespace Spk.Engine.Devices.Cuda;
 public sealed unsafe class CudaDevice : Device
 {
     private const int OutOfMemory = 2;
+    private const int EagerRunsBeforeRecording = 2;
 
     [ThreadStatic]
-    private static CudaDevice? s_current;
+    private static CudaDevice? _current;
 
     private readonly int _device;
     private readonly CudaContext _context;
     private readonly KernelTable _kernels;
     private readonly List<nint> _persistent = [];
+    private readonly List<ReplayedWork> _graphs = [];
     private readonly bool _synchronizeLaunches;
     private bool _disposed;
 
@@ -49,7 +51,7 @@ public sealed unsafe class CudaDevice : Device
         Name = $"cuda:{ordinal} ({model})";
         _context = driver.PrimaryContextRetain(_device);
         driver.SetCurrent(_context);
-        s_current = this;
+        _current = this;
         Stream = driver.CreateStream();
         _kernels = new KernelTable(driver, new KernelImages(driver));
         _synchronizeLaunches = Environment.GetEnvironmentVariable("SPK_CUDA_SYNC") is "1";
@@ -71,11 +73,17 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Number of streaming multiprocessors: how many blocks it takes to fill the device.</summary>
     public int Multiprocessors { get; }
 
-    /// <summary>How matrix products round their inputs.</summary>
-    public Precision Precision { get; init; }
+    /// <inheritdoc/>
+    public override Precision Precision { get; set; }
 
     /// <summary>The queue that all ops use.</summary>
     public CudaStream Stream { get; }
+
+    /// <summary>Whether repeated work is recorded and replayed as a graph; off, every kernel is launched each time.</summary>
+    internal bool RecordsSteps { get; set; } = true;
+
+    /// <summary>How often a recording was replayed.</summary>
+    internal long Replays { get; private set; }
 
     /// <summary>Queues a kernel. Allocates nothing.</summary>
     internal void Launch(KernelId kernel, in LaunchShape shape, params ReadOnlySpan<KernelArgument> arguments)
@@ -149,43 +157,77 @@ public sealed unsafe class CudaDevice : Device
     }
 
     /// <inheritdoc/>
-    public override void CopyToHost(Tensor source, Span<float> destination)
-    {
-        ArgumentNullException.ThrowIfNull(source);
-        if (destination.Length < source.Count)
-        {
-            throw new ShapeException($"{destination.Length} values do not hold a tensor of shape {source.Shape}.");
-        }
-
-        MakeCurrent();
-        fixed (float* host = destination)
-        {
-            CopyRows((nint)host, source.Shape.Last, source.Address, source.RowStride, source, fromHost: false);
-            Driver.Synchronize(Stream);
-        }
-    }
-
-    /// <inheritdoc/>
-    public override void CopyFromHost(ReadOnlySpan<float> source, Tensor destination)
-    {
-        ArgumentNullException.ThrowIfNull(destination);
-        if (source.Length != destination.Count)
-        {
-            throw new ShapeException($"{source.Length} values do not fill a tensor of shape {destination.Shape}.");
-        }
-
-        MakeCurrent();
-        fixed (float* host = source)
-        {
-            CopyRows(destination.Address, destination.RowStride, (nint)host, destination.Shape.Last, destination, fromHost: true);
-            Driver.Synchronize(Stream);
-        }
-    }
-
-    /// <inheritdoc/>
     public override void Synchronize()
     {
         MakeCurrent();
+        Driver.Synchronize(Stream);
+    }
+
+    /// <inheritdoc/>
+    public override void Fill(Tensor tensor, float value)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (!tensor.IsContiguous || tensor.ElementType != ElementType.Float32)
+        {
+            throw new ShapeException($"Only contiguous f32 tensors can be filled, not {tensor.ElementType} {tensor.Shape} with row stride {tensor.RowStride}.");
+        }
+
+        MakeCurrent();
+        Driver.Fill(tensor.Address, BitConverter.SingleToUInt32Bits(value), tensor.Count, Stream);
+    }
+
+    internal override void Replay(ReplayedWork work)
+    {
+        MakeCurrent();
+        var start = Workspace.Position;
+        var (key, generation, from, to) = work.Recorded;
+        if (work.Graph.Value != 0 && key == work.Key && generation == Workspace.Generation && from == start)
+        {
+            Driver.Launch(work.Graph, Stream);
+            Replays++;
+            Workspace.Advance(to);
+            return;
+        }
+
+        // The first runs load kernels, fill tables and let the workspace find its size: none of that can be recorded.
+        if (!RecordsSteps || work.EagerRuns < EagerRunsBeforeRecording || generation != Workspace.Generation)
+        {
+            work.EagerRuns = generation == Workspace.Generation ? work.EagerRuns + 1 : 1;
+            work.RunEagerly();
+            work.Recorded = (work.Key, Workspace.Generation, start, Workspace.Position);
+            return;
+        }
+
+        Discard(work);
+        Driver.BeginCapture(Stream);
+        CudaGraph graph;
+        try
+        {
+            work.RunEagerly();
+        }
+        finally
+        {
+            graph = Driver.EndCapture(Stream);
+        }
+
+        work.Graph = Driver.Instantiate(graph);
+        Driver.Destroy(graph);
+        _graphs.Add(work);
+        work.Recorded = (work.Key, Workspace.Generation, start, Workspace.Position);
+        Driver.Launch(work.Graph, Stream);
+    }
+
+    internal override void CopyRowsToHost(Tensor source, void* host)
+    {
+        MakeCurrent();
+        CopyRows((nint)host, source.Shape.Last, source.Address, source.RowStride, source, fromHost: false);
+        Driver.Synchronize(Stream);
+    }
+
+    internal override void CopyRowsFromHost(void* host, Tensor destination)
+    {
+        MakeCurrent();
+        CopyRows(destination.Address, destination.RowStride, (nint)host, destination.Shape.Last, destination, fromHost: true);
         Driver.Synchronize(Stream);
     }
 
@@ -224,6 +266,12 @@ public sealed unsafe class CudaDevice : Device
         _disposed = true;
         MakeCurrent();
         Workspace.Dispose();
+        foreach (var work in _graphs)
+        {
+            Driver.Destroy(work.Graph);
+        }
+
+        _graphs.Clear();
         foreach (nint address in _persistent)
         {
             Driver.MemoryFree(address);
@@ -232,17 +280,27 @@ public sealed unsafe class CudaDevice : Device
         _persistent.Clear();
         _kernels.Unload();
         Driver.Destroy(Stream);
-        s_current = null;
+        _current = null;
         Driver.PrimaryContextRelease(_device);
+    }
+
+    private void Discard(ReplayedWork work)
+    {
+        if (work.Graph.Value != 0)
+        {
+            Driver.Destroy(work.Graph);
+            work.Graph = default;
+            _graphs.Remove(work);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void MakeCurrent()
     {
-        if (s_current != this)
+        if (_current != this)
         {
             Driver.SetCurrent(_context);
-            s_current = this;
+            _current = this;
         }
     }
 

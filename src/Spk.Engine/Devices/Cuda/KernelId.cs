@@ -3,7 +3,7 @@ namespace Spk.Engine.Devices.Cuda;
 /// <summary>Names a kernel. Ops hold them in static fields, so that a launch finds its function by an index.</summary>
 internal sealed class KernelId
 {
-    private static int s_count;
+    private static int _count;
 
     /// <summary>Names a kernel.</summary>
     /// <param name="source">Its file under engine/kernels without extension, such as "encoder/batch_norm".</param>
@@ -14,7 +14,7 @@ internal sealed class KernelId
         Source = source;
         Name = name;
         SharedBytes = sharedBytes;
-        Index = Interlocked.Increment(ref s_count) - 1;
+        Index = Interlocked.Increment(ref _count) - 1;
     }
 
     public string Source { get; }

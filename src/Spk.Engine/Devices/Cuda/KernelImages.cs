@@ -7,10 +7,10 @@ namespace Spk.Engine.Devices.Cuda;
 internal sealed class KernelImages(CudaDriver driver)
 {
     // The emulator has all kernels linked in: any image will do.
-    private static readonly byte[] s_emulated = [0];
+    private static readonly byte[] Emulated = [0];
 
     /// <summary>The binary of a source file for the present device.</summary>
     /// <param name="source">File under engine/kernels without extension.</param>
     public ReadOnlySpan<byte> Get(string source) =>
-        driver.IsEmulator ? s_emulated : throw new DeviceUnavailableException($"There is no binary of kernel file {source} for this device.");
+        driver.IsEmulator ? Emulated : throw new DeviceUnavailableException($"There is no binary of kernel file {source} for this device.");
 }

@@ -1,0 +1,77 @@
+using System.Text.Json;
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
+using Spk.Tests.Support;
+using Spk.Training;
+
+namespace Spk.Tests.TrainingRuns;
+
+/// <summary>The main job through the CUDA kernels, against the CPU. Small: every GPU thread is a fiber here.</summary>
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
+public class CudaTrainingTests(TestDevice on)
+{
+    private static readonly string[] Sizes =
+        ["training.batch=4", "data.cropSeconds=0.25", "features.bins=16", "encoder.width=8", "encoder.lastWidth=8", "evaluation.everyEpochs=0"];
+
+    private string _folder = "";
+
+    [SetUp]
+    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("spk-cuda-").FullName;
+
+    [TearDown]
+    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
+
+    [TestCase("objective.kind=simClr", "objective.margin=0.1")]
+    [TestCase("objective.kind=supervised")]
+    [TestCase("encoder.kind=ecapa", "encoder.scale=2", "encoder.bottleneck=4")]
+    public void The_losses_follow_those_of_the_CPU(params string[] options)
+    {
+        const int steps = 6;
+        double[] cpu = Losses("cpu", TestDevice.Cpu.Open(), steps, options);
+        double[] cuda = Losses("cuda", on.Open(), steps, options);
+        Assert.That(cpu, Has.Length.EqualTo(steps));
+        Assert.That(cuda, Has.Length.EqualTo(steps));
+        // Rounding differs from the first step on and grows with every update; 2e-3 of a loss near 2 is far below what a step changes.
+        Assert.That(cuda.Zip(cpu, (a, b) => Math.Abs(a - b)), Is.All.LessThan(2e-3), $"cuda: {string.Join(' ', cuda)}, cpu: {string.Join(' ', cpu)}");
+    }
+
+    [Test]
+    public void Replaying_a_recorded_step_changes_no_bit()
+    {
+        var recorded = (CudaDevice)on.Open();
+        var eager = (CudaDevice)on.Open();
+        eager.RecordsSteps = false;
+        Assert.That(Losses("recorded", recorded, 5), Is.EqualTo(Losses("eager", eager, 5)));
+        Assert.That(recorded.Replays, Is.GreaterThan(0));
+        Assert.That(eager.Replays, Is.Zero);
+    }
+
+    [Test]
+    public void A_run_goes_on_on_the_other_device()
+    {
+        Losses("run", on.Open(), 3);
+        double[] all = Losses("run", TestDevice.Cpu.Open(), 6);
+        double[] straight = Losses("straight", TestDevice.Cpu.Open(), 6);
+        Assert.That(all, Has.Length.EqualTo(6));
+        Assert.That(all.Zip(straight, (a, b) => Math.Abs(a - b)), Is.All.LessThan(2e-3));
+    }
+
+    private double[] Losses(string run, Device device, int steps, params string[] options)
+    {
+        var witness = new Witness();
+        using (device)
+        using (var trainer = Trainer.Open(TinyCorpus.Recipe([.. Sizes, $"training.maximumSteps={steps}", .. options]), Path.Combine(_folder, run), device, ResumeMode.Auto))
+        {
+            trainer.Run(witness, CancellationToken.None);
+        }
+
+        return
+        [
+            .. from line in File.ReadLines(Path.Combine(_folder, run, "log.jsonl"))
+               let record = JsonDocument.Parse(line).RootElement
+               where record.GetProperty("kind").GetString() == "step"
+               select record.GetProperty("loss").GetDouble(),
+        ];
+    }
+}
