@@ -11,8 +11,8 @@
 namespace emulator {
 namespace {
 
-constexpr size_t MOST_SHAPES = 4;            // Of one kernel.
-constexpr size_t MOST_BYTES = 16ull << 20;   // Of one recording.
+constexpr size_t MOST_LAUNCHES = 8;         // Of one kernel.
+constexpr size_t MOST_BYTES = 16ull << 20;  // Of one recording.
 
 // Parameters and allocations become regions; words in them that are addresses of device memory become relocations.
 class Collector {
@@ -54,20 +54,32 @@ class Collector {
 
 }  // namespace
 
+namespace {
+
+// Shape and parameters without addresses: launches that differ in nothing else are recorded once.
+std::string signature(const RecordedLaunch& recorded) {
+  auto parameters = recorded.regions[0];
+  for (const Relocation& relocation : recorded.relocations) {
+    if (relocation.region == 0) memset(parameters.data() + relocation.offset, 0, sizeof(uint64_t));
+  }
+  return std::string(reinterpret_cast<const char*>(recorded.sizes), sizeof recorded.sizes) + std::string(parameters.begin(), parameters.end());
+}
+
+}  // namespace
+
 void record_launch(const Kernel& kernel, const LaunchShape& shape, void** arguments) {
   static const char* folder = getenv("SPK_EMULATOR_RECORD");
   if (folder == nullptr) return;
-  static std::map<std::string, std::set<std::string>> seen;
-  const std::string name = kernel.entry.name;
+  static std::map<std::string, std::set<std::string>> recorded_so_far;
+  auto& signatures = recorded_so_far[kernel.entry.name];
+  if (signatures.size() >= MOST_LAUNCHES) return;
   RecordedLaunch recorded;
-  recorded.kernel = name;
+  recorded.kernel = kernel.entry.name;
   const uint32_t sizes[] = {shape.grid.x, shape.grid.y, shape.grid.z, shape.block.x, shape.block.y, shape.block.z, shape.dynamic_bytes};
   memcpy(recorded.sizes, sizes, sizeof sizes);
-  auto& shapes = seen[name];
-  if (shapes.size() >= MOST_SHAPES || !shapes.insert(std::string(reinterpret_cast<const char*>(sizes), sizeof sizes)).second) return;
-  if (Collector(recorded).collect(make_launch(kernel, shape, arguments).parameters)) {
-    write_recorded(recorded, std::string(folder) + "/" + name + "-" + std::to_string(shapes.size()) + ".launch");
-  }
+  if (!Collector(recorded).collect(make_launch(kernel, shape, arguments).parameters)) return;
+  if (!signatures.insert(signature(recorded)).second) return;
+  write_recorded(recorded, std::string(folder) + "/" + recorded.kernel + "-" + std::to_string(signatures.size()) + ".launch");
 }
 
 }  // namespace emulator

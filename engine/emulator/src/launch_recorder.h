@@ -5,7 +5,7 @@
 
 namespace emulator {
 
-// Records where the environment variable SPK_EMULATOR_RECORD names a folder: the first few shapes of every kernel.
+// Records where the environment variable SPK_EMULATOR_RECORD names a folder: the first few different launches of every kernel.
 void record_launch(const Kernel& kernel, const LaunchShape& shape, void** arguments);
 
 }  // namespace emulator
