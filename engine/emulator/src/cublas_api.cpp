@@ -66,14 +66,16 @@ DRIVER_API cublasGetVersion_v2(void*, int* version) {
   return BlasSuccess;
 }
 
-DRIVER_API cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, int rows, int columns, int depth, const void* alpha,
-                                      const void* a, int type_a, int leading_a, long long stride_a, const void* b, int type_b, int leading_b,
-                                      long long stride_b, const void* beta, void* c, int type_c, int leading_c, long long stride_c, int batch,
-                                      int compute, int) {
+DRIVER_API cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, int rows, int columns, int depth,
+                                      const void* alpha, const void* a, int type_a, int leading_a, long long stride_a, const void* b,
+                                      int type_b, int leading_b, long long stride_b, const void* beta, void* c,
+                                      int type_c, int leading_c, long long stride_c, int batch, int compute, int) {
   if (handle == nullptr) return BlasNotInitialized;
   auto* blas = static_cast<Blas*>(handle);
   ElementKind kind_a, kind_b, kind_c;
-  if (!element_kind(type_a, &kind_a) || !element_kind(type_b, &kind_b) || !element_kind(type_c, &kind_c) || kind_a != kind_b) return BlasNotSupported;
+  if (!element_kind(type_a, &kind_a) || !element_kind(type_b, &kind_b) || !element_kind(type_c, &kind_c) || kind_a != kind_b) {
+    return BlasNotSupported;
+  }
   InputRounding rounding;
   switch (compute) {
     case COMPUTE_FLOAT32: rounding = blas->math_mode == MATH_TF32 ? InputRounding::Tf32 : InputRounding::None; break;

@@ -53,7 +53,8 @@ Status allocate_device(size_t bytes, uint64_t* address) {
   const bool strict = settings.strict_memory != 0;
   const size_t reserved = round_up(bytes, strict ? PAGE : GRANULE);
   if (bytes > limit() || used + reserved > limit()) return fail(OutOfMemory, "out of memory");
-  void* memory = strict ? mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : aligned_alloc(GRANULE, reserved);
+  void* memory = strict ? mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                        : aligned_alloc(GRANULE, reserved);
   if (memory == nullptr || memory == MAP_FAILED) return fail(OutOfMemory, "out of memory");
   memset(memory, POISON, reserved);
   forbid_access(static_cast<char*>(memory) + bytes, reserved - bytes);

@@ -130,7 +130,7 @@ Status check_launch(const Kernel& kernel, const LaunchShape& shape) {
   }
   if (grid.x > MAX_GRID_X || grid.y > MAX_GRID_Y || grid.z > MAX_GRID_Y) return fail(InvalidValue, name + ": the grid is too large");
   if (shape.dynamic_bytes > static_cast<unsigned>(kernel.dynamic_shared_limit)) {
-    return fail(InvalidValue, name + ": " + std::to_string(shape.dynamic_bytes) + " bytes of dynamic shared memory, but the function allows " +
+    return fail(InvalidValue, name + ": " + std::to_string(shape.dynamic_bytes) + " bytes of dynamic shared memory, but the limit is " +
                                   std::to_string(kernel.dynamic_shared_limit));
   }
   return Success;

@@ -62,7 +62,8 @@ std::string signature(const RecordedLaunch& recorded) {
   for (const Relocation& relocation : recorded.relocations) {
     if (relocation.region == 0) memset(parameters.data() + relocation.offset, 0, sizeof(uint64_t));
   }
-  return std::string(reinterpret_cast<const char*>(recorded.sizes), sizeof recorded.sizes) + std::string(parameters.begin(), parameters.end());
+  std::string bytes(reinterpret_cast<const char*>(recorded.sizes), sizeof recorded.sizes);
+  return bytes.append(parameters.begin(), parameters.end());
 }
 
 }  // namespace

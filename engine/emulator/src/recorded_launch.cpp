@@ -32,7 +32,9 @@ Bytes get_bytes(std::istream& in) {
   const auto count = get<uint64_t>(in);
   if (count > MOST_BYTES) throw std::runtime_error("a recorded launch has an impossible size");
   Bytes bytes(count, 0);
-  if (!in.read(reinterpret_cast<char*>(&bytes[0]), static_cast<std::streamsize>(count))) throw std::runtime_error("a recorded launch ends early");
+  if (!in.read(reinterpret_cast<char*>(&bytes[0]), static_cast<std::streamsize>(count))) {
+    throw std::runtime_error("a recorded launch ends early");
+  }
   return bytes;
 }
 

@@ -25,7 +25,10 @@ std::vector<float> product(const std::vector<float>& a, bool transpose_a, const 
   for (int i = 0; i < ROWS; i++) {
     for (int j = 0; j < COLUMNS; j++) {
       double sum = 0.0;
-      for (int k = 0; k < DEPTH; k++) sum += static_cast<double>(transpose_a ? a[i * DEPTH + k] : a[k * ROWS + i]) * (transpose_b ? b[k * COLUMNS + j] : b[j * DEPTH + k]);
+      for (int k = 0; k < DEPTH; k++) {
+        const double left = transpose_a ? a[i * DEPTH + k] : a[k * ROWS + i];
+        sum += left * (transpose_b ? b[k * COLUMNS + j] : b[j * DEPTH + k]);
+      }
       c[j * ROWS + i] = static_cast<float>(sum);
     }
   }
@@ -60,7 +63,8 @@ TEST(cublas_sgemm) {
   }
   const float one = 1.0f, zero = 0.0f;
   EXPECT(cublasSetMathMode(blas.value, MATH_TF32) == 0);
-  EXPECT(cublasSgemm_v2(blas.value, 0, 0, ROWS, COLUMNS, DEPTH, &one, pointer(left), ROWS, pointer(right), DEPTH, &zero, pointer(out), ROWS) == 0);
+  EXPECT(cublasSgemm_v2(blas.value, 0, 0, ROWS, COLUMNS, DEPTH, &one, pointer(left), ROWS, pointer(right), DEPTH, &zero, pointer(out),
+                        ROWS) == 0);
   const double error = difference(out.read(), product(a, false, b, false));
   EXPECT(error > 1e-6 && error < 1e-2);
 }
@@ -82,8 +86,8 @@ TEST(cublas_batches_of_bf16) {
   DeviceArray<> out(ROWS * COLUMNS * batch);
   const float one = 1.0f, zero = 0.0f;
   EXPECT(cublasGemmStridedBatchedEx(blas.value, 0, 0, ROWS, COLUMNS, DEPTH, &one, reinterpret_cast<void*>(left.address()), BFLOAT16, ROWS,
-                                    ROWS * DEPTH, reinterpret_cast<void*>(right.address()), BFLOAT16, DEPTH, 0, &zero, pointer(out), FLOAT32,
-                                    ROWS, ROWS * COLUMNS, batch, COMPUTE_FLOAT32, -1) == 0);
+                                    ROWS * DEPTH, reinterpret_cast<void*>(right.address()), BFLOAT16, DEPTH, 0, &zero, pointer(out),
+                                    FLOAT32, ROWS, ROWS * COLUMNS, batch, COMPUTE_FLOAT32, -1) == 0);
   const auto got = out.read();
   for (int i = 0; i < batch; i++) {
     const std::vector<float> one_a(a.begin() + i * ROWS * DEPTH, a.begin() + (i + 1) * ROWS * DEPTH);

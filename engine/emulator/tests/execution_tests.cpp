@@ -26,6 +26,10 @@ double block_sum_error(const char* kernel) {
   return difference(out.read(), block_sums(x, 256));
 }
 
+void expect_value(const char* what, size_t index, double got, double expected) {
+  if (got != expected) fail(what, static_cast<int>(index), std::to_string(got) + " instead of " + std::to_string(expected));
+}
+
 template <typename Body>
 void in_all_orders(Body body) {
   for (int order = 0; order < ORDERS; order++) {
@@ -135,9 +139,7 @@ TEST(collectives_and_atomics) {
     const int expected[] = {
         0x5555, 96, 1, 0, 47 * 48, 47, 15, 1128, 96, 95, 0, 24,
     };
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-      if (got[i] != expected[i]) fail("collectives", static_cast<int>(i), std::to_string(got[i]) + " instead of " + std::to_string(expected[i]));
-    }
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) expect_value("collectives", i, got[i], expected[i]);
   });
 }
 
@@ -149,9 +151,7 @@ TEST(intrinsics) {
   DeviceArray<double> out(expected.size());
   launch("emulator_test_intrinsics", {1, 1}, out.address());
   const auto got = out.read();
-  for (size_t i = 0; i < expected.size(); i++) {
-    if (got[i] != expected[i]) fail("intrinsics", static_cast<int>(i), std::to_string(got[i]) + " instead of " + std::to_string(expected[i]));
-  }
+  for (size_t i = 0; i < expected.size(); i++) expect_value("intrinsics", i, got[i], expected[i]);
 }
 
 TEST(deadlock_is_reported) {
@@ -178,6 +178,8 @@ TEST(launches_the_driver_would_refuse) {
   EXPECT(status(large) == 0);
   CHECK(cuFuncSetAttribute(kernel, 8, 48 * 1024));
   void* missing = nullptr;
+  void* arguments[] = {nullptr};
+  EXPECT(cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, arguments, nullptr) == 1);
   EXPECT(cuModuleGetFunction(&missing, nullptr, "emulator_test_nothing") == 500);
 }
 
