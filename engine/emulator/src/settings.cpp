@@ -2,7 +2,10 @@
 
 #include "sanitizer.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
+#include <string>
 
 namespace emulator {
 
@@ -27,6 +30,16 @@ const Switch switches[] = {
     {"strict_memory", &settings.strict_memory, 0, 1},
     {"memory_mib", &settings.memory_mib, 1, 1 << 20},
 };
+
+// SPK_EMULATOR_LAZY_STREAMS=1 and the like, for whole test runs under a switch.
+const bool environment_read = [] {
+  for (const Switch& each : switches) {
+    std::string variable = "SPK_EMULATOR_";
+    for (const char* letter = each.name; *letter != 0; letter++) variable += static_cast<char>(toupper(*letter));
+    if (const char* value = getenv(variable.c_str())) configure(each.name, atoi(value));
+  }
+  return true;
+}();
 
 }  // namespace
 
