@@ -16,6 +16,8 @@ struct Fragments {
 
 inline float bf16_value(uint32_t pair, int half) { return __uint_as_float(half ? pair & 0xffff0000u : pair << 16); }
 
+inline float tf32_value(uint32_t bits) { return __uint_as_float(bits & 0xffffe000u); }
+
 inline uint32_t bf16_bits(float value) {
   uint32_t bits = __float_as_uint(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fffu;  // NaN, as cvt.rn.bf16 makes it.
@@ -33,39 +35,62 @@ inline void check_alignment(const void* address, size_t bytes, const char* what)
 
 }  // namespace emulator
 
+namespace emulator {
+
+// The rows of A and columns of B that one lane's four sums need, as f32.
+template <int Depth>
+struct Operands {
+  float row[2][Depth], column[2][Depth];
+};
+
+// Lane (group, position) holds the sums of rows group and group + 8, columns 2 * position and 2 * position + 1.
+template <int Depth>
+inline void add_products(float (&d)[4], const Operands<Depth>& operands) {
+  for (int i = 0; i < 4; i++) {
+    float sum = d[i];
+    for (int k = 0; k < Depth; k++) sum += operands.row[i / 2][k] * operands.column[i % 2][k];
+    d[i] = sum;
+  }
+}
+
+}  // namespace emulator
+
 // D += A B for A 16 x 16 (row), B 16 x 8 (column), bf16 pairs in, f32 sums.
 inline void mma_bf16_16816(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   emulator::Fragments own{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
   emulator::LaneValues lanes = emulator::meet_lanes(0xffffffffu, own);
-  int group = emulator::lane() / 4, position = emulator::lane() % 4;
-  for (int i = 0; i < 4; i++) {
-    int row = group + 8 * (i / 2), column = 2 * position + i % 2;
-    float sum = d[i];
-    for (int k = 0; k < 16; k++) {
-      int pair = k % 8 / 2;
-      emulator::Fragments of_row = lanes.of<emulator::Fragments>(static_cast<unsigned>(row % 8 * 4 + pair));
-      emulator::Fragments of_column = lanes.of<emulator::Fragments>(static_cast<unsigned>(column * 4 + pair));
-      sum += emulator::bf16_value(of_row.a[row / 8 + 2 * (k / 8)], k % 2) * emulator::bf16_value(of_column.b[k / 8], k % 2);
+  const unsigned group = emulator::current.thread->lane / 4, position = emulator::current.thread->lane % 4;
+  emulator::Operands<16> operands;
+  for (unsigned pair = 0; pair < 4; pair++) {
+    const auto of_rows = lanes.of<emulator::Fragments>(group * 4 + pair);
+    for (int i = 0; i < 4; i++) {
+      for (int half = 0; half < 2; half++) operands.row[i % 2][8 * (i / 2) + 2 * pair + half] = emulator::bf16_value(of_rows.a[i], half);
     }
-    d[i] = sum;
+    for (unsigned side = 0; side < 2; side++) {
+      const auto of_column = lanes.of<emulator::Fragments>((2 * position + side) * 4 + pair);
+      for (int i = 0; i < 2; i++) {
+        for (int half = 0; half < 2; half++) operands.column[side][8 * i + 2 * pair + half] = emulator::bf16_value(of_column.b[i], half);
+      }
+    }
   }
+  emulator::add_products(d, operands);
 }
 
 // D += A B for A 16 x 8 (row), B 8 x 8 (column), tf32 in f32 containers, f32 sums. The low 13 bits are ignored.
 inline void mma_tf32_1688(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   emulator::Fragments own{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
   emulator::LaneValues lanes = emulator::meet_lanes(0xffffffffu, own);
-  int group = emulator::lane() / 4, position = emulator::lane() % 4;
-  for (int i = 0; i < 4; i++) {
-    int row = group + 8 * (i / 2), column = 2 * position + i % 2;
-    float sum = d[i];
-    for (int k = 0; k < 8; k++) {
-      emulator::Fragments of_row = lanes.of<emulator::Fragments>(static_cast<unsigned>(row % 8 * 4 + k % 4));
-      emulator::Fragments of_column = lanes.of<emulator::Fragments>(static_cast<unsigned>(column * 4 + k % 4));
-      sum += __uint_as_float(of_row.a[row / 8 + 2 * (k / 4)] & 0xffffe000u) * __uint_as_float(of_column.b[k / 4] & 0xffffe000u);
+  const unsigned group = emulator::current.thread->lane / 4, position = emulator::current.thread->lane % 4;
+  emulator::Operands<8> operands;
+  for (unsigned k = 0; k < 4; k++) {
+    const auto of_rows = lanes.of<emulator::Fragments>(group * 4 + k);
+    for (int i = 0; i < 4; i++) operands.row[i % 2][4 * (i / 2) + k] = emulator::tf32_value(of_rows.a[i]);
+    for (unsigned side = 0; side < 2; side++) {
+      const auto of_column = lanes.of<emulator::Fragments>((2 * position + side) * 4 + k);
+      for (int i = 0; i < 2; i++) operands.column[side][4 * i + k] = emulator::tf32_value(of_column.b[i]);
     }
-    d[i] = sum;
   }
+  emulator::add_products(d, operands);
 }
 
 // Four 8 x 8 matrices of 16-bit elements: the lane passes the address of one row and gets a pair of each matrix.

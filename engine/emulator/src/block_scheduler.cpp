@@ -11,7 +11,7 @@ bool BlockScheduler::run(Block& block, const KernelEntry& kernel, void** argumen
   prepare(block, order, seed);
   kernel_ = &kernel;
   arguments_ = arguments;
-  current = {nullptr, &block, this};
+  current = {nullptr, &block, this, nullptr};
   while (ended_ < static_cast<int>(threads_.size()) && failure_.empty()) {
     if (next_runnable_ < runnable_.size()) {
       int thread = runnable_[next_runnable_++];
@@ -105,7 +105,8 @@ void BlockScheduler::fail(const std::string& why) {
   const Thread& thread = *current.thread;
   const Block& block = *current.block;
   char place[128];
-  snprintf(place, sizeof place, " (block %u,%u,%u, thread %u,%u,%u)", block.index.x, block.index.y, block.index.z, thread.index.x, thread.index.y, thread.index.z);
+  snprintf(place, sizeof place, " (block %u,%u,%u, thread %u,%u,%u)",
+           block.index.x, block.index.y, block.index.z, thread.index.x, thread.index.y, thread.index.z);
   failure_ = why + place;
   running_->leave();
   __builtin_unreachable();
@@ -194,7 +195,8 @@ std::string BlockScheduler::deadlock_report() const {
   const Block& block = *current.block;
   char text[256];
   snprintf(text, sizeof text,
-           "deadlock in block %u,%u,%u: %d threads at __syncthreads, %d at a warp collective, %d ended; the first that waits is thread %d (at %s)",
+           "deadlock in block %u,%u,%u: %d threads at __syncthreads, %d at a warp collective, %d ended; "
+           "the first that waits is thread %d (at %s)",
            block.index.x, block.index.y, block.index.z, at_barrier, at_warp, ended_, first,
            states_[first].waiting == Waiting::Barrier ? "__syncthreads" : "a warp collective");
   return text;

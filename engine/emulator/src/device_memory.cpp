@@ -53,7 +53,8 @@ Status allocate_device(size_t bytes, uint64_t* address) {
   const bool strict = settings.strict_memory != 0;
   const size_t reserved = round_up(bytes, strict ? PAGE : GRANULE);
   if (bytes > limit() || used + reserved > limit()) return fail(OutOfMemory, "out of memory");
-  void* memory = strict ? mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : aligned_alloc(GRANULE, reserved);
+  void* memory = strict ? mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                        : aligned_alloc(GRANULE, reserved);
   if (memory == nullptr || memory == MAP_FAILED) return fail(OutOfMemory, "out of memory");
   memset(memory, POISON, reserved);
   forbid_access(static_cast<char*>(memory) + bytes, reserved - bytes);
@@ -88,12 +89,19 @@ void device_memory_info(size_t* free_bytes, size_t* total_bytes) {
 }
 
 bool is_device_range(uint64_t address, size_t bytes) {
+  uint64_t start;
+  size_t size;
+  return find_device_allocation(address, &start, &size) && bytes <= size - (address - start);
+}
+
+bool find_device_allocation(uint64_t address, uint64_t* start, size_t* bytes) {
   std::lock_guard<std::mutex> hold(memory_lock);
   auto after = allocations().upper_bound(address);
   if (after == allocations().begin()) return false;
   --after;
-  const uint64_t offset = address - after->first;
-  return offset <= after->second.bytes && bytes <= after->second.bytes - offset;
+  *start = after->first;
+  *bytes = after->second.bytes;
+  return address - *start < *bytes;
 }
 
 Status allocate_pinned(size_t bytes, void** address) {

@@ -15,6 +15,9 @@ void device_memory_info(size_t* free_bytes, size_t* total_bytes);
 // Whether the bytes lie inside one allocation.
 bool is_device_range(uint64_t address, size_t bytes);
 
+// The allocation that an address lies in; false where there is none.
+bool find_device_allocation(uint64_t address, uint64_t* start, size_t* bytes);
+
 Status allocate_pinned(size_t bytes, void** address);
 Status free_pinned(void* address);
 bool is_pinned(const void* address);

@@ -81,6 +81,11 @@ DRIVER_API cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsi
   const LaunchShape shape{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, dynamic_bytes};
   Status status = check_launch(kernel, shape);
   if (status != Success) return status;
+  for (int i = 0; i < kernel.entry.parameter_count; i++) {
+    if (arguments[i] != nullptr) continue;
+    return fail(InvalidValue, std::string(kernel.entry.name) + " has " + std::to_string(kernel.entry.parameter_count) +
+                                  " parameters, but argument " + std::to_string(i) + " is missing");
+  }
   return on_stream(stream, [&](Stream& each) {
     if (each.capturing() || each.lazy()) return each.submit(make_launch(kernel, shape, arguments));
     Status finished = each.finish();

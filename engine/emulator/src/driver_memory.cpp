@@ -52,7 +52,8 @@ int submit_copy(CopyRows copy, bool from_host, void* stream_handle) {
 }
 
 int submit_fill(Fill fill, void* stream_handle) {
-  Status status = check_range(reinterpret_cast<uint64_t>(fill.address), fill.count * static_cast<size_t>(fill.value_bytes), "the memory to fill");
+  const size_t bytes = fill.count * static_cast<size_t>(fill.value_bytes);
+  Status status = check_range(reinterpret_cast<uint64_t>(fill.address), bytes, "the memory to fill");
   return status != Success ? status : on_stream(stream_handle, [&](Stream& stream) { return stream.submit(fill); });
 }
 
@@ -146,14 +147,16 @@ DRIVER_API cuMemcpy2DAsync_v2(const Copy2D* copy, void* stream) {
   const size_t source_offset = copy->source_y * copy->source_pitch + copy->source_x;
   const size_t destination_offset = copy->destination_y * copy->destination_pitch + copy->destination_x;
   const uint64_t source = (from_host ? reinterpret_cast<uint64_t>(copy->source_host) : copy->source_device) + source_offset;
-  const uint64_t destination = (to_host ? reinterpret_cast<uint64_t>(copy->destination_host) : copy->destination_device) + destination_offset;
+  const uint64_t destination =
+      (to_host ? reinterpret_cast<uint64_t>(copy->destination_host) : copy->destination_device) + destination_offset;
   Status status = Success;
   if (!from_host) status = check_range(source, extent(copy->source_pitch, copy->width, copy->rows), "the source");
   if (status == Success && !to_host) {
     status = check_range(destination, extent(copy->destination_pitch, copy->width, copy->rows), "the destination");
   }
   if (status != Success) return status;
-  return submit_copy({at(destination), copy->destination_pitch, at(source), copy->source_pitch, copy->width, copy->rows, nullptr}, from_host, stream);
+  CopyRows rows{at(destination), copy->destination_pitch, at(source), copy->source_pitch, copy->width, copy->rows, nullptr};
+  return submit_copy(std::move(rows), from_host, stream);
 }
 
 DRIVER_API cuMemsetD8Async(uint64_t address, unsigned char value, size_t count, void* stream) {

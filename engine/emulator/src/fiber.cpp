@@ -1,5 +1,7 @@
 #include "fiber.h"
 
+#include "shim/execution.h"
+
 #include <new>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -39,9 +41,6 @@ namespace {
 
 constexpr size_t GUARD_BYTES = 4096;
 constexpr size_t STACK_BYTES = ADDRESS_SANITIZER ? 256 * 1024 : 64 * 1024;
-
-// The fiber being started: a fresh stack has no other way to learn its argument.
-__thread Fiber* starting;
 
 void switch_stack(StackPosition& from, StackPosition& to) {
 #if SPK_UCONTEXT
@@ -83,7 +82,7 @@ void Fiber::prepare(void (*body)(void*), void* argument) {
 }
 
 void Fiber::start() {
-  Fiber* fiber = starting;
+  Fiber* fiber = current.starting;
   after_switch(nullptr, &fiber->home_->stack_, &fiber->home_->bytes_);
   fiber->body_(fiber->argument_);
   fiber->end();
@@ -102,7 +101,7 @@ void Fiber::leave(bool dying) {
 
 void Home::resume(Fiber& fiber) {
   fiber.home_ = this;
-  starting = &fiber;
+  current.starting = &fiber;
   before_switch(&saved_, fiber.stack_, STACK_BYTES);
   switch_stack(position_, fiber.position_);
   after_switch(saved_, nullptr, nullptr);

@@ -2,6 +2,7 @@
 
 #include "block_scheduler.h"
 #include "device_properties.h"
+#include "launch_recorder.h"
 #include "settings.h"
 #include "shared_memory.h"
 
@@ -58,19 +59,21 @@ class Launch {
 
   Status run() {
     const uint64_t wanted = static_cast<uint64_t>(settings.workers);
+    if (!kernel_.static_extent.known) work(1);  // Alone, since it learns where the kernel's shared arrays are.
     std::vector<std::thread> helpers;
-    for (uint64_t i = 1; i < std::min(wanted, count_); i++) helpers.emplace_back([this] { work(); });
-    work();
+    for (uint64_t i = 1; i < std::min(wanted, count_); i++) helpers.emplace_back([this] { work(count_); });
+    work(count_);
     for (auto& helper : helpers) helper.join();
     return failed_ ? fail(LaunchFailed, std::string(kernel_.entry.name) + ": " + why_) : Success;
   }
 
  private:
-  void work() {
+  // Runs blocks while there are any below `end`.
+  void work(uint64_t end) {
     auto scheduler = scheduler_pool().rent();
     DynamicShared dynamic(shape_.dynamic_bytes);
-    StaticShared fixed;
-    for (uint64_t turn; !failed_ && (turn = next_++) < count_;) {
+    StaticShared fixed(kernel_);
+    for (uint64_t turn; !failed_ && (turn = take_turn(end)) < end;) {
       const uint64_t number = block_number(turn);
       Block block{
           {static_cast<unsigned>(number % shape_.grid.x), static_cast<unsigned>(number / shape_.grid.x % shape_.grid.y),
@@ -86,6 +89,14 @@ class Launch {
       fixed.after_block();
     }
     scheduler_pool().give_back(std::move(scheduler));
+  }
+
+  // The next block's turn, or `end`.
+  uint64_t take_turn(uint64_t end) {
+    uint64_t turn = next_;
+    while (turn < end && !next_.compare_exchange_weak(turn, turn + 1)) {
+    }
+    return turn < end ? turn : end;
   }
 
   uint64_t block_number(uint64_t turn) const {
@@ -119,12 +130,15 @@ Status check_launch(const Kernel& kernel, const LaunchShape& shape) {
   }
   if (grid.x > MAX_GRID_X || grid.y > MAX_GRID_Y || grid.z > MAX_GRID_Y) return fail(InvalidValue, name + ": the grid is too large");
   if (shape.dynamic_bytes > static_cast<unsigned>(kernel.dynamic_shared_limit)) {
-    return fail(InvalidValue, name + ": " + std::to_string(shape.dynamic_bytes) + " bytes of dynamic shared memory, but the function allows " +
+    return fail(InvalidValue, name + ": " + std::to_string(shape.dynamic_bytes) + " bytes of dynamic shared memory, but the limit is " +
                                   std::to_string(kernel.dynamic_shared_limit));
   }
   return Success;
 }
 
-Status run_kernel(const Kernel& kernel, const LaunchShape& shape, void** arguments) { return Launch(kernel, shape, arguments).run(); }
+Status run_kernel(const Kernel& kernel, const LaunchShape& shape, void** arguments) {
+  record_launch(kernel, shape, arguments);
+  return Launch(kernel, shape, arguments).run();
+}
 
 }  // namespace emulator

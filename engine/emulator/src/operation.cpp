@@ -1,14 +1,13 @@
 #include "operation.h"
 
 #include "device_memory.h"
+#include "recorded_launch.h"
 #include "stream.h"
 
 #include <string.h>
 
 namespace emulator {
 namespace {
-
-constexpr size_t PARAMETER_ALIGNMENT = 16;
 
 size_t slot_bytes(size_t bytes) { return (bytes + PARAMETER_ALIGNMENT - 1) / PARAMETER_ALIGNMENT * PARAMETER_ALIGNMENT; }
 
@@ -44,6 +43,8 @@ Status run(const HostCall& call) {
   call.function(call.data);
   return Success;
 }
+
+Status run(const LibraryCall& call) { return call.run(); }
 
 Status run(const RecordEvent& record) {
   record.event->reach(record.number);

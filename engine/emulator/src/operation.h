@@ -3,6 +3,7 @@
 
 #include "launch.h"
 
+#include <functional>
 #include <memory>
 #include <stdint.h>
 #include <variant>
@@ -40,6 +41,11 @@ struct HostCall {
   void* data;
 };
 
+// Work of a library on device memory, such as a matrix product.
+struct LibraryCall {
+  std::function<Status()> run;
+};
+
 struct RecordEvent {
   std::shared_ptr<Event> event;
   uint64_t number;
@@ -50,7 +56,7 @@ struct WaitEvent {
   uint64_t number;
 };
 
-using Operation = std::variant<KernelLaunch, CopyRows, Fill, HostCall, RecordEvent, WaitEvent>;
+using Operation = std::variant<KernelLaunch, CopyRows, Fill, HostCall, LibraryCall, RecordEvent, WaitEvent>;
 
 KernelLaunch make_launch(const Kernel& kernel, const LaunchShape& shape, void** arguments);
 

@@ -4,6 +4,7 @@
 #include "shim/execution.h"
 
 #include <link.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,24 +14,39 @@ namespace {
 constexpr int POISON = 0xff;
 constexpr size_t ALIGNMENT = 128;
 
-struct ThreadLocalRange {
-  unsigned char* begin;
-  size_t bytes;
+struct ThreadLocalSegment {
+  size_t mark;   // Offset of `current`, by which each thread finds its own copy.
+  size_t bytes;  // 0: not found, and nothing is poisoned.
 };
 
-// Finds the calling thread's copy of the thread-local segment that holds `current`.
-int find_range(dl_phdr_info* info, size_t, void* result) {
+// Looks for the thread-local segment that holds `current`.
+int find_segment(dl_phdr_info* info, size_t, void* result) {
   if (info->dlpi_tls_data == nullptr) return 0;
   for (int i = 0; i < info->dlpi_phnum; i++) {
     if (info->dlpi_phdr[i].p_type != PT_TLS) continue;
-    auto* begin = static_cast<unsigned char*>(info->dlpi_tls_data);
+    const auto* begin = static_cast<unsigned char*>(info->dlpi_tls_data);
+    const auto* mark = reinterpret_cast<unsigned char*>(&current);
     const size_t bytes = info->dlpi_phdr[i].p_memsz;
-    auto* mark = reinterpret_cast<unsigned char*>(&current);
     if (mark < begin || mark >= begin + bytes) return 0;
-    *static_cast<ThreadLocalRange*>(result) = {begin, bytes};
+    *static_cast<ThreadLocalSegment*>(result) = {static_cast<size_t>(mark - begin), bytes};
     return 1;
   }
   return 0;
+}
+
+const ThreadLocalSegment& segment() {
+  static const ThreadLocalSegment found = [] {
+    ThreadLocalSegment result{0, 0};
+    dl_iterate_phdr(find_segment, &result);
+    return result;
+  }();
+  return found;
+}
+
+bool all_poison(const unsigned char* bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  return word == ~0ull;
 }
 
 }  // namespace
@@ -50,23 +66,23 @@ void DynamicShared::poison() {
   if (data_ != nullptr) memset(data_, POISON, bytes_);
 }
 
-StaticShared::StaticShared() {
-  ThreadLocalRange range{nullptr, 0};
-  dl_iterate_phdr(find_range, &range);
-  begin_ = range.begin;
-  bytes_ = to_ = range.bytes;
+StaticShared::StaticShared(const Kernel& kernel)
+    : kernel_(kernel), begin_(reinterpret_cast<unsigned char*>(&current) - segment().mark), extent_(kernel.static_extent) {
+  if (!extent_.known) extent_ = {false, 0, segment().bytes / sizeof(uint64_t) * sizeof(uint64_t)};
 }
 
-// Nothing of the emulator's own may live there across a block: Current and the fiber being started are set anew each time.
+// `current` goes too; it is set anew for each block.
 void StaticShared::poison() {
-  if (begin_ != nullptr && from_ < to_) memset(begin_ + from_, POISON, to_ - from_);
+  if (extent_.from < extent_.to) memset(begin_ + extent_.from, POISON, extent_.to - extent_.from);
 }
 
 void StaticShared::after_block() {
-  if (!first_) return;
-  first_ = false;
-  while (from_ < to_ && begin_[from_] == POISON) from_++;
-  while (to_ > from_ && begin_[to_ - 1] == POISON) to_--;
+  if (extent_.known) return;
+  memset(&current, POISON, sizeof current);
+  while (extent_.from < extent_.to && all_poison(begin_ + extent_.from)) extent_.from += sizeof(uint64_t);
+  while (extent_.to > extent_.from && all_poison(begin_ + extent_.to - sizeof(uint64_t))) extent_.to -= sizeof(uint64_t);
+  extent_.known = true;
+  kernel_.static_extent = extent_;
 }
 
 }  // namespace emulator

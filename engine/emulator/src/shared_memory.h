@@ -22,17 +22,17 @@ class DynamicShared {
 };
 
 // The static __shared__ arrays of all kernels as one OS thread sees them: this module's thread-local memory. Poisons all of
-// it before the first block of a launch and, from then on, the part that block had written.
+// it before a kernel's very first block, and from then on the part which that block had written.
 class StaticShared {
  public:
-  StaticShared();
+  explicit StaticShared(const Kernel& kernel);
   void poison();
   void after_block();
 
  private:
-  unsigned char* begin_ = nullptr;
-  size_t bytes_ = 0, from_ = 0, to_ = 0;
-  bool first_ = true;
+  const Kernel& kernel_;
+  unsigned char* begin_;
+  StaticExtent extent_;
 };
 
 }  // namespace emulator

@@ -99,7 +99,8 @@ Status Stream::end_capture(Graph** graph) {
 
 Status Stream::record(const std::shared_ptr<Event>& event) {
   event->stream = this;
-  recorded_.erase(std::remove_if(recorded_.begin(), recorded_.end(), [&](const auto& each) { return each.expired() || each.lock() == event; }), recorded_.end());
+  const auto outdated = [&](const auto& each) { return each.expired() || each.lock() == event; };
+  recorded_.erase(std::remove_if(recorded_.begin(), recorded_.end(), outdated), recorded_.end());
   recorded_.push_back(event);
   return submit(RecordEvent{event, ++event->recorded});
 }

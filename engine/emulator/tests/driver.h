@@ -45,4 +45,14 @@ int cuFuncSetAttribute(void* function, int attribute, int value);
 int cuFuncGetParamInfo(void* function, size_t index, size_t* offset, size_t* bytes);
 int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
                    unsigned dynamic_bytes, void* stream, void** arguments, void** extra);
+int cublasCreate_v2(void** handle);
+int cublasDestroy_v2(void* handle);
+int cublasSetStream_v2(void* handle, void* stream);
+int cublasSetMathMode(void* handle, int mode);
+int cublasSgemm_v2(void* handle, int transpose_a, int transpose_b, int rows, int columns, int depth, const float* alpha, const float* a,
+                   int leading_a, const float* b, int leading_b, const float* beta, float* c, int leading_c);
+int cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, int rows, int columns, int depth, const void* alpha,
+                               const void* a, int type_a, int leading_a, long long stride_a, const void* b, int type_b, int leading_b,
+                               long long stride_b, const void* beta, void* c, int type_c, int leading_c, long long stride_c, int batch,
+                               int compute, int algorithm);
 }

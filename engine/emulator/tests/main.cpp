@@ -1,4 +1,6 @@
-// Runs the tests named on the command line, or all but the planted faults. `--list` and `--planted` print names.
+// Runs the tests named on the command line, or all but the planted faults. `--list` and `--planted` print names;
+// `--replay folder` runs recorded launches.
+#include "replay.h"
 #include "testing.h"
 
 #include <stdio.h>
@@ -24,6 +26,7 @@ int main(int count, char** words) {
     }
     return 0;
   }
+  if (count == 3 && strcmp(words[1], "--replay") == 0) return testing::replay_folder(words[2]) == 0 ? 0 : 1;
   int failures = 0, runs = 0;
   for (const Test& test : testing::tests()) {
     bool wanted = count == 1 && !test.planted;

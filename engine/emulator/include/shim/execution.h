@@ -8,6 +8,7 @@
 namespace emulator {
 
 class BlockScheduler;
+class Fiber;
 
 struct Thread {
   uint3 index;
@@ -27,9 +28,11 @@ struct Current {
   Thread* thread;
   Block* block;
   BlockScheduler* scheduler;
+  Fiber* starting;  // A fresh stack has no other way to learn whose it is.
 };
 
-// Valid while a kernel runs on this operating system thread. __thread, not thread_local: no initialiser is looked for.
+// All that the emulator keeps in thread-local memory, which kernels' shared arrays share and which is poisoned. Valid while a
+// kernel runs on this operating system thread. __thread, not thread_local: no initialiser is looked for.
 extern __thread Current current;
 
 // Ends the launch with an error; the calling GPU thread never goes on.

@@ -12,6 +12,11 @@
 #define __constant__ static
 
 // A block never leaves the operating system's thread that runs it, so a thread's variable is the block's variable.
+// AddressSanitizer guards the ends of plain static arrays but not of thread-local ones; then there is one worker only.
+#if defined(__SANITIZE_ADDRESS__)
+#define __shared__ static
+#else
 #define __shared__ static thread_local
+#endif
 
 #define DYNAMIC_SHARED(type, name) type* name = reinterpret_cast<type*>(::emulator::current.block->dynamic_shared)

@@ -97,7 +97,9 @@ inline ulonglong2 make_ulonglong2(unsigned long long x, unsigned long long y) { 
 struct alignas(16) ulonglong4 {
   unsigned long long x, y, z, w;
 };
-inline ulonglong4 make_ulonglong4(unsigned long long x, unsigned long long y, unsigned long long z, unsigned long long w) { return {x, y, z, w}; }
+inline ulonglong4 make_ulonglong4(unsigned long long x, unsigned long long y, unsigned long long z, unsigned long long w) {
+  return {x, y, z, w};
+}
 
 struct alignas(16) double2 {
   double x, y;

@@ -26,6 +26,15 @@ KERNEL emulator_test_shared_read_past_end(float* __restrict__ y) {
 }
 EXPORT_KERNEL(emulator_test_shared_read_past_end)
 
+KERNEL emulator_test_static_shared_read_past_end(float* __restrict__ y) {
+  __shared__ float shared[100];
+  const float* values = shared;
+  shared[threadIdx.x] = 1.0f;
+  __syncthreads();
+  y[threadIdx.x] = values[threadIdx.x + 1];
+}
+EXPORT_KERNEL(emulator_test_static_shared_read_past_end)
+
 // Shared memory that nobody has written: NaN.
 KERNEL emulator_test_uninitialised_shared(float* __restrict__ y) {
   __shared__ float fixed[1024];

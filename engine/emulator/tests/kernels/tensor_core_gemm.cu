@@ -18,7 +18,8 @@ __device__ void store_tile(float* c, const float (&sums)[4], int row, int column
 }
 
 // One warp makes 16 x 16 of C. A comes through ldmatrix, B through its transposing form.
-KERNEL emulator_test_gemm_bf16(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows, int columns, int depth) {
+KERNEL emulator_test_gemm_bf16(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows,
+                                    int columns, int depth) {
   __shared__ __align__(16) uint16_t tile_a[TILE_ROWS * TILE_DEPTH];
   __shared__ __align__(16) uint16_t tile_b[TILE_DEPTH * TILE_COLUMNS];
   int row = blockIdx.y * TILE_ROWS, column = blockIdx.x * TILE_COLUMNS, lane = threadIdx.x;
@@ -70,12 +71,14 @@ __device__ void gemm_tf32(const float* a, const float* b, float* c, int rows, in
   store_tile(c, sums, row, column, rows, columns);
 }
 
-KERNEL emulator_test_gemm_tf32(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows, int columns, int depth) {
+KERNEL emulator_test_gemm_tf32(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows,
+                                    int columns, int depth) {
   gemm_tf32<true>(a, b, c, rows, columns, depth);
 }
 EXPORT_KERNEL(emulator_test_gemm_tf32)
 
-KERNEL emulator_test_missing_wait(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows, int columns, int depth) {
+KERNEL emulator_test_missing_wait(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows,
+                                    int columns, int depth) {
   gemm_tf32<false>(a, b, c, rows, columns, depth);
 }
 EXPORT_KERNEL(emulator_test_missing_wait)

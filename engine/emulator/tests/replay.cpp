@@ -1,0 +1,68 @@
+#include "replay.h"
+
+#include "recorded_launch.h"
+#include "testing.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <stdio.h>
+#include <string.h>
+
+namespace testing {
+namespace {
+
+constexpr int ORDERS = 3;
+constexpr int MAX_DYNAMIC_SHARED = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES.
+
+void replay(const emulator::RecordedLaunch& recorded) {
+  auto regions = recorded.regions;
+  std::vector<std::unique_ptr<DeviceArray<unsigned char>>> memory(regions.size());
+  for (size_t i = 1; i < regions.size(); i++) memory[i] = std::make_unique<DeviceArray<unsigned char>>(regions[i].size());
+  for (const auto& each : recorded.relocations) {
+    const uint64_t address = memory.at(each.target_region)->address() + each.target_offset;
+    memcpy(regions.at(each.region).data() + each.offset, &address, sizeof address);
+  }
+  for (size_t i = 1; i < regions.size(); i++) memory[i]->write(regions[i]);
+
+  void* kernel = function(recorded.kernel.c_str());
+  std::vector<void*> arguments;
+  size_t position = 0, offset, bytes;
+  while (cuFuncGetParamInfo(kernel, arguments.size(), &offset, &bytes) == 0) {
+    arguments.push_back(regions[0].data() + position);
+    position += (bytes + emulator::PARAMETER_ALIGNMENT - 1) / emulator::PARAMETER_ALIGNMENT * emulator::PARAMETER_ALIGNMENT;
+  }
+  if (position != regions[0].size()) fail(recorded.kernel.c_str(), 0, "the kernel's parameters have changed since it was recorded");
+  const uint32_t* size = recorded.sizes;
+  CHECK(cuFuncSetAttribute(kernel, MAX_DYNAMIC_SHARED, static_cast<int>(std::max(size[6], 48u * 1024))));
+  CHECK(cuLaunchKernel(kernel, size[0], size[1], size[2], size[3], size[4], size[5], size[6], nullptr, arguments.data(), nullptr));
+}
+
+}  // namespace
+
+int replay_folder(const std::string& folder) {
+  std::vector<std::string> paths;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    if (file.path().extension() == ".launch") paths.push_back(file.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  int failures = 0;
+  for (const auto& path : paths) {
+    printf("replay  %s\n", path.c_str());
+    fflush(stdout);  // A sanitizer may end the process: the last line names the launch.
+    try {
+      const auto recorded = emulator::read_recorded(path);
+      for (int order = 0; order < ORDERS; order++) {
+        Switch chosen("order", order, 0);
+        replay(recorded);
+      }
+    } catch (const std::exception& failure) {
+      printf("FAILED  %s\n", failure.what());
+      failures++;
+    }
+  }
+  printf("%d of %zu launches failed\n", failures, paths.size());
+  return failures;
+}
+
+}  // namespace testing
