@@ -1,7 +1,7 @@
 // Softmax cross-entropy over scaled cosines of unit rows, without ever storing the matrix of cosines.
 //
 // An anchor's candidates are rows of one matrix; exactly one is its positive, masks decide which of the others are negatives. Blocks of
-// 32 rows meet tiles of 16 columns; a tile's cosines are made from pieces of 256 of the width in shared memory and live in registers.
+// 32 rows meet tiles of 16 columns; a tile's cosines are made from pieces of 128 of the width in shared memory and live in registers.
 //   rows      per anchor: cosine of the positive, Σ 2^(k·c − shift) over the negatives, their highest cosine, sum and number
 //   solve     loss log(1 + negatives / positive), the derivatives by the positive's logit and by a power, in f64
 //   gradient  Σ_j w(r, j) y_j with w made again from the cosine: r as the anchor of j, as a candidate of j, or (one set) both
@@ -42,7 +42,7 @@ struct NegativeSums {
 
 namespace cosine_softmax {
 
-constexpr int ROWS = 32, COLUMNS = 16, THREADS = 256, PIECE = 256;
+constexpr int ROWS = 32, COLUMNS = 16, THREADS = 256, PIECE = 128;
 constexpr int STRIDE = PIECE + 4;  // Keeps 16-byte reads of neighbouring rows in different banks.
 constexpr float NOTHING = -1000.0f;  // A cosine that no row has.
 
