@@ -117,6 +117,11 @@ public sealed unsafe partial class CudaDriver
     /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
     public int BlocksPerMultiprocessor(CudaFunction function, int threads, int sharedBytes = 0)
     {
+        if (_occupancy == null)
+        {
+            throw new EntryPointNotFoundException($"{Path} has no cuOccupancyMaxActiveBlocksPerMultiprocessor.");
+        }
+
         int blocks;
         Check(_occupancy(&blocks, function.Value, threads, (nuint)sharedBytes), "cuOccupancyMaxActiveBlocksPerMultiprocessor");
         return blocks;
@@ -201,6 +206,6 @@ public sealed unsafe partial class CudaDriver
         _launchKernel =
             (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Export("cuLaunchKernel");
         _functionGetParameter = (delegate* unmanaged<nint, nuint, nuint*, nuint*, int>)OptionalExport("cuFuncGetParamInfo");
-        _occupancy = (delegate* unmanaged<int*, nint, int, nuint, int>)Export("cuOccupancyMaxActiveBlocksPerMultiprocessor");
+        _occupancy = (delegate* unmanaged<int*, nint, int, nuint, int>)OptionalExport("cuOccupancyMaxActiveBlocksPerMultiprocessor");
     }
 }
