@@ -34,12 +34,12 @@ public sealed class TestDevice
 
     private int? ThreadOrder { get; }
 
-    /// <summary>Opens it; the test is skipped where there is no emulator.</summary>
-    public Device Open(Precision precision = Precision.Fp32)
+    /// <summary>Opens it; the test is skipped where there is no emulator. Threads are those of the CPU: a GPU has its own.</summary>
+    public Device Open(int threads = 2, Precision precision = Precision.Fp32)
     {
         if (ThreadOrder is not { } order)
         {
-            return new CpuDevice(2);
+            return new CpuDevice(threads);
         }
 
         if (UsesGpu)

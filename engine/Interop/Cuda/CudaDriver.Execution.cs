@@ -143,7 +143,7 @@ public sealed unsafe partial class CudaDriver
         {
             for (int i = 0; i < arguments.Length; i++)
             {
-                pointers[i] = first + i;
+                pointers[i] = KernelArgument.Location(first + i);
             }
 
             int status = _launchKernel(

@@ -1,18 +1,32 @@
 namespace Spk.Interop.Cuda;
 
-/// <summary>One argument of a kernel launch: a number or an address in device memory. Made by conversion, lives on the stack.</summary>
+/// <summary>
+/// One argument of a kernel launch: a number or an address in device memory, made by conversion, or a structure. Lives on the stack.
+/// </summary>
 public readonly unsafe struct KernelArgument
 {
     private readonly ulong _bits;
 
-    private KernelArgument(ulong bits, int size)
+    private KernelArgument(ulong bits, int size, void* structure = null)
     {
         _bits = bits;
         Size = size;
+        _structure = structure;
     }
 
-    /// <summary>Bytes the kernel's parameter must have: 4 or 8.</summary>
+    /// <summary>Bytes the kernel's parameter must have.</summary>
     public int Size { get; }
+
+    // Where the value of a structure lies; null for a number, which is held here.
+    private readonly void* _structure;
+
+    /// <summary>A parameter that is a structure, passed by value.</summary>
+    /// <typeparam name="T">Laid out like the kernel's type.</typeparam>
+    /// <param name="value">Where it lies until the launch returns.</param>
+    public static KernelArgument Structure<T>(T* value) where T : unmanaged => new(0, sizeof(T), value);
+
+    /// <summary>Where the launch reads an argument from.</summary>
+    internal static void* Location(KernelArgument* argument) => argument->_structure == null ? argument : argument->_structure;
 
     /// <summary>An i32 parameter.</summary>
     /// <param name="value">The number.</param>

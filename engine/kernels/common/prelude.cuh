@@ -30,3 +30,5 @@ constexpr unsigned FULL_WARP = 0xffffffffu;
 constexpr int WARP = 32;
 
 __device__ __forceinline__ int divide_up(int value, int by) { return (value + by - 1) / by; }
+
+#define KERNEL_BOUNDS(threads) extern "C" __global__ void __launch_bounds__(threads)

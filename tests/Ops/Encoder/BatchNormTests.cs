@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -8,14 +7,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class BatchNormTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class BatchNormTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "batchnorm1d" } })]
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var x = g.Input("x");
         bool sequence = x.Shape.Count == 3;
         var shape = sequence ? new Shape(x.Shape[0], x.Shape[2], x.Shape[1]) : new Shape(x.Shape[0], x.Shape[1]);
@@ -48,7 +48,7 @@ public class BatchNormTests
     {
         int[] s = [.. size.Split(' ').Select(int.Parse)];
         var (rows, channels) = (s[0], s[1]);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         LayerCheck.Run(
             device,
             [("x", new Shape(rows, channels), Samples.Normal(1, rows * channels))],
@@ -64,7 +64,7 @@ public class BatchNormTests
     public void Running_statistics_in_evaluation_and_their_gradient()
     {
         const int rows = 9, channels = 19;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] mean = Samples.Normal(5, channels);
         float[] variance = [.. Samples.Normal(6, channels).Select(v => 0.5f + (v * v))];
         LayerCheck.Run(
@@ -84,7 +84,7 @@ public class BatchNormTests
     public void A_mean_far_from_zero_does_not_cost_the_variance()
     {
         const int rows = 3000, channels = 18;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] values = [.. Samples.Normal(4, rows * channels).Select(v => 1000f + v)];
         var x = Samples.Constant(device, new Shape(rows, channels), values);
         var (mean, variance) = (LayerCheck.Buffer(device, channels, 0), LayerCheck.Buffer(device, channels, 0));
@@ -104,7 +104,7 @@ public class BatchNormTests
     public void Channel_views_are_read_and_written_and_gradients_reach_them()
     {
         const int rows = 21, wide = 60, from = 7, channels = 33;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] values = Samples.Normal(1, rows * wide), dy = Samples.Normal(2, rows * channels);
         var p = LayerCheck.Parameters(device, ("g", new Shape(channels), Samples.Normal(3, channels)), ("b", new Shape(channels), Samples.Normal(4, channels)));
         float[] narrow = [.. Enumerable.Range(0, rows * channels).Select(i => values[(i / channels * wide) + from + (i % channels)])];
@@ -139,7 +139,7 @@ public class BatchNormTests
     {
         var results = new[] { 1, 2, 3 }.Select(threads =>
         {
-            using var device = new CpuDevice(threads);
+            using var device = on.Open(threads);
             var x = Samples.Variable(device, new Shape(4, 300, 48), Samples.Normal(1, 4 * 300 * 48));
             var tape = new Tape();
             var p = LayerCheck.Parameters(device, ("g", new Shape(48), Samples.Normal(3, 48)), ("b", new Shape(48), Samples.Normal(4, 48)));
@@ -156,7 +156,7 @@ public class BatchNormTests
     [Test]
     public void Misfits_are_refused()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(1, 4), new float[4]);
         var (four, five) = (LayerCheck.Buffer(device, 4, 1), LayerCheck.Buffer(device, 5, 1));
         Assert.That(() => BatchNorm.Forward(null, x, null, null, four, four, true), Throws.TypeOf<ShapeException>().With.Message.Contains("2 rows"));
@@ -168,7 +168,7 @@ public class BatchNormTests
     [Test]
     public void A_NaN_is_not_hidden()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(3, 17), LayerCheck.Constant(51, float.NaN));
         var y = BatchNorm.Forward(null, x, null, null, LayerCheck.Buffer(device, 17, 0), LayerCheck.Buffer(device, 17, 1), true, before: ActivationKind.Relu);
         Assert.That(Samples.Read(y), Has.All.NaN);

@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -8,14 +7,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class Conv1dTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class Conv1dTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "conv1d" } })]
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var (x, w, b) = (g.Input("x"), g.Input("w"), g.Input("b"));
         var padding = g.Text("padding") switch { "valid" => Padding.Valid, "zero" => Padding.Zero, _ => Padding.Reflect };
         var tape = new Tape();
@@ -41,7 +41,7 @@ public class Conv1dTests
         var (batch, frames, inputs, outputs, taps, dilation) = (s[0], s[1] + (padding == Padding.Valid ? 8 : 0), s[2], s[3], s[4], s[5]);
         int pad = padding == Padding.Valid ? 0 : dilation * (taps - 1) / 2;
         int result = frames + (2 * pad) - (dilation * (taps - 1));
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [
@@ -84,7 +84,7 @@ public class Conv1dTests
     [Test]
     public void Too_few_frames_are_named()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = device.Workspace.Rent(new Shape(1, 4, 2));
         var w = device.Workspace.Rent(new Shape(3, 3, 2));
         Assert.That(() => Conv1d.Forward(null, x, w, null, 2), Throws.TypeOf<ShapeException>().With.Message.Contains("at least 5 frames; given 4"));

@@ -1,13 +1,13 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class LinearTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class LinearTests(TestDevice on)
 {
     private static readonly int[][] Shapes = [[1, 1, 1], [3, 31, 2], [33, 32, 33], [70, 5, 129]];
 
@@ -16,7 +16,7 @@ public class LinearTests
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var (x, w, b) = (g.Input("x"), g.Input("w"), g.Input("b"));
         var tape = new Tape();
         var tx = Samples.Variable(device, new Shape(x.Shape[0], x.Shape[1]), x.ToSingle());
@@ -34,7 +34,7 @@ public class LinearTests
     [TestCaseSource(nameof(Shapes))]
     public void Gradients_match_differences(int rows, int input, int output)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [
@@ -67,7 +67,7 @@ public class LinearTests
     [Test]
     public void Channel_views_are_read_and_written_in_place()
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         const int rows = 9, wide = 50;
         float[] x = Samples.Normal(1, rows * wide), w = Samples.Normal(2, 6 * 20);
         var whole = Samples.Variable(device, new Shape(rows, wide), x);

@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -7,13 +6,14 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class MatMulTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class MatMulTests(TestDevice on)
 {
     [Test]
     public void Gradients_match_differences([Values] bool transposeA, [Values] bool transposeB)
     {
         const int m = 5, n = 7, k = 9;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [
@@ -42,7 +42,7 @@ public class MatMulTests
     [Test]
     public void Unequal_inner_lengths_are_named()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var a = device.Workspace.Rent(new Shape(2, 3));
         var b = device.Workspace.Rent(new Shape(4, 5));
         Assert.That(() => MatMul.Forward(null, a, b), Throws.TypeOf<ShapeException>().With.Message.Contains("[2, 3]").And.Message.Contains("[4, 5]"));

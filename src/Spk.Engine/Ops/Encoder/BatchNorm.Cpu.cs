@@ -24,6 +24,32 @@ public static unsafe partial class BatchNorm
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Activate(float x, float slope) => x > 0f ? x : x * slope;
 
+    private static void CpuForward(
+        CpuDevice device,
+        Tensor x,
+        Tensor y,
+        Tensor statistics,
+        Tensor? gamma,
+        Tensor? beta,
+        Tensor runningMean,
+        Tensor runningVariance,
+        bool training,
+        float momentum,
+        float eps,
+        float slope)
+    {
+        if (training)
+        {
+            Measure(device, x, statistics, slope, runningMean, runningVariance, momentum, eps);
+        }
+        else
+        {
+            Recall(statistics, runningMean, runningVariance, eps);
+        }
+
+        Normalize(device, x, y, statistics, gamma, beta, slope);
+    }
+
     private static void Measure(
         CpuDevice device, Tensor x, Tensor statistics, float slope, Tensor runningMean, Tensor runningVariance, float momentum, float eps)
     {

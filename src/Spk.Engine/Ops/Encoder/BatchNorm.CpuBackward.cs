@@ -6,7 +6,7 @@ namespace Spk.Engine.Ops.Encoder;
 
 public static unsafe partial class BatchNorm
 {
-    private static void BackwardPass(CpuDevice device, Node node, Tensor dy, Tensor? dx, bool accumulate)
+    private static void CpuBackward(CpuDevice device, Node node, Tensor dy, Tensor? dx, bool accumulate)
     {
         var x = node.X;
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -63,20 +64,19 @@ public static partial class BatchNorm
             throw new ShapeException($"Batch norm of {x.Shape} cannot write into an output of shape {output.Shape}.");
         }
 
-        var cpu = Cpu.Of(x.Device);
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
         var statistics = x.Device.Workspace.Rent(new Shape(StatisticsRows, channels));
         float negativeSlope = SlopeOf(before, slope);
-        if (training)
+        if (x.Device is CudaDevice cuda)
         {
-            Measure(cpu, x, statistics, negativeSlope, runningMean.Value, runningVariance.Value, momentum, eps);
+            CudaForward(cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
         }
         else
         {
-            Recall(statistics, runningMean.Value, runningVariance.Value, eps);
+            CpuForward(
+                Cpu.Of(x.Device), x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
         }
 
-        Normalize(cpu, x, y, statistics, gamma?.Value, beta?.Value, negativeSlope);
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
             y.RequiresGrad = true;
@@ -124,7 +124,6 @@ public static partial class BatchNorm
                 return;
             }
 
-            var cpu = Cpu.Of(X.Device);
             Tensor? dx = null;
             bool accumulate = false;
             if (X.RequiresGrad)
@@ -133,7 +132,14 @@ public static partial class BatchNorm
                 dx = X.TakeGradient(dy) ? dy : X.GradForWrite(out accumulate);
             }
 
-            BackwardPass(cpu, this, dy, dx, accumulate);
+            if (X.Device is CudaDevice cuda)
+            {
+                CudaBackward(cuda, this, dy, dx, accumulate);
+            }
+            else
+            {
+                CpuBackward(Cpu.Of(X.Device), this, dy, dx, accumulate);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ public static unsafe partial class Conv1d
         Gemm.Multiply(
             cpu,
             Windows(g, x),
-            MatrixView.Of(weight.Data, g.OutputChannels, g.Taps * g.InputChannels, g.Taps * g.InputChannels).Transposed,
+            Kernels(g, weight).Transposed,
             y.Data,
             y.RowStride,
             accumulate: false,
@@ -38,37 +38,9 @@ public static unsafe partial class Conv1d
         }
     }
 
-    // dx[t] = Σ_k dy[t − k·dilation + pad] W_k: again windows, of dy, read backwards in time and zero beyond its ends.
     private static void BackwardData(CpuDevice cpu, in Geometry g, Tensor weight, Tensor dy, Tensor x)
     {
-        var windows = new MatrixView
-        {
-            Data = dy.Data,
-            Rows = g.Batch * g.InputFrames,
-            Inner = g.InputFrames,
-            OuterStride = (nint)g.OutputFrames * dy.RowStride,
-            RowStride = dy.RowStride,
-            Segments = g.Taps,
-            SegmentWidth = g.OutputChannels,
-            Step = -g.Dilation,
-            Shift = g.Pad,
-            Positions = g.OutputFrames,
-            Edge = EdgeRows.Zero,
-        };
-
-        // Row (tap, output channel) of the weight: taps are the outer index.
-        var taps = new MatrixView
-        {
-            Data = weight.Data,
-            Rows = g.Taps * g.OutputChannels,
-            Inner = g.OutputChannels,
-            OuterStride = g.InputChannels,
-            RowStride = (nint)g.Taps * g.InputChannels,
-            Segments = 1,
-            SegmentWidth = g.InputChannels,
-            Positions = g.OutputChannels,
-        };
-
+        var (windows, taps) = (GradientWindows(g, dy, padded: false), Taps(g, weight));
         if (g.Padding != Padding.Reflect || g.Pad == 0)
         {
             var dx = x.GradForWrite(out bool adds);
@@ -77,12 +49,8 @@ public static unsafe partial class Conv1d
         }
 
         // The gradient of the mirrored signal, folded back onto the frames it was mirrored from.
-        int padded = g.InputFrames + (2 * g.Pad);
-        windows.Rows = g.Batch * padded;
-        windows.Inner = padded;
-        windows.Shift = 0;
-        var whole = x.Device.Workspace.Rent(new Shape(g.Batch, padded, g.InputChannels));
-        Gemm.Multiply(cpu, windows, taps, whole.Data, g.InputChannels, accumulate: false);
+        var whole = x.Device.Workspace.Rent(new Shape(g.Batch, g.InputFrames + (2 * g.Pad), g.InputChannels));
+        Gemm.Multiply(cpu, GradientWindows(g, dy, padded: true), taps, whole.Data, g.InputChannels, accumulate: false);
         var target = x.GradForWrite(out bool accumulate);
         var body = new FoldBody
         {
@@ -96,21 +64,6 @@ public static unsafe partial class Conv1d
         };
         cpu.Workers.For(g.Batch, ref body);
     }
-
-    private static MatrixView Windows(in Geometry g, Tensor x) => new()
-    {
-        Data = x.Data,
-        Rows = g.Batch * g.OutputFrames,
-        Inner = g.OutputFrames,
-        OuterStride = (nint)g.InputFrames * x.RowStride,
-        RowStride = x.RowStride,
-        Segments = g.Taps,
-        SegmentWidth = g.InputChannels,
-        Step = g.Dilation,
-        Shift = -g.Pad,
-        Positions = g.InputFrames,
-        Edge = g.Padding == Padding.Reflect ? EdgeRows.Reflect : EdgeRows.Zero,
-    };
 
     private struct FoldBody : IParallelBody
     {

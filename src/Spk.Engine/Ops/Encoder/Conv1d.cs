@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -57,7 +58,15 @@ public static partial class Conv1d
         }
 
         var y = output ?? x.Device.Workspace.Rent(shape);
-        CpuForward(Cpu.Of(x.Device), geometry, x, weight, bias, y);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, geometry, x, weight, bias, y);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(x.Device), geometry, x, weight, bias, y);
+        }
+
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))
         {
             y.RequiresGrad = true;
@@ -101,7 +110,14 @@ public static partial class Conv1d
         {
             if (Y.Grad is { } dy)
             {
-                CpuBackward(Cpu.Of(Y.Device), Geometry, X, Weight, Bias, dy);
+                if (Y.Device is CudaDevice cuda)
+                {
+                    CudaBackward(cuda, Geometry, X, Weight, Bias, dy);
+                }
+                else
+                {
+                    CpuBackward(Cpu.Of(Y.Device), Geometry, X, Weight, Bias, dy);
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -43,7 +44,15 @@ public static partial class Linear
         }
 
         var y = output ?? x.Device.Workspace.Rent(shape);
-        CpuForward(Cpu.Of(x.Device), x, weight, bias, y);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, x, weight, bias, y);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(x.Device), x, weight, bias, y);
+        }
+
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))
         {
             y.RequiresGrad = true;
@@ -63,7 +72,14 @@ public static partial class Linear
         {
             if (Y.Grad is { } dy)
             {
-                CpuBackward(Cpu.Of(Y.Device), X, Weight, Bias, dy);
+                if (Y.Device is CudaDevice cuda)
+                {
+                    CudaBackward(cuda, X, Weight, Bias, dy);
+                }
+                else
+                {
+                    CpuBackward(Cpu.Of(Y.Device), X, Weight, Bias, dy);
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -27,7 +28,7 @@ public static partial class MatMul
         }
 
         var y = a.Device.Workspace.Rent(new Shape(a.Shape[transposeA ? 1 : 0], b.Shape[transposeB ? 0 : 1]));
-        CpuMultiply(Cpu.Of(a.Device), a, transposeA, b, transposeB, y, accumulate: false);
+        Multiply(a, transposeA, b, transposeB, y, accumulate: false);
         if (tape is not null && (a.RequiresGrad || b.RequiresGrad))
         {
             y.RequiresGrad = true;
@@ -36,6 +37,18 @@ public static partial class MatMul
         }
 
         return y;
+    }
+
+    private static void Multiply(Tensor a, bool transposeA, Tensor b, bool transposeB, Tensor y, bool accumulate)
+    {
+        if (y.Device is CudaDevice cuda)
+        {
+            CudaMultiply(cuda, a, transposeA, b, transposeB, y, accumulate);
+        }
+        else
+        {
+            CpuMultiply(Cpu.Of(y.Device), a, transposeA, b, transposeB, y, accumulate);
+        }
     }
 
     private sealed class Node : TapeNode
@@ -50,18 +63,17 @@ public static partial class MatMul
                 return;
             }
 
-            var cpu = Cpu.Of(Y.Device);
             if (A.RequiresGrad)
             {
                 // d op(A) = dY op(B)^T; the transpose of that where A itself was transposed.
                 var da = A.GradForWrite(out bool adds);
                 if (TransposeA)
                 {
-                    CpuMultiply(cpu, B, TransposeB, dy, true, da, adds);
+                    Multiply(B, TransposeB, dy, true, da, adds);
                 }
                 else
                 {
-                    CpuMultiply(cpu, dy, false, B, !TransposeB, da, adds);
+                    Multiply(dy, false, B, !TransposeB, da, adds);
                 }
             }
 
@@ -70,11 +82,11 @@ public static partial class MatMul
                 var db = B.GradForWrite(out bool adds);
                 if (TransposeB)
                 {
-                    CpuMultiply(cpu, dy, true, A, TransposeA, db, adds);
+                    Multiply(dy, true, A, TransposeA, db, adds);
                 }
                 else
                 {
-                    CpuMultiply(cpu, A, !TransposeA, dy, false, db, adds);
+                    Multiply(A, !TransposeA, dy, false, db, adds);
                 }
             }
         }

@@ -1,0 +1,214 @@
+#include "block_scheduler.h"
+
+#include <algorithm>
+#include <random>
+#include <stdio.h>
+#include <string.h>
+
+namespace emulator {
+
+bool BlockScheduler::run(Block& block, const KernelEntry& kernel, void** arguments, int order, unsigned long long seed) {
+  prepare(block, order, seed);
+  kernel_ = &kernel;
+  arguments_ = arguments;
+  current = {nullptr, &block, this};
+  while (ended_ < static_cast<int>(threads_.size()) && failure_.empty()) {
+    if (next_runnable_ < runnable_.size()) {
+      int thread = runnable_[next_runnable_++];
+      if (next_runnable_ == runnable_.size()) {
+        runnable_.clear();
+        next_runnable_ = 0;
+      }
+      running_ = states_[thread].fiber;
+      home_.resume(*running_);
+    } else if (next_ < order_.size()) {
+      running_ = fresh_fiber();
+      home_.resume(*running_);
+    } else {
+      failure_ = deadlock_report();
+    }
+  }
+  current = {};
+  if (failure_.empty()) return true;
+  // Fibers that wait for ever are abandoned with all they hold; kernels own nothing.
+  idle_.clear();
+  for (auto& fiber : fibers_) idle_.push_back(fiber.get());
+  return false;
+}
+
+void BlockScheduler::prepare(Block& block, int order, unsigned long long seed) {
+  const unsigned count = block.size.x * block.size.y * block.size.z;
+  threads_.resize(count);
+  order_.resize(count);
+  copies_.resize(count);
+  warps_.resize((count + 31) / 32);
+  states_.assign(count, {});
+  for (size_t warp = 0; warp < warps_.size(); warp++) {
+    unsigned lanes = std::min(32u, count - 32 * static_cast<unsigned>(warp));
+    warps_[warp].reset(lanes == 32 ? 0xffffffffu : (1u << lanes) - 1);
+  }
+  for (unsigned i = 0; i < count; i++) {
+    threads_[i] = {{i % block.size.x, i / block.size.x % block.size.y, i / (block.size.x * block.size.y)}, static_cast<int>(i), i % 32};
+    order_[i] = static_cast<int>(order == 1 ? count - 1 - i : i);
+    copies_[i].open.clear();
+    copies_[i].committed.clear();
+  }
+  if (order == 2) {
+    std::mt19937_64 random(seed);
+    std::shuffle(order_.begin(), order_.end(), random);
+  }
+  next_ = next_runnable_ = 0;
+  runnable_.clear();
+  at_barrier_ = ended_ = 0;
+  failure_.clear();
+}
+
+Fiber* BlockScheduler::fresh_fiber() {
+  if (idle_.empty()) {
+    fibers_.push_back(std::make_unique<Fiber>());
+    idle_.push_back(fibers_.back().get());
+  }
+  Fiber* fiber = idle_.back();
+  idle_.pop_back();
+  fiber->prepare([](void* scheduler) { static_cast<BlockScheduler*>(scheduler)->run_threads(); }, this);
+  return fiber;
+}
+
+// Threads that never wait run one after another on one fiber: a kernel without barriers costs no switches.
+void BlockScheduler::run_threads() {
+  Fiber* self = running_;
+  while (next_ < order_.size()) {
+    int thread = order_[next_++];
+    current.thread = &threads_[thread];
+    self->thread = thread;
+    states_[thread].fiber = self;
+    kernel_->call(arguments_);
+    states_[thread].ended = true;
+    ended_++;
+    if (at_barrier_ > 0 && at_barrier_ + ended_ == static_cast<int>(threads_.size())) release_barrier();
+    // Threads released meanwhile go first only when this fiber has no more threads to start: all threads of the block have
+    // started by the time a barrier opens, and lanes of a warp wait for each other anyway.
+  }
+  idle_.push_back(self);
+}
+
+void BlockScheduler::park(Waiting reason) {
+  Fiber* self = running_;
+  Thread* thread = current.thread;
+  states_[thread->ordinal].waiting = reason;
+  self->leave();
+  states_[thread->ordinal].waiting = Waiting::No;
+  current.thread = thread;
+}
+
+void BlockScheduler::fail(const std::string& why) {
+  const Thread& thread = *current.thread;
+  const Block& block = *current.block;
+  char place[128];
+  snprintf(place, sizeof place, " (block %u,%u,%u, thread %u,%u,%u)", block.index.x, block.index.y, block.index.z, thread.index.x, thread.index.y, thread.index.z);
+  failure_ = why + place;
+  running_->leave();
+  __builtin_unreachable();
+}
+
+int BlockScheduler::wait_at_barrier(BarrierKind kind, int predicate) {
+  if (at_barrier_ == 0) {
+    barrier_kind_ = kind;
+    barrier_sum_ = kind == BarrierKind::And ? 1 : 0;
+  } else if (barrier_kind_ != kind) {
+    fail("threads of one block met at different kinds of barrier");
+  }
+  switch (kind) {
+    case BarrierKind::Plain: break;
+    case BarrierKind::Count: barrier_sum_ += predicate != 0; break;
+    case BarrierKind::And: barrier_sum_ &= predicate != 0; break;
+    case BarrierKind::Or: barrier_sum_ |= predicate != 0; break;
+  }
+  at_barrier_++;
+  states_[current.thread->ordinal].waiting = Waiting::Barrier;
+  if (at_barrier_ + ended_ == static_cast<int>(threads_.size())) release_barrier();
+  // The last one to arrive queues with the others, so that the order after a barrier is the chosen one.
+  park(Waiting::Barrier);
+  return barrier_result_;
+}
+
+void BlockScheduler::release_barrier() {
+  barrier_result_ = barrier_sum_;
+  at_barrier_ = 0;
+  for (int thread : order_) {
+    if (states_[thread].waiting == Waiting::Barrier) runnable_.push_back(thread);
+  }
+}
+
+LaneValues BlockScheduler::meet_lanes(unsigned mask, const void* value, size_t bytes) {
+  const Thread& self = *current.thread;
+  const unsigned own = 1u << self.lane;
+  if (!(mask & own)) fail("a warp collective was called by a lane outside its mask");
+  WarpMeetings& warp = warps_[self.ordinal / 32];
+  Meeting& meeting = warp.with_mask(mask);
+  const unsigned turn = meeting.turn;
+  if (meeting.arrived == 0) meeting.bytes = bytes;
+  if (meeting.bytes != bytes) fail("lanes of a warp met in different collectives");
+  memcpy(meeting.slots[turn] + SLOT_BYTES * self.lane, value, bytes);
+  meeting.arrived |= own;
+  if (meeting.arrived == (mask & warp.lanes())) {
+    meeting.present[turn] = meeting.arrived;
+    meeting.turn ^= 1;
+    const int first = self.ordinal - static_cast<int>(self.lane);
+    for (unsigned others = meeting.arrived & ~own; others != 0; others &= others - 1) {
+      runnable_.push_back(first + __builtin_ctz(others));
+    }
+    meeting.arrived = 0;
+  } else {
+    park(Waiting::Warp);
+  }
+  return {meeting.slots[turn], meeting.present[turn]};
+}
+
+void BlockScheduler::queue_copy(const AsyncCopy& copy) { copies_[current.thread->ordinal].open.push_back(copy); }
+
+void BlockScheduler::commit_copies() {
+  CopyQueue& queue = copies_[current.thread->ordinal];
+  queue.committed.push_back(std::move(queue.open));
+  queue.open.clear();
+}
+
+void BlockScheduler::wait_for_copies(int keep) {
+  CopyQueue& queue = copies_[current.thread->ordinal];
+  while (static_cast<int>(queue.committed.size()) > keep) {
+    for (const AsyncCopy& copy : queue.committed.front()) {
+      memcpy(copy.shared, copy.global, static_cast<size_t>(copy.valid));
+      memset(static_cast<char*>(copy.shared) + copy.valid, 0, static_cast<size_t>(copy.bytes - copy.valid));
+    }
+    queue.committed.pop_front();
+  }
+}
+
+std::string BlockScheduler::deadlock_report() const {
+  int at_barrier = 0, at_warp = 0, first = -1;
+  for (size_t i = 0; i < states_.size(); i++) {
+    if (states_[i].ended) continue;
+    (states_[i].waiting == Waiting::Barrier ? at_barrier : at_warp)++;
+    if (first < 0) first = static_cast<int>(i);
+  }
+  const Block& block = *current.block;
+  char text[256];
+  snprintf(text, sizeof text,
+           "deadlock in block %u,%u,%u: %d threads at __syncthreads, %d at a warp collective, %d ended; the first that waits is thread %d (at %s)",
+           block.index.x, block.index.y, block.index.z, at_barrier, at_warp, ended_, first,
+           states_[first].waiting == Waiting::Barrier ? "__syncthreads" : "a warp collective");
+  return text;
+}
+
+__thread Current current;
+
+int wait_at_barrier(BarrierKind kind, int predicate) { return current.scheduler->wait_at_barrier(kind, predicate); }
+LaneValues meet_lanes(unsigned mask, const void* value, size_t bytes) { return current.scheduler->meet_lanes(mask, value, bytes); }
+void fail_kernel(const char* why) { current.scheduler->fail(why); }
+void queue_async_copy(void* shared, const void* global, int bytes, int valid) {
+  current.scheduler->queue_copy({shared, global, bytes, valid});
+}
+void commit_async_copies() { current.scheduler->commit_copies(); }
+void wait_for_async_copies(int keep) { current.scheduler->wait_for_copies(keep); }
+
+}  // namespace emulator

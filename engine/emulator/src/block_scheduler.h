@@ -1,0 +1,82 @@
+// Runs the threads of one block at a time, each as a cooperative fiber.
+#pragma once
+
+#include "fiber.h"
+#include "shim/async_copy.h"
+#include "shim/execution.h"
+#include "shim/kernel_registration.h"
+#include "shim/synchronization.h"
+#include "shim/warp.h"
+#include "warp_meetings.h"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace emulator {
+
+struct AsyncCopy {
+  void* shared;
+  const void* global;
+  int bytes, valid;
+};
+
+class BlockScheduler {
+ public:
+  // Runs one block to its end; false where it failed, see failure().
+  bool run(Block& block, const KernelEntry& kernel, void** arguments, int order, unsigned long long seed);
+  const std::string& failure() const { return failure_; }
+
+  // The rest is called by kernels, on a fiber.
+  int wait_at_barrier(BarrierKind kind, int predicate);
+  LaneValues meet_lanes(unsigned mask, const void* value, size_t bytes);
+  [[noreturn]] void fail(const std::string& why);
+  void queue_copy(const AsyncCopy& copy);
+  void commit_copies();
+  void wait_for_copies(int keep);
+
+ private:
+  enum class Waiting { No, Barrier, Warp };
+
+  struct ThreadState {
+    Waiting waiting = Waiting::No;
+    bool ended = false;
+    Fiber* fiber = nullptr;
+  };
+
+  struct CopyQueue {
+    std::vector<AsyncCopy> open;
+    std::deque<std::vector<AsyncCopy>> committed;
+  };
+
+  void prepare(Block& block, int order, unsigned long long seed);
+  void run_threads();
+  void park(Waiting reason);
+  void release_barrier();
+  Fiber* fresh_fiber();
+  std::string deadlock_report() const;
+
+  Home home_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<Fiber*> idle_;
+  Fiber* running_ = nullptr;
+
+  std::vector<Thread> threads_;
+  std::vector<ThreadState> states_;
+  std::vector<WarpMeetings> warps_;
+  std::vector<CopyQueue> copies_;
+  std::vector<int> order_;    // The threads in the order in which they start and leave barriers.
+  size_t next_ = 0;           // First thread in order_ that has not started.
+  std::vector<int> runnable_;
+  size_t next_runnable_ = 0;
+  int at_barrier_ = 0, ended_ = 0;
+  BarrierKind barrier_kind_ = BarrierKind::Plain;
+  int barrier_sum_ = 0, barrier_result_ = 0;
+
+  const KernelEntry* kernel_ = nullptr;
+  void** arguments_ = nullptr;
+  std::string failure_;
+};
+
+}  // namespace emulator

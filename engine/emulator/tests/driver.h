@@ -1,0 +1,48 @@
+// The exports that the tests call, as cuda.h declares them but for handles, which are plain pointers here.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern "C" {
+int spkEmulatorVersion();
+int spkEmulatorConfigure(const char* name, int value);
+int cuGetErrorName(int status, const char** name);
+int cuGetErrorString(int status, const char** text);
+int cuDeviceGetAttribute(int* value, int attribute, int device);
+int cuCtxSynchronize();
+int cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes);
+int cuMemAlloc_v2(uint64_t* address, size_t bytes);
+int cuMemFree_v2(uint64_t address);
+int cuMemHostAlloc(void** address, size_t bytes, unsigned flags);
+int cuMemFreeHost(void* address);
+int cuMemcpyHtoDAsync_v2(uint64_t destination, const void* source, size_t bytes, void* stream);
+int cuMemcpyDtoHAsync_v2(void* destination, uint64_t source, size_t bytes, void* stream);
+int cuMemcpyDtoDAsync_v2(uint64_t destination, uint64_t source, size_t bytes, void* stream);
+int cuMemsetD8Async(uint64_t address, unsigned char value, size_t count, void* stream);
+int cuMemsetD32Async(uint64_t address, unsigned value, size_t count, void* stream);
+int cuStreamCreate(void** stream, unsigned flags);
+int cuStreamDestroy_v2(void* stream);
+int cuStreamSynchronize(void* stream);
+int cuStreamQuery(void* stream);
+int cuStreamWaitEvent(void* stream, void* event, unsigned flags);
+int cuStreamBeginCapture_v2(void* stream, int mode);
+int cuStreamEndCapture(void* stream, void** graph);
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long flags);
+int cuGraphLaunch(void* executable, void* stream);
+int cuGraphExecDestroy(void* executable);
+int cuGraphDestroy(void* graph);
+int cuEventCreate(void** event, unsigned flags);
+int cuEventDestroy_v2(void* event);
+int cuEventRecord(void* event, void* stream);
+int cuEventSynchronize(void* event);
+int cuEventQuery(void* event);
+int cuEventElapsedTime(float* milliseconds, void* start, void* end);
+int cuLaunchHostFunc(void* stream, void (*function)(void*), void* data);
+int cuModuleLoadData(void** module, const void* image);
+int cuModuleGetFunction(void** function, void* module, const char* name);
+int cuFuncSetAttribute(void* function, int attribute, int value);
+int cuFuncGetParamInfo(void* function, size_t index, size_t* offset, size_t* bytes);
+int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
+                   unsigned dynamic_bytes, void* stream, void** arguments, void** extra);
+}

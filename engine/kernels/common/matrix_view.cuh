@@ -1,0 +1,34 @@
+// A matrix as a product reads it from memory: rows of one or more segments at regular steps. A plain matrix has one segment a row;
+// the windows of a dilated convolution over [N, T, C] have one segment a tap, so that no unfolded copy is needed.
+//
+// Row r has outer index o = r / inner and inner index i = r % inner. Column s · segment_width + c reads
+// data[o · outer_stride + (i + s · step + shift) · row_stride + c]; a position outside [0, positions) reads zeros or its mirror image.
+//
+// Field by field the MatrixView of the host.
+#pragma once
+#include "common/prelude.cuh"
+
+struct MatrixView {
+  const float* data;
+  int rows, inner;
+  int64_t outer_stride, row_stride;
+  int segments, segment_width, step, shift, positions;
+  int reflects;  // 0: zeros outside.
+  bool transposed;
+
+  __device__ __forceinline__ int columns() const { return segments * segment_width; }
+
+  // Offset of a position's row within one outer item, or -1 where it reads zeros.
+  __device__ __forceinline__ int64_t row_offset(int position) const {
+    if (position < 0 || position >= positions) {
+      if (reflects == 0) return -1;
+      position = position < 0 ? -position : 2 * (positions - 1) - position;
+    }
+    return position * row_stride;
+  }
+
+  // Four neighbouring columns, from a multiple of four, lie in one segment and on a 16-byte boundary.
+  __device__ __forceinline__ bool by_fours() const {
+    return segment_width % 4 == 0 && row_stride % 4 == 0 && outer_stride % 4 == 0 && reinterpret_cast<uint64_t>(data) % 16 == 0;
+  }
+};

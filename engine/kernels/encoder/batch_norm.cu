@@ -1,0 +1,174 @@
+// Batch normalisation over rows, per channel, of a = activation(x): x above 0, slope · x elsewhere.
+//
+//   training    y = γ (a − μ) / √(σ² + ε) + β     μ, biased σ² over the rows; running statistics move by `momentum`
+//   evaluation  the same with the running statistics
+//   backward    dx = activation'(x) (scale·dy − offset − factor (a − μ)),  dγ += Σ dy·â,  dβ += Σ dy
+//
+// Rows lie `stride` elements apart (channel views). Statistics: a block of 32 channels × 8 row lanes takes one chunk of rows (Welford),
+// a second kernel merges the chunks in order in f64. The chunks depend on the shape only, so the bits do not depend on the device.
+// Traffic in training: x twice and y once forward; x, dy twice and dx once backward.
+#include "common/prelude.cuh"
+
+namespace {
+
+constexpr int CHANNELS = 32;  // Of a block: one warp reads 128 bytes of a row.
+constexpr int LANES = 8;      // Rows read at a time.
+
+__device__ __forceinline__ float activate(float x, float slope) { return x > 0.0f ? x : x * slope; }
+
+// Mean and sum of squared deviations of `count` values.
+struct Moments {
+  float count, mean, deviation;
+};
+
+__device__ __forceinline__ Moments merge(Moments a, Moments b) {
+  float count = a.count + b.count;
+  if (b.count == 0.0f) return a;
+  float delta = b.mean - a.mean, share = b.count / count;
+  return {count, a.mean + delta * share, a.deviation + b.deviation + delta * delta * a.count * share};
+}
+
+}  // namespace
+
+// partial [chunks, 3, channels]: pivot, mean less the pivot, squared deviations of each chunk. The pivot, the chunk's first row, keeps the
+// digits of a mean that is large against the deviation. Grid (channels / 32, chunks), block (32, 8).
+KERNEL_BOUNDS(CHANNELS* LANES)
+batch_norm_partial(const float* __restrict__ x, int stride, int rows, int channels, int rows_each, float slope, float* __restrict__ partial) {
+  __shared__ Moments lanes[LANES][CHANNELS];
+  int channel = blockIdx.x * CHANNELS + threadIdx.x, start = blockIdx.y * rows_each, end = min(rows, start + rows_each);
+  Moments own = {0.0f, 0.0f, 0.0f};
+  float pivot = 0.0f;
+  if (channel < channels) {
+    pivot = activate(x[int64_t(start) * stride + channel], slope);
+    for (int row = start + threadIdx.y; row < end; row += LANES) {
+      float value = activate(x[int64_t(row) * stride + channel], slope) - pivot;
+      own.count += 1.0f;
+      float delta = value - own.mean;
+      own.mean += delta / own.count;
+      own.deviation += delta * (value - own.mean);
+    }
+  }
+  lanes[threadIdx.y][threadIdx.x] = own;
+  __syncthreads();
+  if (threadIdx.y == 0 && channel < channels) {
+    for (int lane = 1; lane < LANES; lane++) own = merge(own, lanes[lane][threadIdx.x]);
+    float* result = partial + int64_t(blockIdx.y) * 3 * channels + channel;
+    result[0] = pivot;
+    result[channels] = own.mean;
+    result[2 * channels] = own.deviation;
+  }
+}
+EXPORT_KERNEL(batch_norm_partial)
+
+// statistics [2, channels]: mean and 1/√(variance + ε). One thread a channel.
+KERNEL_BOUNDS(128)
+batch_norm_combine(const float* __restrict__ partial, int chunks, int rows_each, int rows, int channels, float momentum, float eps,
+                   float* __restrict__ statistics, float* __restrict__ running_mean, float* __restrict__ running_variance) {
+  int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  double count = 0.0, mean = 0.0, deviation = 0.0;
+  for (int chunk = 0; chunk < chunks; chunk++) {
+    double more = min(rows_each, rows - chunk * rows_each);
+    const float* one = partial + int64_t(chunk) * 3 * channels + channel;
+    double delta = double(one[0]) + double(one[channels]) - mean, share = more / (count + more);
+    deviation += double(one[2 * channels]) + delta * delta * count * share;
+    mean += delta * share;
+    count += more;
+  }
+  statistics[channel] = float(mean);
+  statistics[channels + channel] = float(1.0 / sqrt(deviation / rows + double(eps)));
+  running_mean[channel] = float((1.0 - momentum) * running_mean[channel] + momentum * mean);
+  running_variance[channel] = float((1.0 - momentum) * running_variance[channel] + momentum * (deviation / (rows - 1)));
+}
+EXPORT_KERNEL(batch_norm_combine)
+
+// The running statistics as the statistics of this batch.
+KERNEL_BOUNDS(128)
+batch_norm_recall(const float* __restrict__ running_mean, const float* __restrict__ running_variance, int channels, float eps,
+                  float* __restrict__ statistics) {
+  int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  statistics[channel] = running_mean[channel];
+  statistics[channels + channel] = float(1.0 / sqrt(double(running_variance[channel]) + double(eps)));
+}
+EXPORT_KERNEL(batch_norm_recall)
+
+// y = (a − μ) · inverse · γ + β. Grid (channels / 32, chunks), block (32, 8).
+KERNEL_BOUNDS(CHANNELS* LANES)
+batch_norm_apply(const float* __restrict__ x, int stride_x, float* __restrict__ y, int stride_y, int rows, int channels, int rows_each, float slope,
+                 const float* __restrict__ statistics, const float* __restrict__ gamma, const float* __restrict__ beta) {
+  int channel = blockIdx.x * CHANNELS + threadIdx.x, end = min(rows, int(blockIdx.y + 1) * rows_each);
+  if (channel >= channels) return;
+  float mean = statistics[channel], scale = statistics[channels + channel] * (gamma == nullptr ? 1.0f : gamma[channel]);
+  float offset = beta == nullptr ? 0.0f : beta[channel];
+  for (int row = blockIdx.y * rows_each + threadIdx.y; row < end; row += LANES) {
+    y[int64_t(row) * stride_y + channel] = (activate(x[int64_t(row) * stride_x + channel], slope) - mean) * scale + offset;
+  }
+}
+EXPORT_KERNEL(batch_norm_apply)
+
+// partial [chunks, 2, channels]: Σ dy and Σ dy·(a − μ). Grid (channels / 32, chunks), block (32, 8).
+KERNEL_BOUNDS(CHANNELS* LANES)
+batch_norm_gradient_partial(const float* __restrict__ x, int stride_x, const float* __restrict__ dy, int stride_dy, int rows, int channels,
+                            int rows_each, float slope, const float* __restrict__ statistics, float* __restrict__ partial) {
+  __shared__ float lanes[2][LANES][CHANNELS];
+  int channel = blockIdx.x * CHANNELS + threadIdx.x, end = min(rows, int(blockIdx.y + 1) * rows_each);
+  float plain = 0.0f, centred = 0.0f;
+  if (channel < channels) {
+    float mean = statistics[channel];
+    for (int row = blockIdx.y * rows_each + threadIdx.y; row < end; row += LANES) {
+      float gradient = dy[int64_t(row) * stride_dy + channel];
+      plain += gradient;
+      centred += gradient * (activate(x[int64_t(row) * stride_x + channel], slope) - mean);
+    }
+  }
+  lanes[0][threadIdx.y][threadIdx.x] = plain;
+  lanes[1][threadIdx.y][threadIdx.x] = centred;
+  __syncthreads();
+  if (threadIdx.y < 2 && channel < channels) {
+    float sum = 0.0f;
+    for (int lane = 0; lane < LANES; lane++) sum += lanes[threadIdx.y][lane][threadIdx.x];
+    partial[(int64_t(blockIdx.y) * 2 + threadIdx.y) * channels + channel] = sum;
+  }
+}
+EXPORT_KERNEL(batch_norm_gradient_partial)
+
+// dγ, dβ, and factors [3, channels] of dx: scale, offset, factor. One thread a channel.
+KERNEL_BOUNDS(128)
+batch_norm_gradient_combine(const float* __restrict__ partial, int chunks, int rows, int channels, int training,
+                            const float* __restrict__ statistics, const float* __restrict__ gamma, float* __restrict__ gamma_gradient,
+                            float* __restrict__ beta_gradient, float* __restrict__ factors) {
+  int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  double plain = 0.0, centred = 0.0;
+  for (int chunk = 0; chunk < chunks; chunk++) {
+    plain += partial[(int64_t(chunk) * 2) * channels + channel];
+    centred += partial[(int64_t(chunk) * 2 + 1) * channels + channel];
+  }
+  double inverse = statistics[channels + channel], normalised = centred * inverse;
+  double scale = gamma == nullptr ? inverse : inverse * gamma[channel];
+  if (gamma_gradient != nullptr) gamma_gradient[channel] += float(normalised);
+  if (beta_gradient != nullptr) beta_gradient[channel] += float(plain);
+  factors[channel] = float(scale);
+  factors[channels + channel] = training != 0 ? float(scale * plain / rows) : 0.0f;
+  factors[2 * channels + channel] = training != 0 ? float(scale * inverse * normalised / rows) : 0.0f;
+}
+EXPORT_KERNEL(batch_norm_gradient_combine)
+
+// Grid (channels / 32, chunks), block (32, 8). dx may be dy's memory: each element is read before it is written.
+KERNEL_BOUNDS(CHANNELS* LANES)
+batch_norm_gradient_apply(const float* __restrict__ x, int stride_x, const float* dy, int stride_dy, float* dx, int stride_dx, int accumulate,
+                          int rows, int channels, int rows_each, float slope, const float* __restrict__ statistics,
+                          const float* __restrict__ factors) {
+  int channel = blockIdx.x * CHANNELS + threadIdx.x, end = min(rows, int(blockIdx.y + 1) * rows_each);
+  if (channel >= channels) return;
+  float mean = statistics[channel], scale = factors[channel], offset = factors[channels + channel], factor = factors[2 * channels + channel];
+  for (int row = blockIdx.y * rows_each + threadIdx.y; row < end; row += LANES) {
+    float value = x[int64_t(row) * stride_x + channel];
+    float gradient = scale * dy[int64_t(row) * stride_dy + channel] - offset - (activate(value, slope) - mean) * factor;
+    if (!(value > 0.0f)) gradient *= slope;
+    float* target = dx + int64_t(row) * stride_dx + channel;
+    *target = accumulate != 0 ? *target + gradient : gradient;
+  }
+}
+EXPORT_KERNEL(batch_norm_gradient_apply)

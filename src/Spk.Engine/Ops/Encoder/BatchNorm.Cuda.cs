@@ -1,0 +1,80 @@
+using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Tensors;
+using Spk.Interop.Cuda;
+
+namespace Spk.Engine.Ops.Encoder;
+
+public static partial class BatchNorm
+{
+    private const string CudaSource = "encoder/batch_norm";
+    private const int CudaChannels = 32, CudaLanes = 8, CudaThreads = 128;
+
+    private static readonly KernelId PartialKernel = new(CudaSource, "batch_norm_partial");
+    private static readonly KernelId CombineKernel = new(CudaSource, "batch_norm_combine");
+    private static readonly KernelId RecallKernel = new(CudaSource, "batch_norm_recall");
+    private static readonly KernelId ApplyKernel = new(CudaSource, "batch_norm_apply");
+    private static readonly KernelId GradientPartialKernel = new(CudaSource, "batch_norm_gradient_partial");
+    private static readonly KernelId GradientCombineKernel = new(CudaSource, "batch_norm_gradient_combine");
+    private static readonly KernelId GradientApplyKernel = new(CudaSource, "batch_norm_gradient_apply");
+
+    private static void CudaForward(
+        CudaDevice cuda,
+        Tensor x,
+        Tensor y,
+        Tensor statistics,
+        Tensor? gamma,
+        Tensor? beta,
+        Tensor runningMean,
+        Tensor runningVariance,
+        bool training,
+        float momentum,
+        float eps,
+        float slope)
+    {
+        int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
+        if (training)
+        {
+            var partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
+            cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
+            cuda.Launch(
+                CombineKernel, PerChannel(channels), partial.Address, chunks, each, rows, channels, momentum, eps, statistics.Address,
+                runningMean.Address, runningVariance.Address);
+        }
+        else
+        {
+            cuda.Launch(RecallKernel, PerChannel(channels), runningMean.Address, runningVariance.Address, channels, eps, statistics.Address);
+        }
+
+        cuda.Launch(
+            ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, each, slope, statistics.Address,
+            gamma?.Address ?? 0, beta?.Address ?? 0);
+    }
+
+    private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? dx, bool accumulate)
+    {
+        var x = node.X;
+        int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
+        var factors = cuda.Workspace.Rent(new Shape(3, channels));
+        var partial = cuda.Workspace.Rent(new Shape(chunks, 2, channels));
+        cuda.Launch(
+            GradientPartialKernel, Tiles(rows, channels), x.Address, x.RowStride, dy.Address, dy.RowStride, rows, channels, each, node.Slope,
+            node.Statistics.Address, partial.Address);
+        cuda.Launch(
+            GradientCombineKernel, PerChannel(channels), partial.Address, chunks, rows, channels, node.Training ? 1 : 0, node.Statistics.Address,
+            node.Gamma?.Address ?? 0, node.Gamma?.GradForWrite(out _).Address ?? 0, node.Beta?.GradForWrite(out _).Address ?? 0, factors.Address);
+        if (dx is not null)
+        {
+            cuda.Launch(
+                GradientApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, dy.Address, dy.RowStride, dx.Address, dx.RowStride,
+                accumulate ? 1 : 0, rows, channels, each, node.Slope, node.Statistics.Address, factors.Address);
+        }
+    }
+
+    private static LaunchShape Tiles(int rows, int channels)
+    {
+        int each = RowsEach(rows);
+        return new LaunchShape((channels + CudaChannels - 1) / CudaChannels, CudaChannels, GridY: (rows + each - 1) / each, BlockY: CudaLanes);
+    }
+
+    private static LaunchShape PerChannel(int channels) => new((channels + CudaThreads - 1) / CudaThreads, CudaThreads);
+}

@@ -1,0 +1,51 @@
+using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
+using Spk.Engine.Tensors;
+using Spk.Interop.Cuda;
+
+namespace Spk.Engine.Ops.Encoder;
+
+public static unsafe partial class Linear
+{
+    private const string CudaSource = "encoder/linear";
+    private const int CudaColumns = 32, CudaLanes = 8, CudaThreads = 128, CudaRowsEach = 512;
+
+    private static readonly KernelId ColumnSumsKernel = new(CudaSource, "linear_column_sums");
+    private static readonly KernelId BiasGradientKernel = new(CudaSource, "linear_bias_gradient");
+
+    /// <summary>Σ over the rows of dy, per column: the gradient of a bias, for every op that has one.</summary>
+    internal static void CudaBiasGradient(CudaDevice cuda, Tensor dy, Tensor gradient, bool accumulate)
+    {
+        int rows = dy.Shape.Rows, columns = dy.Shape.Last, chunks = (rows + CudaRowsEach - 1) / CudaRowsEach;
+        var partial = cuda.Workspace.Rent(new Shape(chunks, columns));
+        cuda.Launch(
+            ColumnSumsKernel, new LaunchShape((columns + CudaColumns - 1) / CudaColumns, CudaColumns, chunks, BlockY: CudaLanes), dy.Address,
+            dy.RowStride, rows, columns, CudaRowsEach, partial.Address);
+        cuda.Launch(
+            BiasGradientKernel, new LaunchShape((columns + CudaThreads - 1) / CudaThreads, CudaThreads), partial.Address, chunks, columns,
+            accumulate ? 1 : 0, gradient.Address);
+    }
+
+    private static void CudaForward(CudaDevice cuda, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
+        CudaGemm.Multiply(cuda, Rows(x), Rows(weight).Transposed, y.Data, y.RowStride, accumulate: false, bias == null ? null : bias.Data);
+
+    private static void CudaBackward(CudaDevice cuda, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
+    {
+        if (weight.RequiresGrad)
+        {
+            var dw = weight.GradForWrite(out bool adds);
+            CudaGemm.Multiply(cuda, Rows(dy).Transposed, Rows(x), dw.Data, dw.RowStride, adds);
+        }
+
+        if (bias is { RequiresGrad: true })
+        {
+            CudaBiasGradient(cuda, dy, bias.GradForWrite(out bool adds), adds);
+        }
+
+        if (x.RequiresGrad)
+        {
+            var dx = x.GradForWrite(out bool adds);
+            CudaGemm.Multiply(cuda, Rows(dy), Rows(weight), dx.Data, dx.RowStride, adds);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs on the GPU machine, from the unpacked bundle: probe, tests, one real pretraining, the peers. Everything is written to RESULTS.
+#
+#   spk-gpu/run.sh [RESULTS]
+#
+# Ends with 0 only if the tests passed and the pretraining finished.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+results=$(mkdir -p "${1:-gpu-results}" && cd "${1:-gpu-results}" && pwd)
+cd "$here"
+export SPK_TEST_GPU=1 DOTNET_BUNDLE_EXTRACT_BASE_DIR="$results/extracted" SPK_GOLDEN="$here/golden"
+status=0
+
+step() { printf '\n== %s\n' "$1" | tee -a "$results/log.txt"; }
+
+step "machine"
+{ nvidia-smi; ./spk-gpu doctor; } > "$results/machine.txt" 2>&1
+cat "$results/machine.txt"
+
+step "tests on the GPU"
+./spk-gpu tests "cuda, GPU" > "$results/tests.txt" 2>&1 || status=1
+tail -n 1 "$results/tests.txt"
+
+if [[ -d speech ]]; then
+  for precision in fp32 tf32 bf16; do
+    step "pretraining on real speech, $precision"
+    ./spk-gpu pretrain recipes/openvoices-simclr.yaml --device cuda --set data.root=speech --set data.pack=train.spkpack \
+      --set data.augmentation.noise= --set data.augmentation.rir= --set evaluation.everyEpochs=0 --set training.epochs=4 \
+      --set training.precision=$precision --out "$results/pretrain-$precision" > "$results/pretrain-$precision.txt" 2>&1 || status=1
+    tail -n 2 "$results/pretrain-$precision.txt"
+  done
+fi
+
+if [[ -d peers ]] && python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then
+  step "peers (PyTorch)"
+  python3 peers/gpu_peers.py --no-compile --save "$results/gpu_peers.json" > "$results/gpu_peers.txt" 2>&1
+  tail -n 3 "$results/gpu_peers.txt"
+fi
+
+rm -rf "$results/extracted"
+step "$([[ $status == 0 ]] && echo "all passed" || echo "something failed: see $results")"
+exit $status
