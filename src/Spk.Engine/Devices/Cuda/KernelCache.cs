@@ -47,7 +47,7 @@ internal sealed class KernelCache(string folder)
             bool whole = file.Length > HeaderBytes
                 && BinaryPrimitives.ReadInt64LittleEndian(file) == file.Length - HeaderBytes
                 && SHA256.HashData(file.AsSpan(HeaderBytes)).AsSpan().SequenceEqual(file.AsSpan(sizeof(long), HashBytes));
-            return whole ? file.AsMemory(HeaderBytes) : null;
+            return whole ? new ReadOnlyMemory<byte>(file, HeaderBytes, file.Length - HeaderBytes) : default(ReadOnlyMemory<byte>?);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
