@@ -26,20 +26,34 @@ if (Directory.Exists(folder))
 }
 
 string[] targets = [.. ShippedKernels.RealArchitectures, .. ShippedKernels.VirtualArchitectures];
+var oldest = new KernelCompiler(nvrtc);
+var work = (from file in KernelSources.Files from target in targets select (compiler: oldest, file, target)).ToList();
+
+// Variants with Hopper's own instructions need a newer compiler; without one those devices run the common variant.
+var recent = Nvrtc.Find(int.MaxValue, []) is { } newest ? new KernelCompiler(newest) : oldest;
+foreach (string file in KernelSources.Files.Where(KernelCompiler.HasHopperVariant))
+{
+    if (recent.Target(KernelSources.Get(file), (9, 0)) is "sm_90a" and var target)
+    {
+        work.Add((recent, file, target));
+    }
+    else
+    {
+        Console.Error.WriteLine($"note: {file} goes without its sm_90a variant, which needs NVRTC 12 or later");
+    }
+}
+
 long bytes = 0;
 try
 {
-    var compiler = new KernelCompiler(nvrtc);
-    Parallel.ForEach(
-        from file in KernelSources.Files from target in targets select (file, target),
-        item =>
-        {
-            var image = compiler.Compile(KernelSources.Get(item.file), item.target).Image;
-            string path = Path.Combine(folder, ShippedKernels.PathOf(item.file, item.target));
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.WriteAllBytes(path, image.ToArray());
-            Interlocked.Add(ref bytes, image.Length);
-        });
+    Parallel.ForEach(work, item =>
+    {
+        var image = item.compiler.Compile(KernelSources.Get(item.file), item.target).Image;
+        string path = Path.Combine(folder, ShippedKernels.PathOf(item.file, item.target));
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllBytes(path, image.ToArray());
+        Interlocked.Add(ref bytes, image.Length);
+    });
 }
 catch (AggregateException e) when (e.InnerException is SpkException reason)
 {
@@ -50,5 +64,5 @@ catch (AggregateException e) when (e.InnerException is SpkException reason)
 // Written last: without the list nothing in the folder is used.
 Directory.CreateDirectory(folder);
 File.WriteAllLines(Path.Combine(folder, ShippedKernels.ListName), KernelSources.Files.Select(file => ShippedKernels.ListLine(KernelSources.Get(file))));
-Console.WriteLine($"{KernelSources.Files.Count} kernel files × {targets.Length} architectures by NVRTC {nvrtc.Version}: {bytes >> 10} KiB in {folder}");
+Console.WriteLine($"{KernelSources.Files.Count} kernel files, {work.Count} binaries for {string.Join(", ", targets)}: {bytes >> 10} KiB in {folder}");
 return 0;

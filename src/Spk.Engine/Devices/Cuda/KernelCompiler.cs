@@ -11,6 +11,10 @@ internal sealed class KernelCompiler(Nvrtc nvrtc)
     /// <summary>The compiler underneath.</summary>
     public Nvrtc Nvrtc => nvrtc;
 
+    /// <summary>Whether a kernel file has a variant that runs on compute capability 9.0 only.</summary>
+    /// <param name="file">Kernel file without extension.</param>
+    public static bool HasHopperVariant(string file) => KernelSources.Get(file).Text.Contains(HopperOnly, StringComparison.Ordinal);
+
     /// <summary>
     /// What to compile a file for on a device: its own architecture (<c>sm_90a</c> for files with a variant that runs nowhere
     /// else), or, where this NVRTC is older than the device, the newest virtual one, which the driver translates.
