@@ -46,10 +46,19 @@ internal static class LibrarySearch
     /// <summary>"Not found", or the loader's reason where the file is there.</summary>
     /// <param name="path">What was loaded.</param>
     /// <param name="error">What the loader said.</param>
-    public static string WhyNot(string path, Exception error) => File.Exists(path)
-        ? "cannot be loaded: " + error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .LastOrDefault(line => line.StartsWith(path, StringComparison.Ordinal), error.Message.Split('\n')[0])
-        : "not found";
+    public static string WhyNot(string path, Exception error)
+    {
+        if (!File.Exists(path))
+        {
+            return "not found";
+        }
+
+        // After a general line, one for each spelling of the name that was tried; or the name of a library that this one needs.
+        string[] lines = error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string reason = lines.FirstOrDefault(line => line.StartsWith(path + ":", StringComparison.Ordinal))
+            ?? lines.Skip(1).FirstOrDefault(line => !line.StartsWith(path, StringComparison.Ordinal)) ?? lines[0];
+        return $"cannot be loaded ({reason})";
+    }
 
     private static IEnumerable<string> ToolkitFolders()
     {
