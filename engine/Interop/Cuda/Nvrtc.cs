@@ -93,7 +93,7 @@ public sealed unsafe class Nvrtc
                     return found;
                 }
 
-                trace.Add($"{path}: NVRTC {found.Version} is newer than the driver's CUDA {newestMajor}");
+                trace.Add($"{path}: NVRTC {found.Version} is too new, CUDA {newestMajor} is wanted at most");
             }
             catch (EntryPointNotFoundException e)
             {
