@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -7,7 +6,8 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class ActivationTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class ActivationTests(TestDevice on)
 {
     [Test]
     public void Values_and_gradients_match_f64([Values] ActivationKind kind, [Values(1, 31, 32, 33)] int width, [Values] bool inPlace)
@@ -17,7 +17,7 @@ public class ActivationTests
             Assert.Pass("GELU refuses to replace its input; see below");
         }
 
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [("x", new Shape(3, width), Samples.Normal(1, 3 * width, 2f))],
@@ -34,7 +34,7 @@ public class ActivationTests
     [Test]
     public void Gelu_is_exact_over_its_range()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         float[] x = [.. Enumerable.Range(-800, 1601).Select(i => i / 100f)];
         var y = Activation.Forward(null, Samples.Constant(device, new Shape(x.Length), x), ActivationKind.Gelu);
         Close.Assert(Samples.Read(y), [.. x.Select(v => Reference(ActivationKind.Gelu, v))], 1e-6, "gelu");
@@ -43,7 +43,7 @@ public class ActivationTests
     [Test]
     public void A_NaN_stays_and_a_channel_view_is_honoured([Values] ActivationKind kind)
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var whole = Samples.Constant(device, new Shape(2, 40), LayerCheck.Constant(80, float.NaN));
         var target = Samples.Constant(device, new Shape(2, 40), new float[80]);
         Activation.Forward(null, whole.Channels(2, 20), kind, output: target.Channels(1, 20));
@@ -57,7 +57,7 @@ public class ActivationTests
     [Test]
     public void Misfits_are_refused()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(2, 2), new float[4]);
         Assert.That(() => Activation.Forward(null, x, ActivationKind.Gelu, output: x), Throws.TypeOf<InvalidOptionException>());
         var wide = Samples.Constant(device, new Shape(2, 3), new float[6]);

@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -7,14 +6,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class AddTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class AddTests(TestDevice on)
 {
     [TestCase(1, 1)]
     [TestCase(5, 31)]
     [TestCase(3, 33)]
     public void Sums_and_passes_gradients_to_both(int rows, int width)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [("a", new Shape(rows, width), Samples.Normal(1, rows * width)), ("b", new Shape(rows, width), Samples.Normal(2, rows * width))],
@@ -25,7 +25,7 @@ public class AddTests
     [Test]
     public void Twice_the_same_input_doubles_its_gradient()
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [("a", new Shape(4, 9), Samples.Normal(1, 36))],
@@ -37,7 +37,7 @@ public class AddTests
     [Test]
     public void In_place_on_a_view_shares_the_gradient()
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         const int rows = 6, half = 5;
         GradientCheck.Run(
             device,
@@ -55,7 +55,7 @@ public class AddTests
     [Test]
     public void Misfits_are_refused()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var (a, b) = (device.Workspace.Rent(new Shape(2, 3)), device.Workspace.Rent(new Shape(3, 2)));
         Assert.That(() => Add.Forward(null, a, b), Throws.TypeOf<ShapeException>());
         Assert.That(() => Add.Copy(null, a, b), Throws.TypeOf<ShapeException>());

@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -8,14 +7,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class L2NormalizeTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class L2NormalizeTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "l2_normalize" } })]
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var x = g.Input("x");
         var tape = new Tape();
         var tx = Samples.Variable(device, new Shape(x.Shape[0], x.Shape[1]), x.ToSingle());
@@ -32,7 +32,7 @@ public class L2NormalizeTests
     [TestCase(18, 33)]
     public void Gradients_match_differences(int rows, int width)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [("x", new Shape(rows, width), Samples.Normal(1, rows * width))],
@@ -43,7 +43,7 @@ public class L2NormalizeTests
     [Test]
     public void Below_the_floor_the_gradient_is_divided_by_it()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Variable(device, new Shape(2, 2), [0f, 0f, 3f, 4f]);
         var tape = new Tape();
         var y = L2Normalize.Forward(tape, x, 0.5f);
@@ -56,7 +56,7 @@ public class L2NormalizeTests
     [Test]
     public void A_NaN_fills_its_row_only()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var y = L2Normalize.Forward(null, Samples.Constant(device, new Shape(2, 2), [float.NaN, 1f, 3f, 4f]));
         Assert.That(Samples.Read(y).Select(float.IsNaN), Is.EqualTo((bool[])[true, true, false, false]));
         Assert.That(() => L2Normalize.Forward(null, device.Workspace.Rent(new Shape(3))), Throws.TypeOf<ShapeException>());

@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -8,14 +7,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class StatsPoolTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class StatsPoolTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "stats_pooling" } })]
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var x = g.Input("x");
         var tape = new Tape();
         var tx = Samples.Variable(device, new Shape(x.Shape[0], x.Shape[2], x.Shape[1]), Layout.Swap(x));
@@ -30,7 +30,7 @@ public class StatsPoolTests
     public void Gradients_match_differences([Values] PoolVariance variance, [Values("1 2 1", "2 9 31", "3 5 32", "1 4 33", "2 3 150")] string size)
     {
         int[] s = [.. size.Split(' ').Select(int.Parse)];
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [("x", new Shape(s[0], s[1], s[2]), Samples.Normal(1, s[0] * s[1] * s[2]))],
@@ -41,7 +41,7 @@ public class StatsPoolTests
     [Test]
     public void A_constant_channel_has_a_finite_gradient()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         foreach (var (variance, deviation, slope) in new[] { (PoolVariance.UnbiasedPlusEps, 1e-3, 0.0), (PoolVariance.BiasedClamped, 1e-3, 0.0) })
         {
             var tape = new Tape();
@@ -57,7 +57,7 @@ public class StatsPoolTests
     [Test]
     public void A_channel_view_is_honoured()
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] values = Samples.Normal(1, 2 * 6 * 50);
         var whole = Samples.Variable(device, new Shape(2, 6, 50), values);
         var tape = new Tape();
@@ -73,7 +73,7 @@ public class StatsPoolTests
     [Test]
     public void Too_few_frames_are_refused()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(1, 1, 4), new float[4]);
         Assert.That(() => StatsPool.Forward(null, x), Throws.TypeOf<ShapeException>().With.Message.Contains("at least 2"));
         Assert.That(() => StatsPool.Forward(null, x, 1e-12f, PoolVariance.BiasedClamped), Throws.Nothing);

@@ -9,16 +9,17 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Features;
 
-public sealed class FeatureNormTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class FeatureNormTests(TestDevice on)
 {
     private static readonly int[][] Shapes = [[1, 2, 1], [2, 7, 15], [1, 31, 16], [3, 33, 17], [1, 130, 9]];
 
-    private CpuDevice _device = null!;
+    private Device _device = null!;
 
     private static IEnumerable<TestCaseData> GoldenCases() => Golden.Cases("instance_norm");
 
     [SetUp]
-    public void SetUp() => _device = new CpuDevice(threads: 2);
+    public void SetUp() => _device = on.Open();
 
     [TearDown]
     public void TearDown() => _device.Dispose();

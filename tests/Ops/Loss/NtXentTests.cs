@@ -8,14 +8,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Loss;
 
-public class NtXentTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class NtXentTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(NtXentTests), nameof(GoldenCases))]
     public void Equals_PyTorch(GoldenCase? goldenCase)
     {
         var g = Golden.Require(goldenCase);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var (z1, z2) = (g.Input("z1"), g.Input("z2"));
         var shape = new Shape(z1.Shape[0], z1.Shape[1]);
         var (a, b) = (Samples.Variable(device, shape, z1.ToSingle()), Samples.Variable(device, shape, z2.ToSingle()));
@@ -38,7 +39,7 @@ public class NtXentTests
     [TestCase(true, MarginKind.AdditiveAngular, 0.1f, 0.019313082)]
     public void Equals_closed_form_vectors(bool symmetric, MarginKind kind, float margin, double want)
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var loss = NtXent.Forward(null, Vectors.Views(device, 0), Vectors.Views(device, 1), 0.1f, symmetric, kind, margin);
         Close.Assert(Samples.Read(loss), [want], 1e-6, "loss");
     }
@@ -51,7 +52,7 @@ public class NtXentTests
         [Values(1, 31, 33)] int width,
         [Values] bool labelled)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var shape = new Shape(pairs, width);
         int[] labels = labelled ? [.. Enumerable.Range(0, pairs).Select(i => i % 3 == 2 ? -1 : i % 2)] : [];
 
@@ -75,7 +76,7 @@ public class NtXentTests
     {
         const int width = 24;
         int[] labels = [.. Enumerable.Range(0, pairs).Select(i => i / 4)];
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] x = Samples.Normal(3, pairs * width), y = [.. Samples.Normal(4, pairs * width).Zip(x, (e, v) => v + e)];
         var shape = new Shape(pairs, width);
         foreach (int[] mask in new[] { [], labels })
@@ -168,7 +169,7 @@ public class NtXentTests
     [Test]
     public void Views_of_one_tensor_collect_its_gradient()
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         const int pairs = 9, width = 20;
         float[] values = Samples.Normal(5, 2 * pairs * width);
         var whole = Samples.Variable(device, new Shape(2 * pairs, width), values);
@@ -188,7 +189,7 @@ public class NtXentTests
     public void Zero_rows_have_the_gradient_of_the_floor()
     {
         // PyTorch's normalize divides by max(norm, 1e-12), and below the floor its derivative has no projection term.
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         float[] x = Samples.Normal(6, 4 * 8), y = Samples.Normal(7, 4 * 8);
         x.AsSpan(0, 8).Clear();
         var (a, b) = (Samples.Variable(device, new Shape(4, 8), x), Samples.Variable(device, new Shape(4, 8), y));
@@ -212,7 +213,7 @@ public class NtXentTests
     [Test]
     public void A_single_pair_has_loss_and_gradient_zero([Values] bool symmetric)
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var (a, b) = (Samples.Variable(device, new Shape(1, 3), [1, 2, 3]), Samples.Variable(device, new Shape(1, 3), [3, -1, 2]));
         var tape = new Tape();
         var loss = NtXent.Forward(tape, a, b, 0.03f, symmetric, MarginKind.Additive, 0.1f, default, out var statistics);
@@ -229,7 +230,7 @@ public class NtXentTests
     [Test]
     public void NaN_reaches_loss_and_gradient([Values] bool symmetric, [Values(0.03f, 0.005f)] float temperature, [Values(0, 70)] int row)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] x = Samples.Normal(8, 150 * 8);
         x[(row * 8) + 3] = float.NaN;
         var (a, b) = (Samples.Variable(device, new Shape(150, 8), x), Samples.Variable(device, new Shape(150, 8), Samples.Normal(9, 150 * 8)));
@@ -248,7 +249,7 @@ public class NtXentTests
 
         float[] Run(int threads)
         {
-            using var device = new CpuDevice(threads);
+            using var device = on.Open(threads);
             var shape = new Shape(333, 65);
             var (a, b) = (Samples.Variable(device, shape, Samples.Normal(10, shape.Count)), Samples.Variable(device, shape, Samples.Normal(11, shape.Count)));
             var tape = new Tape();
@@ -265,7 +266,7 @@ public class NtXentTests
     [Test]
     public void Steady_state_allocates_nothing([Values] bool symmetric)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var parameters = new ParameterSet(device);
         // Small: the test host allocates a little every second on its own threads.
         var views = parameters.Add("views", new Shape(72, 24), Initializer.XavierNormal(1, 1));
@@ -289,7 +290,7 @@ public class NtXentTests
     [Test]
     public void Wrong_arguments_are_named()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var (a, b) = (device.Workspace.Rent(new Shape(4, 8)), device.Workspace.Rent(new Shape(5, 8)));
         Assert.Multiple(() =>
         {

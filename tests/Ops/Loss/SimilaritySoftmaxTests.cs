@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -8,14 +7,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Loss;
 
-public class SimilaritySoftmaxTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class SimilaritySoftmaxTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(SimilaritySoftmaxTests), nameof(GoldenCases))]
     public void A_queue_equals_PyTorch(GoldenCase? goldenCase)
     {
         var g = Golden.Require(goldenCase);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var (q, k, queue) = (g.Input("query"), g.Input("key"), g.Input("queue"));
         var queries = Samples.Variable(device, new Shape(q.Shape[0], q.Shape[1]), q.ToSingle());
         var options = new SimilaritySoftmaxOptions
@@ -39,7 +39,7 @@ public class SimilaritySoftmaxTests
         const int rows = 4, keyRows = 6, width = 7;
         int[] queryLabels = [0, 1, 2, -1], keyLabels = [0, 1, 2, 3, 0, -1], memoryLabels = [.. Enumerable.Range(0, memoryRows).Select(i => i % 4)];
         float[] memory = Samples.Normal(3, memoryRows * width);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         GradientCheck.Run(
             device,
             [("queries", new Shape(rows, width), Samples.Normal(1, rows * width)), ("keys", new Shape(keyRows, width), Samples.Normal(2, keyRows * width))],
@@ -66,7 +66,7 @@ public class SimilaritySoftmaxTests
         Tensor Labels(int[] labels)
         {
             var tensor = device.Workspace.Rent(new Shape(labels.Length), ElementType.Int32);
-            labels.CopyTo(tensor.AsIntSpan());
+            tensor.CopyIntsFrom(labels);
             return tensor;
         }
     }
@@ -74,7 +74,7 @@ public class SimilaritySoftmaxTests
     [Test]
     public void Constant_keys_get_no_gradient()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var queries = Samples.Variable(device, new Shape(5, 8), Samples.Normal(1, 40));
         var keys = Samples.Constant(device, new Shape(5, 8), Samples.Normal(2, 40));
         var tape = new Tape();
@@ -86,7 +86,7 @@ public class SimilaritySoftmaxTests
     [Test]
     public void Without_gradient_nothing_is_recorded()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(5, 8), Samples.Normal(1, 40));
         var tape = new Tape();
         var loss = SimilaritySoftmax.Forward(tape, x, x, new SimilaritySoftmaxOptions());
@@ -97,7 +97,7 @@ public class SimilaritySoftmaxTests
     [Test]
     public void Excluding_options_are_named()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(5, 8), Samples.Normal(1, 40));
         Assert.Multiple(() =>
         {

@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -7,7 +6,8 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Optim;
 
-public class AdamTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class AdamTests(TestDevice on)
 {
     // Around a vector, and around a chunk of work.
     private static readonly int[] Counts = [0, 1, 15, 16, 17, 31, 33, 16384, 16385, 40001];
@@ -18,7 +18,7 @@ public class AdamTests
         var settings = new AdamSettings { LearningRate = 0.02, WeightDecay = 0.1 };
         float[] start = Samples.Normal(1, count);
         double[] p = Samples.ToDouble(start), m = new double[count], v = new double[count];
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var values = Samples.Constant(device, new Shape(count), start);
         var (mean, meanSquare) = (device.AllocatePersistent(new Shape(count)), device.AllocatePersistent(new Shape(count)));
         for (int step = 1; step <= 4; step++)
@@ -45,11 +45,11 @@ public class AdamTests
     {
         // With zero gradients only the decay moves a value (Adam's first step moves it by the whole rate).
         const int count = 40000;
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var values = Samples.Constant(device, new Shape(count), Enumerable.Repeat(2f, count).ToArray());
         int[] runs = [0, 3, 17, 18, 100, 16500, 39999, 40000];
         var undecayed = device.Workspace.Rent(new Shape(runs.Length), ElementType.Int32);
-        runs.CopyTo(undecayed.AsIntSpan());
+        undecayed.CopyIntsFrom(runs);
         var zeros = device.AllocatePersistent(new Shape(count));
         var settings = new AdamSettings { LearningRate = 0.1, WeightDecay = 0.5 };
         Step(decoupled, values, zeros, device.AllocatePersistent(new Shape(count)), device.AllocatePersistent(new Shape(count)), 1, settings, undecayed);
@@ -66,10 +66,10 @@ public class AdamTests
     {
         Assert.That(Run(2), Is.EqualTo(Run(1)));
 
-        static float[] Run(int threads)
+        float[] Run(int threads)
         {
             const int count = 100_003;
-            using var device = new CpuDevice(threads);
+            using var device = on.Open(threads);
             var values = Samples.Constant(device, new Shape(count), Samples.Normal(1, count));
             var (mean, meanSquare) = (device.AllocatePersistent(new Shape(count)), device.AllocatePersistent(new Shape(count)));
             for (int step = 1; step <= 3; step++)
@@ -84,7 +84,7 @@ public class AdamTests
     [Test]
     public void NaN_reaches_value_and_state()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var (mean, meanSquare) = (device.AllocatePersistent(new Shape(20)), device.AllocatePersistent(new Shape(20)));
         float[] g = new float[20];
         g[3] = g[18] = float.NaN;
@@ -99,7 +99,7 @@ public class AdamTests
     [Test]
     public void Wrong_arguments_are_named()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var (four, five) = (device.AllocatePersistent(new Shape(4)), device.AllocatePersistent(new Shape(5)));
         Assert.Multiple(() =>
         {

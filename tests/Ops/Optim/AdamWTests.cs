@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Tests.Support;
@@ -7,12 +6,13 @@ using Spk.Tests.Support;
 namespace Spk.Tests.Ops.Optim;
 
 /// <summary>What sets AdamW apart; the shared pass is tested in <see cref="AdamTests"/>, PyTorch's values in <see cref="OptimizerGoldenTests"/>.</summary>
-public class AdamWTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class AdamWTests(TestDevice on)
 {
     [Test]
     public void Decay_scales_the_value_and_leaves_the_moments_alone()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var shape = new Shape(33);
         var values = Samples.Constant(device, shape, Samples.Normal(1, 33));
         var (mean, meanSquare) = (device.AllocatePersistent(shape), device.AllocatePersistent(shape));
@@ -25,7 +25,7 @@ public class AdamWTests
     [Test]
     public void Without_decay_it_is_Adam_bit_by_bit()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         Assert.That(Run(decoupled: true), Is.EqualTo(Run(decoupled: false)));
 
         float[] Run(bool decoupled)

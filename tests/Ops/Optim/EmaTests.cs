@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -7,12 +6,13 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Optim;
 
-public class EmaTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class EmaTests(TestDevice on)
 {
     [Test]
     public void Mixes_target_and_source([Values(1, 31, 32, 33, 16385)] int count, [Values(0, 0.5, 0.999, 1)] double momentum)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] t = Samples.Normal(1, count), s = Samples.Normal(2, count);
         var target = Samples.Constant(device, new Shape(count), t);
         Ema.Step(target, Samples.Constant(device, new Shape(count), s), momentum);
@@ -28,7 +28,7 @@ public class EmaTests
     [Test]
     public void Momentum_outside_its_range_is_named()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = device.AllocatePersistent(new Shape(4));
         Assert.That(() => Ema.Step(x, x, 1.5), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("momentum = 1.5"));
     }

@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -8,12 +7,13 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Optim;
 
-public class GradientNormTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class GradientNormTests(TestDevice on)
 {
     [Test]
     public void Equals_the_root_of_the_squares([Values(0, 1, 15, 33, 16384, 50001)] int count)
     {
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         float[] g = Samples.Normal(1, count);
         double want = Math.Sqrt(g.Sum(v => (double)v * v));
         Assert.That(GradientNorm.Compute(Samples.Constant(device, new Shape(count), g)), Is.EqualTo(want).Within(1e-12 * want));
@@ -22,8 +22,8 @@ public class GradientNormTests
     [Test]
     public void Thread_count_does_not_change_bits()
     {
-        using var one = new CpuDevice(1);
-        using var three = new CpuDevice(3);
+        using var one = on.Open(1);
+        using var three = on.Open(3);
         float[] g = Samples.Normal(1, 200_001);
         Assert.That(
             GradientNorm.Compute(Samples.Constant(three, new Shape(g.Length), g)),
@@ -33,7 +33,7 @@ public class GradientNormTests
     [Test]
     public void Clip_scales_to_the_limit_and_only_down()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var g = Samples.Constant(device, new Shape(2), [3, 4]);
         Assert.That(GradientNorm.Clip(g, 10), Is.EqualTo(5));
         Assert.That(Samples.Read(g), Is.EqualTo(new[] { 3f, 4f }));
@@ -45,7 +45,7 @@ public class GradientNormTests
     [TestCase(float.PositiveInfinity)]
     public void Non_finite_gradients_are_reported_and_left_alone(float bad)
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         float[] values = [1, 2, bad, 4];
         var g = Samples.Constant(device, new Shape(4), values);
         Assert.That(double.IsFinite(GradientNorm.Clip(g, 1)), Is.False);
@@ -55,7 +55,7 @@ public class GradientNormTests
     [Test]
     public void Each_parameter_is_clipped_by_its_own_norm()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var set = new ParameterSet(device);
         var (a, b) = (set.Add("a", new Shape(2), Initializer.Constant(0)), set.Add("b", new Shape(1, 2), Initializer.Constant(0)));
         set.Allocate(1);

@@ -8,13 +8,14 @@ namespace Spk.Tests.Ops.Optim;
 
 /// <summary>Adam, AdamW and SGD against torch.optim, step by step.</summary>
 [Category("Golden")]
-public class OptimizerGoldenTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class OptimizerGoldenTests(TestDevice on)
 {
     [TestCaseSource(typeof(OptimizerGoldenTests), nameof(AdamCases))]
     public void Adam_and_AdamW_equal_PyTorch(GoldenCase? goldenCase)
     {
         var g = Golden.Require(goldenCase);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var settings = new AdamSettings
         {
             LearningRate = g.Number("lr"),
@@ -42,7 +43,7 @@ public class OptimizerGoldenTests
     public void Sgd_equals_PyTorch(GoldenCase? goldenCase)
     {
         var g = Golden.Require(goldenCase);
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var settings = new SgdSettings
         {
             LearningRate = g.Number("lr"),
@@ -58,7 +59,7 @@ public class OptimizerGoldenTests
 
     private static IEnumerable<TestCaseData> SgdCases() => Golden.Cases("sgd");
 
-    private static void Run(GoldenCase g, CpuDevice device, Action<Tensor, Tensor, long> step)
+    private static void Run(GoldenCase g, Device device, Action<Tensor, Tensor, long> step)
     {
         var start = g.Input("p0").ToSingle();
         var gradients = g.Input("grads");

@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -7,7 +6,8 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Optim;
 
-public class SgdTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class SgdTests(TestDevice on)
 {
     [Test]
     public void Matches_f64_loops([Values(1, 16, 33, 16385)] int count, [Values(0, 0.9)] double momentum, [Values] bool nesterov)
@@ -20,7 +20,7 @@ public class SgdTests
         var settings = new SgdSettings { LearningRate = 0.1, Momentum = momentum, WeightDecay = 0.05, Nesterov = nesterov };
         float[] start = Samples.Normal(1, count);
         double[] p = Samples.ToDouble(start), b = new double[count];
-        using var device = new CpuDevice(2);
+        using var device = on.Open();
         var values = Samples.Constant(device, new Shape(count), start);
         var buffer = momentum > 0 ? device.AllocatePersistent(new Shape(count)) : null;
         for (int step = 0; step < 4; step++)
@@ -41,7 +41,7 @@ public class SgdTests
     [Test]
     public void A_momentum_needs_a_buffer_and_Nesterov_a_momentum()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var four = device.AllocatePersistent(new Shape(4));
         Assert.Multiple(() =>
         {

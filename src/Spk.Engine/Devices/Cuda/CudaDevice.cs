@@ -85,9 +85,14 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>How often a recording was replayed.</summary>
     internal long Replays { get; private set; }
 
-    /// <summary>Queues a kernel. Allocates nothing.</summary>
+    /// <summary>Queues a kernel; an empty grid is nothing to do. Allocates nothing.</summary>
     internal void Launch(KernelId kernel, in LaunchShape shape, params ReadOnlySpan<KernelArgument> arguments)
     {
+        if (shape.GridX == 0 || shape.GridY == 0 || shape.GridZ == 0)
+        {
+            return;
+        }
+
         MakeCurrent();
         Driver.Launch(_kernels[kernel], kernel.Name, shape, Stream, arguments);
         if (_synchronizeLaunches)
@@ -100,7 +105,10 @@ public sealed unsafe class CudaDevice : Device
     internal void Copy(nint destination, nint source, long bytes)
     {
         MakeCurrent();
-        Driver.CopyOnDevice(destination, source, bytes, Stream);
+        if (bytes > 0)
+        {
+            Driver.CopyOnDevice(destination, source, bytes, Stream);
+        }
     }
 
     /// <summary>Queues a copy from host memory, which may be reused when this returns.</summary>
@@ -119,10 +127,16 @@ public sealed unsafe class CudaDevice : Device
     }
 
     /// <summary>Queues filling memory with zeros.</summary>
-    internal void Clear(nint address, long bytes)
+    internal void Clear(nint address, long bytes) => Fill(address, 0, bytes);
+
+    /// <summary>Queues filling memory with one byte.</summary>
+    internal void Fill(nint address, byte value, long bytes)
     {
         MakeCurrent();
-        Driver.Fill(address, 0, bytes, Stream);
+        if (bytes > 0)
+        {
+            Driver.Fill(address, value, bytes, Stream);
+        }
     }
 
     /// <inheritdoc/>

@@ -11,7 +11,7 @@ public static unsafe partial class Activation
 
     private static int RowsEach(Shape shape) => Math.Max(1, ElementsPerTask / Math.Max(1, shape.Last));
 
-    private static void Run(CpuDevice device, ActivationKind kind, float slope, Tensor x, Tensor y)
+    private static void CpuForward(CpuDevice device, ActivationKind kind, float slope, Tensor x, Tensor y)
     {
         int rows = x.Shape.Rows, each = RowsEach(x.Shape);
         var body = new ForwardBody
@@ -29,7 +29,7 @@ public static unsafe partial class Activation
         device.Workers.For((rows + each - 1) / each, ref body);
     }
 
-    private static void RunBackward(CpuDevice device, ActivationKind kind, float slope, Tensor x, Tensor y, Tensor dy, Tensor dx, bool accumulate)
+    private static void CpuBackward(CpuDevice device, ActivationKind kind, float slope, Tensor x, Tensor y, Tensor dy, Tensor dx, bool accumulate)
     {
         int rows = x.Shape.Rows, each = RowsEach(x.Shape);
         var body = new BackwardBody

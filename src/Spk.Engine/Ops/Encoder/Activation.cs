@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -34,7 +35,15 @@ public static partial class Activation
         }
 
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
-        Run(Cpu.Of(x.Device), kind, slope, x, y);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, kind, slope, x, y);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(x.Device), kind, slope, x, y);
+        }
+
         if (tape is not null && x.RequiresGrad)
         {
             y.RequiresGrad = true;
@@ -63,7 +72,14 @@ public static partial class Activation
 
             bool accumulate = false;
             var dx = ReferenceEquals(X, Y) || X.TakeGradient(dy) ? dy : X.GradForWrite(out accumulate);
-            RunBackward(Cpu.Of(X.Device), Kind, Slope, X, Y, dy, dx, accumulate);
+            if (X.Device is CudaDevice cuda)
+            {
+                CudaBackward(cuda, Kind, Slope, X, Y, dy, dx, accumulate);
+            }
+            else
+            {
+                CpuBackward(Cpu.Of(X.Device), Kind, Slope, X, Y, dy, dx, accumulate);
+            }
         }
     }
 }

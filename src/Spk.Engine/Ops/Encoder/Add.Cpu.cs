@@ -8,7 +8,7 @@ public static unsafe partial class Add
 {
     private const int ElementsPerTask = 32768;
 
-    private static void Run(CpuDevice device, Tensor a, Tensor b, Tensor y)
+    private static void CpuForward(CpuDevice device, Tensor a, Tensor b, Tensor y)
     {
         int each = Math.Max(1, ElementsPerTask / Math.Max(1, a.Shape.Last));
         var body = new SumBody
@@ -26,7 +26,7 @@ public static unsafe partial class Add
         device.Workers.For((body.Rows + each - 1) / each, ref body);
     }
 
-    private static void RunCopy(CpuDevice device, Tensor from, Tensor to)
+    private static void CpuCopy(CpuDevice device, Tensor from, Tensor to)
     {
         int each = Math.Max(1, ElementsPerTask / Math.Max(1, from.Shape.Last));
         var body = new CopyBody

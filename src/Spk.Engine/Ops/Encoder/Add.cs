@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -28,7 +29,7 @@ public static partial class Add
         }
 
         var y = output ?? a.Device.Workspace.Rent(a.Shape);
-        Run(Cpu.Of(a.Device), a, b, y);
+        Sum(a, b, y);
         if (tape is not null && (a.RequiresGrad || b.RequiresGrad))
         {
             y.RequiresGrad = true;
@@ -56,7 +57,7 @@ public static partial class Add
             throw new ShapeException($"A tensor of shape {x.Shape} cannot be copied into one of shape {output.Shape}.");
         }
 
-        RunCopy(Cpu.Of(x.Device), x, output);
+        CopyRows(x, output);
         if (tape is not null && x.RequiresGrad)
         {
             output.RequiresGrad = true;
@@ -68,6 +69,30 @@ public static partial class Add
         return output;
     }
 
+    private static void Sum(Tensor a, Tensor b, Tensor y)
+    {
+        if (y.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, a, b, y);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(y.Device), a, b, y);
+        }
+    }
+
+    private static void CopyRows(Tensor x, Tensor y)
+    {
+        if (y.Device is CudaDevice cuda)
+        {
+            CudaCopy(cuda, x, y);
+        }
+        else
+        {
+            CpuCopy(Cpu.Of(y.Device), x, y);
+        }
+    }
+
     private static void Pass(Tensor input, Tensor dy)
     {
         if (!input.RequiresGrad)
@@ -75,15 +100,14 @@ public static partial class Add
             return;
         }
 
-        var cpu = Cpu.Of(input.Device);
         var gradient = input.GradForWrite(out bool accumulate);
         if (accumulate)
         {
-            Run(cpu, gradient, dy, gradient);
+            Sum(gradient, dy, gradient);
         }
         else
         {
-            RunCopy(cpu, dy, gradient);
+            CopyRows(dy, gradient);
         }
     }
 

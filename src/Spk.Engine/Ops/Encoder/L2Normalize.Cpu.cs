@@ -8,7 +8,7 @@ public static unsafe partial class L2Normalize
 {
     private const int RowsPerTask = 16;
 
-    private static void Run(CpuDevice device, Tensor x, Tensor y, Tensor lengths, float eps)
+    private static void CpuForward(CpuDevice device, Tensor x, Tensor y, Tensor lengths, float eps)
     {
         var body = new ForwardBody
         {
@@ -24,7 +24,7 @@ public static unsafe partial class L2Normalize
         device.Workers.For((body.Rows + RowsPerTask - 1) / RowsPerTask, ref body);
     }
 
-    private static void RunBackward(CpuDevice device, Tensor y, Tensor lengths, Tensor dy, Tensor dx, float eps, bool accumulate)
+    private static void CpuBackward(CpuDevice device, Tensor y, Tensor lengths, Tensor dy, Tensor dx, float eps, bool accumulate)
     {
         var body = new BackwardBody
         {

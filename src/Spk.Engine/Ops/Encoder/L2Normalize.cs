@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -24,7 +25,15 @@ public static partial class L2Normalize
 
         var y = x.Device.Workspace.Rent(x.Shape);
         var lengths = x.Device.Workspace.Rent(new Shape(x.Shape[0]));
-        Run(Cpu.Of(x.Device), x, y, lengths, eps);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, x, y, lengths, eps);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(x.Device), x, y, lengths, eps);
+        }
+
         if (tape is not null && x.RequiresGrad)
         {
             y.RequiresGrad = true;
@@ -48,7 +57,14 @@ public static partial class L2Normalize
             if (Y.Grad is { } dy)
             {
                 var dx = X.GradForWrite(out bool accumulate);
-                RunBackward(Cpu.Of(X.Device), Y, Lengths, dy, dx, Eps, accumulate);
+                if (X.Device is CudaDevice cuda)
+                {
+                    CudaBackward(cuda, Y, Lengths, dy, dx, Eps, accumulate);
+                }
+                else
+                {
+                    CpuBackward(Cpu.Of(X.Device), Y, Lengths, dy, dx, Eps, accumulate);
+                }
             }
         }
     }

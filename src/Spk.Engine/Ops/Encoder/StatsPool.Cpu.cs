@@ -10,7 +10,7 @@ public static unsafe partial class StatsPool
     // A block of an utterance, some hundred frames of 128 channels, stays in the second-level cache between two passes.
     private const int ChannelsPerTask = 128;
 
-    private static void Run(CpuDevice device, Tensor x, Tensor y, float eps, PoolVariance variance)
+    private static void CpuForward(CpuDevice device, Tensor x, Tensor y, float eps, PoolVariance variance)
     {
         int channels = x.Shape[2], blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
         var body = new ForwardBody
@@ -27,7 +27,7 @@ public static unsafe partial class StatsPool
         device.Workers.For(x.Shape[0] * blocks, ref body);
     }
 
-    private static void RunBackward(
+    private static void CpuBackward(
         CpuDevice device, Tensor x, Tensor y, Tensor dy, Tensor dx, float eps, PoolVariance variance, bool accumulate)
     {
         int channels = x.Shape[2], blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;

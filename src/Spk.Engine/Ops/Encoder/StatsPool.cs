@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -37,7 +38,15 @@ public static partial class StatsPool
         }
 
         var y = x.Device.Workspace.Rent(new Shape(x.Shape[0], 2 * x.Shape[2]));
-        Run(Cpu.Of(x.Device), x, y, eps, variance);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, x, y, eps, variance);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(x.Device), x, y, eps, variance);
+        }
+
         if (tape is not null && x.RequiresGrad)
         {
             y.RequiresGrad = true;
@@ -62,7 +71,14 @@ public static partial class StatsPool
             if (Y.Grad is { } dy)
             {
                 var dx = X.GradForWrite(out bool accumulate);
-                RunBackward(Cpu.Of(X.Device), X, Y, dy, dx, Eps, Variance, accumulate);
+                if (X.Device is CudaDevice cuda)
+                {
+                    CudaBackward(cuda, X, Y, dy, dx, Eps, Variance, accumulate);
+                }
+                else
+                {
+                    CpuBackward(Cpu.Of(X.Device), X, Y, dy, dx, Eps, Variance, accumulate);
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ public static unsafe partial class FeatureNorm
     // Sums over time run over this many frames before they join the total: keeps f32 rounding small for hours of audio.
     private const int FramesPerSum = 128;
 
-    private static void ForwardCpu(CpuDevice device, Tensor x, Tensor y, Tensor? inverse, FeatureNormalization kind, float eps)
+    private static void CpuForward(CpuDevice device, Tensor x, Tensor y, Tensor? inverse, FeatureNormalization kind, float eps)
     {
         int channels = x.Shape[2];
         var body = new ForwardBody
@@ -29,7 +29,7 @@ public static unsafe partial class FeatureNorm
         device.Workers.For(x.Shape[1] == 0 ? 0 : x.Shape[0] * body.Groups, ref body);
     }
 
-    private static void BackwardCpu(CpuDevice device, Tensor y, Tensor dy, Tensor? inverse, Tensor dx, bool accumulate)
+    private static void CpuBackward(CpuDevice device, Tensor y, Tensor dy, Tensor? inverse, Tensor dx, bool accumulate)
     {
         int channels = y.Shape[2];
         var body = new BackwardBody

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Features;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -30,7 +31,15 @@ public static partial class FeatureNorm
         var y = workspace.Rent(x.Shape);
         bool records = tape is not null && x.RequiresGrad;
         var inverse = records && kind == FeatureNormalization.Instance ? workspace.Rent(new Shape(x.Shape[0], x.Shape[2])) : null;
-        ForwardCpu(Cpu.Of(x.Device), x, y, inverse, kind, eps);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, x, y, inverse, kind, eps);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(x.Device), x, y, inverse, kind, eps);
+        }
+
         if (records)
         {
             y.RequiresGrad = true;
@@ -52,7 +61,14 @@ public static partial class FeatureNorm
         Check(x, eps);
         if (kind != FeatureNormalization.None)
         {
-            ForwardCpu(Cpu.Of(x.Device), x, x, null, kind, eps);
+            if (x.Device is CudaDevice cuda)
+            {
+                CudaForward(cuda, x, x, null, kind, eps);
+            }
+            else
+            {
+                CpuForward(Cpu.Of(x.Device), x, x, null, kind, eps);
+            }
         }
 
         return x;
@@ -82,7 +98,14 @@ public static partial class FeatureNorm
             if (Y.Grad is { } dy)
             {
                 var dx = X.GradForWrite(out bool accumulate);
-                BackwardCpu(Cpu.Of(X.Device), Y, dy, InverseDeviation, dx, accumulate);
+                if (X.Device is CudaDevice cuda)
+                {
+                    CudaBackward(cuda, Y, dy, InverseDeviation, dx, accumulate);
+                }
+                else
+                {
+                    CpuBackward(Cpu.Of(X.Device), Y, dy, InverseDeviation, dx, accumulate);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -82,7 +83,9 @@ public static partial class MarginClassifier
 
         bool wantsEmbeddings = tape is not null && embeddings.RequiresGrad;
         bool wantsWeight = tape is not null && weight.RequiresGrad;
-        var saved = CpuForward(Cpu.Of(embeddings.Device), embeddings, weight, labels, rule, scale, wantsEmbeddings, wantsWeight, loss, values);
+        var saved = embeddings.Device is CudaDevice cuda
+            ? CudaForward(cuda, embeddings, weight, labels, rule, scale, wantsEmbeddings, wantsWeight, loss, values)
+            : CpuForward(Cpu.Of(embeddings.Device), embeddings, weight, labels, rule, scale, wantsEmbeddings, wantsWeight, loss, values);
         if (wantsEmbeddings || wantsWeight)
         {
             loss.RequiresGrad = true;
@@ -110,7 +113,14 @@ public static partial class MarginClassifier
         {
             if (Loss.Grad is { } gradient)
             {
-                CpuBackward(Cpu.Of(Loss.Device), Embeddings, Weight, Saved, gradient);
+                if (Loss.Device is CudaDevice cuda)
+                {
+                    CudaBackward(cuda, Embeddings, Weight, Saved, gradient);
+                }
+                else
+                {
+                    CpuBackward(Cpu.Of(Loss.Device), Embeddings, Weight, Saved, gradient);
+                }
             }
         }
     }

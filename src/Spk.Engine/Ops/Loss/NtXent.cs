@@ -68,7 +68,7 @@ public static class NtXent
         if (!collisionLabels.IsEmpty)
         {
             labels = z1.Device.Workspace.Rent(new Shape(collisionLabels.Length), ElementType.Int32);
-            collisionLabels.CopyTo(labels.AsIntSpan());
+            labels.CopyIntsFrom(collisionLabels);
         }
 
         var options = new SimilaritySoftmaxOptions

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -53,7 +54,9 @@ public static partial class SimilaritySoftmax
 
         bool wantsQueries = tape is not null && queries.RequiresGrad;
         bool wantsKeys = tape is not null && keys.RequiresGrad;
-        var saved = CpuForward(Cpu.Of(queries.Device), queries, keys, options, margin, wantsQueries, wantsKeys, loss, values);
+        var saved = queries.Device is CudaDevice cuda
+            ? CudaForward(cuda, queries, keys, options, margin, wantsQueries, wantsKeys, loss, values)
+            : CpuForward(Cpu.Of(queries.Device), queries, keys, options, margin, wantsQueries, wantsKeys, loss, values);
         if (wantsQueries || wantsKeys)
         {
             loss.RequiresGrad = true;
@@ -124,7 +127,14 @@ public static partial class SimilaritySoftmax
         {
             if (Loss.Grad is { } gradient)
             {
-                CpuBackward(Cpu.Of(Loss.Device), Queries, Keys, Saved, gradient);
+                if (Loss.Device is CudaDevice cuda)
+                {
+                    CudaBackward(cuda, Queries, Keys, Saved, gradient);
+                }
+                else
+                {
+                    CpuBackward(Cpu.Of(Loss.Device), Queries, Keys, Saved, gradient);
+                }
             }
         }
     }

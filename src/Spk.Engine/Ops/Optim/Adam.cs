@@ -1,3 +1,4 @@
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -38,6 +39,59 @@ public static partial class Adam
         OptimChecks.RequireLike(values, meanSquare, nameof(meanSquare));
         OptimChecks.RequireRuns(values, undecayed);
         settings.Validate();
-        CpuStep(Cpu.Of(values.Device), values, gradients, mean, meanSquare, step, settings, undecayed, decoupled);
+        var factors = Factors.Of(settings, step, decoupled);
+        if (values.Device is not CudaDevice cuda)
+        {
+            CpuStep(Cpu.Of(values.Device), values, gradients, mean, meanSquare, undecayed, factors);
+        }
+        else if (decoupled)
+        {
+            AdamW.CudaStep(cuda, values, gradients, mean, meanSquare, undecayed, factors);
+        }
+        else
+        {
+            CudaStep(cuda, values, gradients, mean, meanSquare, undecayed, factors);
+        }
+    }
+
+    /// <summary>What a step does to an element; laid out like AdamFactors of engine/kernels/common/adam.cuh.</summary>
+    internal readonly struct Factors
+    {
+        public float Beta1 { get; private init; }
+
+        public float Rest1 { get; private init; }
+
+        public float Beta2 { get; private init; }
+
+        public float Rest2 { get; private init; }
+
+        public float StepSize { get; private init; }
+
+        public float RootFactor { get; private init; }
+
+        public float Epsilon { get; private init; }
+
+        public float Coupled { get; private init; }
+
+        public float Decoupled { get; private init; }
+
+        public static Factors Of(in AdamSettings settings, long step, bool decoupled)
+        {
+            // The corrections near 1 at late steps, and the products, are formed in f64 and rounded once.
+            double correction1 = 1 - Math.Pow(settings.Beta1, step);
+            double correction2 = 1 - Math.Pow(settings.Beta2, step);
+            return new Factors
+            {
+                Beta1 = (float)settings.Beta1,
+                Rest1 = (float)(1 - settings.Beta1),
+                Beta2 = (float)settings.Beta2,
+                Rest2 = (float)(1 - settings.Beta2),
+                StepSize = (float)(-settings.LearningRate / correction1),
+                RootFactor = (float)(1 / Math.Sqrt(correction2)),
+                Epsilon = (float)settings.Epsilon,
+                Coupled = decoupled ? 0 : (float)settings.WeightDecay,
+                Decoupled = decoupled ? (float)(-settings.LearningRate * settings.WeightDecay) : 0,
+            };
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -22,6 +23,13 @@ public static partial class Ema
             throw new InvalidOptionException($"momentum = {momentum.ToString(CultureInfo.InvariantCulture)} is out of range: it must be 0 to 1.");
         }
 
-        CpuStep(Cpu.Of(target.Device), target, source, momentum);
+        if (target.Device is CudaDevice cuda)
+        {
+            CudaStep(cuda, target, source, momentum);
+        }
+        else
+        {
+            CpuStep(Cpu.Of(target.Device), target, source, momentum);
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -22,7 +23,7 @@ public static partial class GradientNorm
     {
         ArgumentNullException.ThrowIfNull(gradients);
         OptimChecks.RequireLike(gradients, gradients, nameof(gradients));
-        return CpuCompute(Cpu.Of(gradients.Device), gradients);
+        return gradients.Device is CudaDevice cuda ? CudaCompute(cuda, gradients) : CpuCompute(Cpu.Of(gradients.Device), gradients);
     }
 
     /// <summary>The norm of every trained parameter's gradient.</summary>
@@ -72,7 +73,14 @@ public static partial class GradientNorm
         double factor = highest / (norm + Slack);
         if (factor < 1 && double.IsFinite(norm))
         {
-            CpuScale(Cpu.Of(gradients.Device), gradients, (float)factor);
+            if (gradients.Device is CudaDevice cuda)
+            {
+                CudaScale(cuda, gradients, (float)factor);
+            }
+            else
+            {
+                CpuScale(Cpu.Of(gradients.Device), gradients, (float)factor);
+            }
         }
     }
 

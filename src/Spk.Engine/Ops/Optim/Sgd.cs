@@ -1,3 +1,4 @@
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -36,6 +37,14 @@ public static partial class Sgd
             OptimChecks.RequireLike(values, buffer, nameof(buffer));
         }
 
-        CpuStep(Cpu.Of(values.Device), values, gradients, settings.Momentum > 0 ? buffer : null, settings, undecayed);
+        var momentum = settings.Momentum > 0 ? buffer : null;
+        if (values.Device is CudaDevice cuda)
+        {
+            CudaStep(cuda, values, gradients, momentum, settings, undecayed);
+        }
+        else
+        {
+            CpuStep(Cpu.Of(values.Device), values, gradients, momentum, settings, undecayed);
+        }
     }
 }

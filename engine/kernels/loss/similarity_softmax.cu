@@ -1,0 +1,84 @@
+// The NT-Xent family and, through the same kernels, the margin classifier; the method is in common/cosine_softmax.cuh.
+//
+// rows: 2·N·M·D operations, reads N·D + M·D·N/32 from the second-level cache. gradient: twice that for each set that wants one (all of it at
+// once where both views are one set). Extra memory: the unit rows, their gradients and 20 bytes an anchor and part; never N × M.
+#include "common/cosine_softmax.cuh"
+#include "common/reduce.cuh"
+
+// Grid (rows / 32, parts), block 256.
+KERNEL_BOUNDS(cosine_softmax::THREADS)
+similarity_softmax_rows(const CosineProblem problem, int each, NegativeSums* __restrict__ sums, float* __restrict__ positive_cosines) {
+  cosine_softmax::rows(problem, each, sums, positive_cosines);
+}
+EXPORT_KERNEL(similarity_softmax_rows)
+
+// One thread an anchor: merges the parts in order. results [4, rows] in f64: loss, cosine of the positive, sum and number of the negatives'
+// cosines; hits [rows]. An anchor without negatives has loss 0.
+KERNEL_BOUNDS(128)
+similarity_softmax_solve(int rows, const NegativeSums* __restrict__ sums, int parts, const float* __restrict__ positive_cosines,
+                         const MarginRule margin, float scale, cosine_softmax::AnchorFactors* __restrict__ factors, double* __restrict__ results,
+                         int* __restrict__ hits) {
+  constexpr double LOG_OF_TWO = 0.6931471805599453;
+  int anchor = blockIdx.x * blockDim.x + threadIdx.x;
+  if (anchor >= rows) return;
+  float positive = positive_cosines[anchor], highest = cosine_softmax::NOTHING;
+  double slope, logit = margin.apply(positive, &slope) * scale, shift = ceil(logit), cosines = 0.0, count = 0.0;
+  for (int part = 0; part < parts; part++) shift = fmax(shift, double(sums[int64_t(part) * rows + anchor].shift));
+  double negatives = 0.0;
+  for (int part = 0; part < parts; part++) {
+    NegativeSums one = sums[int64_t(part) * rows + anchor];
+    negatives += ldexp(double(one.powers), int(fmax(one.shift - shift, -2000.0)));
+    cosines += one.cosines;
+    count += one.count;
+    highest = one.highest <= highest ? highest : one.highest;
+  }
+  double gradient_scale = scale * LOG_OF_TWO / rows;
+  double x = log(negatives) + LOG_OF_TWO * (shift - logit), tail = exp(-fabs(x));
+  double share = x >= 0.0 ? 1.0 / (1.0 + tail) : tail / (1.0 + tail);
+  results[anchor] = fmax(x, 0.0) + log1p(tail);
+  if (isnan(x)) results[anchor] = x;
+  results[rows + anchor] = positive;
+  results[2 * rows + anchor] = cosines;
+  results[3 * rows + anchor] = count;
+  hits[anchor] = positive >= highest ? 1 : 0;
+  factors[anchor].shift = float(shift);
+  factors[anchor].positive_gradient = float(-slope * share * gradient_scale);
+  factors[anchor].power_factor = float(gradient_scale / (negatives + exp(LOG_OF_TWO * (logit - shift))));
+}
+EXPORT_KERNEL(similarity_softmax_solve)
+
+// One block: the mean loss, and mean cosine of positives, of negatives, and share of hits.
+KERNEL_BOUNDS(256)
+similarity_softmax_summarize(int rows, const double* __restrict__ results, const int* __restrict__ hits, float* __restrict__ loss,
+                             float* __restrict__ statistics) {
+  __shared__ double scratch[256 / WARP];
+  double sums[5] = {0.0, 0.0, 0.0, 0.0, 0.0};
+  for (int i = threadIdx.x; i < rows; i += 256) {
+#pragma unroll
+    for (int k = 0; k < 4; k++) sums[k] += results[k * rows + i];
+    sums[4] += hits[i];
+  }
+#pragma unroll
+  for (int k = 0; k < 5; k++) sums[k] = block_sum(sums[k], scratch);
+  if (threadIdx.x != 0) return;
+  loss[0] = float(sums[0] / rows);
+  statistics[0] = float(sums[1] / rows);
+  statistics[1] = float(sums[2] / sums[3]);
+  statistics[2] = float(sums[4] / rows);
+}
+EXPORT_KERNEL(similarity_softmax_summarize)
+
+// Grid (own rows / 32, width / 128 or width / 512), block 256; the variants differ in how much of the width a block sums.
+KERNEL_BOUNDS(cosine_softmax::THREADS)
+similarity_softmax_gradient_128(const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors,
+                                float* __restrict__ result) {
+  cosine_softmax::gradient<4>(problem, roles, factors, result);
+}
+EXPORT_KERNEL(similarity_softmax_gradient_128)
+
+KERNEL_BOUNDS(cosine_softmax::THREADS)
+similarity_softmax_gradient_512(const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors,
+                                float* __restrict__ result) {
+  cosine_softmax::gradient<16>(problem, roles, factors, result);
+}
+EXPORT_KERNEL(similarity_softmax_gradient_512)

@@ -1,0 +1,87 @@
+using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Tensors;
+using Spk.Interop.Cuda;
+
+namespace Spk.Engine.Ops.Loss;
+
+/// <summary>Which rows get a gradient; the numbers of Role in engine/kernels/common/cosine_softmax.cuh.</summary>
+[Flags]
+internal enum CosineRole
+{
+    None = 0,
+    Anchor = 1,
+    Candidate = 2,
+}
+
+/// <summary>CosineProblem of engine/kernels/common/cosine_softmax.cuh, field by field; see there.</summary>
+internal struct CudaCosineProblem
+{
+    public nint Anchors, Candidates, Positives, AnchorLabels, CandidateLabels;
+    public int Rows, KeyRows, CandidateRows, Width, Symmetric, KeysAreNegatives;
+    public float Scale;
+}
+
+/// <summary>Runs the kernels that <see cref="SimilaritySoftmax"/> and <see cref="MarginClassifier"/> share.</summary>
+internal static unsafe class CudaCosineSoftmax
+{
+    private const string Source = "loss/similarity_softmax";
+    private const int RowsOfBlock = 32, ColumnsOfTile = 16, Threads = 256, SolveThreads = 128, FloatsOfSums = 5, FloatsOfFactors = 3;
+
+    // Enough blocks for a large GPU while a part keeps some tiles. Depends on the shape only.
+    private const int WantedBlocks = 264, ShortestPart = 8 * ColumnsOfTile;
+
+    private static readonly KernelId RowsKernel = new(Source, "similarity_softmax_rows");
+    private static readonly KernelId SolveKernel = new(Source, "similarity_softmax_solve");
+    private static readonly KernelId SummarizeKernel = new(Source, "similarity_softmax_summarize");
+    private static readonly KernelId NarrowGradientKernel = new(Source, "similarity_softmax_gradient_128");
+    private static readonly KernelId WideGradientKernel = new(Source, "similarity_softmax_gradient_512");
+    private static readonly KernelId CheckLabelsKernel = new("loss/margin_classifier", "margin_classifier_check");
+
+    /// <summary>Loss and statistics, and what <see cref="Gradient"/> needs.</summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="problem">Rows and masks.</param>
+    /// <param name="margin">Margin on the positives.</param>
+    /// <param name="loss">f32 [1].</param>
+    /// <param name="statistics">f32 [3].</param>
+    /// <param name="classes">Number of classes where the positives are labels to be checked; 0 where they need no check.</param>
+    /// <returns>The factors of the anchors' derivatives.</returns>
+    public static Tensor Run(CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, int classes = 0)
+    {
+        int rowBlocks = DivideUp(problem.Rows, RowsOfBlock);
+        int parts = Math.Clamp(WantedBlocks / rowBlocks, 1, Math.Max(1, problem.CandidateRows / ShortestPart));
+        int each = DivideUp(DivideUp(problem.CandidateRows, parts), ColumnsOfTile) * ColumnsOfTile;
+        parts = DivideUp(problem.CandidateRows, each);
+        var workspace = cuda.Workspace;
+        var sums = workspace.Rent(new Shape(parts, problem.Rows, FloatsOfSums));
+        var positives = workspace.Rent(new Shape(problem.Rows));
+        var factors = workspace.Rent(new Shape(problem.Rows, FloatsOfFactors));
+        var results = workspace.Rent(new Shape(2 * 4, problem.Rows)); // f64
+        var hits = workspace.Rent(new Shape(problem.Rows), ElementType.Int32);
+
+        cuda.Launch(RowsKernel, new LaunchShape(rowBlocks, Threads, parts), KernelArgument.Structure(&problem), each, sums.Address, positives.Address);
+        var perAnchor = new LaunchShape(DivideUp(problem.Rows, SolveThreads), SolveThreads);
+        if (classes > 0)
+        {
+            cuda.Launch(CheckLabelsKernel, perAnchor, problem.Positives, problem.Rows, classes, positives.Address);
+        }
+
+        cuda.Launch(
+            SolveKernel, perAnchor, problem.Rows, sums.Address, parts, positives.Address, KernelArgument.Structure(&margin), problem.Scale,
+            factors.Address, results.Address, hits.Address);
+        cuda.Launch(SummarizeKernel, new LaunchShape(1, Threads), problem.Rows, results.Address, hits.Address, loss.Address, statistics.Address);
+        return factors;
+    }
+
+    /// <summary>The gradient of the mean loss by unit rows: by the anchors, by the keys, or, where they are one set, by both at once.</summary>
+    public static void Gradient(CudaDevice cuda, CudaCosineProblem problem, CosineRole roles, Tensor factors, nint result)
+    {
+        bool wide = problem.Width > 128;
+        int rows = roles == CosineRole.Candidate ? problem.KeyRows : problem.Rows;
+        cuda.Launch(
+            wide ? WideGradientKernel : NarrowGradientKernel,
+            new LaunchShape(DivideUp(rows, RowsOfBlock), Threads, DivideUp(problem.Width, wide ? 512 : 128)),
+            KernelArgument.Structure(&problem), (int)roles, factors.Address, result);
+    }
+
+    private static int DivideUp(int value, int by) => (value + by - 1) / by;
+}
