@@ -124,10 +124,10 @@ public sealed unsafe class Nvrtc
         try
         {
             int status = _compileProgram(program, options.Count, optionTexts);
-            string log = Encoding.UTF8.GetString(Get(program, _getLogSize, _getLog)).TrimEnd('\0', '\n', ' ');
+            string log = Encoding.UTF8.GetString(Get(program, _getLogSize, _getLog)).Replace("\0", "", StringComparison.Ordinal).Trim();
             if (status != 0)
             {
-                throw Failure(status, $"nvrtcCompileProgram of {name}", log.Length > 0 ? log.TrimEnd('.') : "there is no log");
+                throw Failure(status, $"nvrtcCompileProgram of {name}", log.Length > 0 ? WithoutStatistics(log).TrimEnd('.') : "there is no log");
             }
 
             return new NvrtcOutput(Get(program, _getCubinSize, _getCubin), Get(program, _getPtxSize, _getPtx), log);
@@ -137,6 +137,10 @@ public sealed unsafe class Nvrtc
             Check(_destroyProgram(&program), "nvrtcDestroyProgram");
         }
     }
+
+    // The assembler's lines on kernels that are fine would bury the one on the kernel that is not.
+    private static string WithoutStatistics(string log) => string.Join('\n', log.Split('\n').Where(line =>
+        !line.StartsWith("ptxas info", StringComparison.Ordinal) && !line.StartsWith("ptxas         .", StringComparison.Ordinal)));
 
     private byte[] Get(nint program, delegate* unmanaged<nint, nuint*, int> size, delegate* unmanaged<nint, byte*, int> content)
     {
