@@ -60,10 +60,10 @@ internal sealed class CommandContext(ParseResult options, TextWriter output, Tex
     /// <summary>Opens the device of --device and --threads and says which it is.</summary>
     public Engine.Devices.Device OpenDevice()
     {
-        var device = Engine.Devices.Device.Open(Device, Threads);
+        var device = Engine.Devices.Device.Open(Device, Threads, out string reason);
         if (Verbose)
         {
-            Note($"device: {device.Name}");
+            Note($"device: {device.Name} ({reason})");
         }
 
         return device;

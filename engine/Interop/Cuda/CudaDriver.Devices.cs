@@ -45,6 +45,8 @@ public sealed unsafe partial class CudaDriver
     private delegate* unmanaged<nint*, int, int> _primaryRetain;
     private delegate* unmanaged<int, int> _primaryRelease;
     private delegate* unmanaged<nint, int> _contextSetCurrent;
+    private delegate* unmanaged<int*, int> _contextGetDevice;
+    private delegate* unmanaged<nuint*, int, int> _deviceTotalMemory;
 
     /// <summary>Version of the CUDA API that the driver implements: 1000 × major + 10 × minor.</summary>
     public int Version
@@ -114,6 +116,28 @@ public sealed unsafe partial class CudaDriver
     /// <param name="context">A context that is retained.</param>
     public void SetCurrent(CudaContext context) => Check(_contextSetCurrent(context.Value), "cuCtxSetCurrent");
 
+    /// <summary>The device of the calling thread's current context.</summary>
+    public int CurrentDevice()
+    {
+        if (_contextGetDevice == null)
+        {
+            throw new EntryPointNotFoundException($"{Path} has no cuCtxGetDevice.");
+        }
+
+        int device;
+        Check(_contextGetDevice(&device), "cuCtxGetDevice");
+        return device;
+    }
+
+    /// <summary>Bytes of memory a device has.</summary>
+    /// <param name="device">From <see cref="Device"/>.</param>
+    public long TotalMemory(int device)
+    {
+        nuint bytes;
+        Check(_deviceTotalMemory(&bytes, device), "cuDeviceTotalMem");
+        return (long)bytes;
+    }
+
     private void BindDevices()
     {
         _init = (delegate* unmanaged<uint, int>)Export("cuInit");
@@ -125,5 +149,7 @@ public sealed unsafe partial class CudaDriver
         _primaryRetain = (delegate* unmanaged<nint*, int, int>)Export("cuDevicePrimaryCtxRetain");
         _primaryRelease = (delegate* unmanaged<int, int>)Export("cuDevicePrimaryCtxRelease_v2");
         _contextSetCurrent = (delegate* unmanaged<nint, int>)Export("cuCtxSetCurrent");
+        _contextGetDevice = (delegate* unmanaged<int*, int>)OptionalExport("cuCtxGetDevice");
+        _deviceTotalMemory = (delegate* unmanaged<nuint*, int, int>)Export("cuDeviceTotalMem_v2");
     }
 }

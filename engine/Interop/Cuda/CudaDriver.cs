@@ -52,6 +52,11 @@ public sealed unsafe partial class CudaDriver
     /// <exception cref="CudaException">It could not be initialised, for example because there is no device.</exception>
     public static CudaDriver Load(string path) => new(path, NativeLibrary.Load(path));
 
+    /// <summary>Says in a few words why a library could not be loaded: it is not there, or the loader's reason.</summary>
+    /// <param name="path">What <see cref="Load"/> was given.</param>
+    /// <param name="error">What it threw.</param>
+    public static string WhyNotLoaded(string path, DllNotFoundException error) => LibrarySearch.WhyNot(path, error);
+
     /// <summary>Throws where a status is not success.</summary>
     /// <param name="status">What the call returned.</param>
     /// <param name="call">Its name.</param>
@@ -75,6 +80,9 @@ public sealed unsafe partial class CudaDriver
     }
 
     private nint Export(string name) => NativeLibrary.GetExport(Library, name);
+
+    // Functions that older drivers or the emulator lack: 0, and the caller does without.
+    private nint OptionalExport(string name) => NativeLibrary.TryGetExport(Library, name, out nint address) ? address : 0;
 
     private static string? Text(byte* text) => Marshal.PtrToStringUTF8((nint)text);
 

@@ -27,10 +27,10 @@ internal sealed class DoctorVerb() : Verb("doctor", "Show what this machine offe
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20;
         lines.Add(("memory", $"{memory} MiB", memory < 2048 ? "training wants 2 GiB or more: use small batches" : null));
 
-        (bool cuda, var trace) = CudaProbe.Run();
-        lines.Add(("cuda", string.Join("; ", trace), cuda
-            ? "the driver is there, but this version computes on the CPU only"
-            : "nothing to do: this version computes on the CPU only"));
+        foreach (var finding in CudaProbe.Report())
+        {
+            lines.Add((finding.Name, finding.Value, finding.Advice));
+        }
 
         bool ffmpeg = OnPath("ffmpeg");
         lines.Add(("audio files", $"WAV (PCM 8/16/24/32 bit, float) built in; ffmpeg {(ffmpeg ? "found" : "not found")}", ffmpeg

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -15,24 +16,43 @@ public abstract class Device : IDisposable
 
     /// <summary>
     /// Opens a device. <c>cpu</c> always works; <c>cuda[:n]</c> works or throws with everything that was probed;
-    /// <c>auto</c> takes the best that works. There is no silent fallback.
+    /// <c>auto</c> takes a GPU that works, else the CPU, and never the emulator. There is no silent fallback.
     /// </summary>
     /// <param name="name"><c>auto</c>, <c>cpu</c> or <c>cuda[:n]</c>.</param>
     /// <param name="threads">CPU worker threads; 0 for one per logical processor.</param>
     /// <returns>The device; the caller disposes it.</returns>
     /// <exception cref="DeviceUnavailableException">CUDA was asked for and cannot be used.</exception>
     /// <exception cref="InvalidOptionException">The name is none of the above.</exception>
-    public static Device Open(string name = "auto", int threads = 0)
+    public static Device Open(string name = "auto", int threads = 0) => Open(name, threads, out _);
+
+    /// <summary>As <see cref="Open(string, int)"/>, and says why this device and not another.</summary>
+    /// <param name="name"><c>auto</c>, <c>cpu</c> or <c>cuda[:n]</c>.</param>
+    /// <param name="threads">CPU worker threads; 0 for one per logical processor.</param>
+    /// <param name="reason">For logs, such as "no GPU: libcuda.so.1: not found".</param>
+    /// <returns>The device; the caller disposes it.</returns>
+    /// <exception cref="DeviceUnavailableException">CUDA was asked for and cannot be used.</exception>
+    /// <exception cref="InvalidOptionException">The name is none of the above.</exception>
+    public static Device Open(string name, int threads, out string reason)
     {
         ArgumentNullException.ThrowIfNull(name);
-        if (name is "cpu" or "auto")
+        switch (name)
         {
-            return new CpuDevice(threads);
+            case "cpu":
+                reason = "as asked for";
+                return new CpuDevice(threads);
+            case "auto":
+                return (Device?)CudaProbe.TryOpen(out reason) ?? new CpuDevice(threads);
+            case "cuda":
+                reason = "as asked for";
+                return CudaProbe.Open(name, 0);
         }
 
-        if (name == "cuda" || name.StartsWith("cuda:", StringComparison.Ordinal))
+        const string Prefix = "cuda:";
+        if (name.StartsWith(Prefix, StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal))
         {
-            throw new DeviceUnavailableException(CudaProbe.Explain(name));
+            reason = "as asked for";
+            return CudaProbe.Open(name, ordinal);
         }
 
         throw new InvalidOptionException($"Unknown device '{name}': allowed are auto, cpu, cuda and cuda:N.");

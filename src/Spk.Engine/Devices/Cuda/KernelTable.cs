@@ -28,7 +28,7 @@ internal sealed class KernelTable(CudaDriver driver, KernelImages images)
     {
         if (!_modules.TryGetValue(id.Source, out var module))
         {
-            module = driver.LoadModule(images.Get(id.Source), id.Source);
+            module = images.Load(id.Source);
             _modules.Add(id.Source, module);
         }
 

@@ -1,0 +1,20 @@
+namespace Spk.Tests.Cuda;
+
+/// <summary>
+/// Most registers a kernel may need, so that a change that costs occupancy is a visible decision. No kernel may spill or have a stack.
+/// </summary>
+internal static class KernelBudgets
+{
+    /// <summary>Two blocks of 256 threads on a multiprocessor with its 65,536 registers.</summary>
+    private const int Default = 128;
+
+    /// <summary>Static shared memory that every device gives without asking.</summary>
+    public const int SharedBytes = 48 * 1024;
+
+    // Kernels that earn more, and why.
+    private static readonly Dictionary<string, int> More = [];
+
+    public static int Registers(string kernel) => More.GetValueOrDefault(kernel, Default);
+
+    public static IEnumerable<string> Named => More.Keys;
+}
