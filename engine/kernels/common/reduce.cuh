@@ -30,3 +30,14 @@ __device__ __forceinline__ T block_sum(T value, T* scratch) {
   __syncthreads();
   return sum;
 }
+
+// Sum over the lanes (threadIdx.y) of each column (threadIdx.x) of a block; every lane gets it. `scratch` is free again when it returns.
+template <int LANES, int COLUMNS>
+__device__ __forceinline__ float lane_sum(float value, float (&scratch)[LANES][COLUMNS]) {
+  scratch[threadIdx.y][threadIdx.x] = value;
+  __syncthreads();
+  float sum = 0.0f;
+  for (int lane = 0; lane < LANES; lane++) sum += scratch[lane][threadIdx.x];
+  __syncthreads();
+  return sum;
+}

@@ -67,6 +67,7 @@ batch_norm_combine(const float* __restrict__ partial, int chunks, int rows_each,
   int channel = blockIdx.x * blockDim.x + threadIdx.x;
   if (channel >= channels) return;
   double count = 0.0, mean = 0.0, deviation = 0.0;
+#pragma unroll 1  // Unrolled, the f64 merges would need more registers than there are.
   for (int chunk = 0; chunk < chunks; chunk++) {
     double more = min(rows_each, rows - chunk * rows_each);
     const float* one = partial + int64_t(chunk) * 3 * channels + channel;

@@ -5,21 +5,11 @@
 //
 // A block of 32 channels × 8 frame lanes takes one utterance: sums, then squares about the mean, so nothing cancels; the lanes are added
 // in order. Reads x twice forward (from the second-level cache the second time), once backward.
-#include "common/prelude.cuh"
+#include "common/reduce.cuh"
 
 namespace {
 
 constexpr int CHANNELS = 32, LANES = 8;
-
-// Sum over the lanes of a channel; every lane gets it.
-__device__ __forceinline__ float lane_sum(float value, float (&lanes)[LANES][CHANNELS]) {
-  lanes[threadIdx.y][threadIdx.x] = value;
-  __syncthreads();
-  float sum = 0.0f;
-  for (int lane = 0; lane < LANES; lane++) sum += lanes[lane][threadIdx.x];
-  __syncthreads();
-  return sum;
-}
 
 }  // namespace
 

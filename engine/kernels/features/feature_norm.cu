@@ -3,21 +3,11 @@
 //   backward  dx = (dy − mean(dy) − y · mean(dy·y)) / deviation;  without division dx = dy − mean(dy)
 //
 // A block of 32 bands × 8 frame lanes takes one utterance; lanes are added in order. Reads x three times (twice from cache), writes y.
-#include "common/prelude.cuh"
+#include "common/reduce.cuh"
 
 namespace {
 
 constexpr int BANDS = 32, LANES = 8;
-
-// Sum over the lanes of a band; every lane gets it.
-__device__ __forceinline__ float lane_sum(float value, float (&lanes)[LANES][BANDS]) {
-  lanes[threadIdx.y][threadIdx.x] = value;
-  __syncthreads();
-  float sum = 0.0f;
-  for (int lane = 0; lane < LANES; lane++) sum += lanes[lane][threadIdx.x];
-  __syncthreads();
-  return sum;
-}
 
 }  // namespace
 
