@@ -1,24 +1,12 @@
-// y = a + b, and copies, row by row; rows may be strided (channel views). 12 and 8 bytes an element.
-// Grid (columns / 128, rows / 8), block (32, 8), four columns a thread one warp apart.
-#include "common/prelude.cuh"
+// y = a + b, or a copy of a where there is no b. Rows may be strided (channel views); y may be a or b.
+// Tiles of common/element_tiles.cuh; 12 bytes an element, 8 for a copy.
+#include "common/element_tiles.cuh"
 
-namespace {
-
-constexpr int COLUMNS = 32, EACH = 4, ROWS = 8;
-
-}
-
-// b null: y = a. y may be a or b.
-KERNEL_BOUNDS(COLUMNS* ROWS)
+KERNEL_BOUNDS(element_tiles::THREADS)
 add_rows(const float* a, int stride_a, const float* b, int stride_b, float* y, int stride_y, int rows, int columns) {
-  int64_t row = blockIdx.y * ROWS + threadIdx.y;
-  if (row >= rows) return;
-#pragma unroll
-  for (int i = 0; i < EACH; i++) {
-    int column = (blockIdx.x * EACH + i) * COLUMNS + threadIdx.x;
-    if (column >= columns) return;
+  element_tiles::for_each(rows, columns, [&](int64_t row, int column) {
     float value = a[row * stride_a + column];
     y[row * stride_y + column] = b == nullptr ? value : value + b[row * stride_b + column];
-  }
+  });
 }
 EXPORT_KERNEL(add_rows)

@@ -1,16 +1,15 @@
 using Spk.Engine.Devices;
-using Spk.Engine.Numerics;
-using Spk.Engine.Ops;
-using Spk.Engine.Tensors;
+using Spk.Engine.Ops.Audio;
 using Spk.Interop;
 
 namespace Spk.Engine.Audio;
 
 /// <summary>
 /// Room impulse responses, ready for convolution with waveforms of one length: energy-normalised, h / ‖h‖₂, and transformed
-/// once. Takes 4 bytes for each sample of the transform and response, in the device's persistent memory.
+/// once into the device's persistent memory: on the CPU 4 bytes for each response and sample of a transform that holds waveform and
+/// response, on a GPU 8 bytes for each sample of the longest response.
 /// </summary>
-public sealed unsafe class RirBank
+public sealed class RirBank
 {
     /// <summary>Transforms the responses.</summary>
     /// <param name="device">Where the spectra live.</param>
@@ -29,21 +28,13 @@ public sealed unsafe class RirBank
         Device = device;
         Count = responses.Count;
         Samples = samples;
-        int longest = 1;
-        foreach (float[] response in responses)
+        var normalized = new float[Count][];
+        for (int r = 0; r < Count; r++)
         {
-            longest = Math.Max(longest, Math.Min(samples, response.Length));
+            normalized[r] = Normalize(responses[r], r);
         }
 
-        long needed = (long)samples + longest - 1;
-        if (needed > RealFft.MaximumLength)
-        {
-            throw new ShapeException($"Waveforms of {samples} samples are too long to convolve with responses of {longest}: cut them first.");
-        }
-
-        Fft = new RealFft((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(needed, RealFft.MinimumLength)));
-        Spectra = device.AllocatePersistent(new Shape(Count, 2 * Fft.PartStride));
-        Transform(Cpu.Of(device), responses);
+        Rooms = ConvolveRir.Prepare(device, normalized, samples);
     }
 
     /// <summary>The device.</summary>
@@ -55,45 +46,33 @@ public sealed unsafe class RirBank
     /// <summary>Length L of the waveforms that can be convolved.</summary>
     public int Samples { get; }
 
-    /// <summary>Transform that holds a waveform and the longest response without wrapping around.</summary>
-    internal RealFft Fft { get; }
+    internal ConvolveRir.Rooms Rooms { get; }
 
-    /// <summary>f32 [Count, 2, PartStride]: real parts, then imaginary parts.</summary>
-    internal Tensor Spectra { get; }
-
-    private void Transform(CpuDevice cpu, IReadOnlyList<float[]> responses)
+    private float[] Normalize(float[] response, int index)
     {
-        var normalized = Lanes.Table(Fft.Length);
-        byte* scratch = cpu.Workers.Scratch(0, Fft.ScratchBytes);
-        for (int r = 0; r < responses.Count; r++)
+        double energy = 0;
+        foreach (float value in response)
         {
-            float[] response = responses[r];
-            double energy = 0;
-            foreach (float value in response)
-            {
-                energy += (double)value * value;
-            }
-
-            if (!double.IsFinite(energy))
-            {
-                throw new NonFiniteException($"Room response {r} holds a value that is not finite.");
-            }
-
-            if (energy <= 0)
-            {
-                throw new DataFormatException($"Room response {r} is empty or silent: leave it out.");
-            }
-
-            int length = Math.Min(response.Length, Samples);
-            double scale = 1 / Math.Sqrt(energy);
-            for (int i = 0; i < length; i++)
-            {
-                normalized[i] = (float)(response[i] * scale);
-            }
-
-            Fft.Forward(Lanes.Pointer(normalized), length, Spectra.Row(r), (float*)scratch);
+            energy += (double)value * value;
         }
 
-        GC.KeepAlive(normalized);
+        if (!double.IsFinite(energy))
+        {
+            throw new NonFiniteException($"Room response {index} holds a value that is not finite.");
+        }
+
+        if (energy <= 0)
+        {
+            throw new DataFormatException($"Room response {index} is empty or silent: leave it out.");
+        }
+
+        var normalized = new float[Math.Min(response.Length, Samples)];
+        double scale = 1 / Math.Sqrt(energy);
+        for (int i = 0; i < normalized.Length; i++)
+        {
+            normalized[i] = (float)(response[i] * scale);
+        }
+
+        return normalized;
     }
 }

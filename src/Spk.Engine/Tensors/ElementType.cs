@@ -21,8 +21,16 @@ public static class ElementTypes
     /// <returns>2 or 4.</returns>
     public static int Size(this ElementType type) => type == ElementType.Int16 ? 2 : 4;
 
-    /// <summary>Whether elements of a type are values of a C# type.</summary>
+    /// <summary>The element type that holds values of a C# type.</summary>
     /// <typeparam name="T">float, int or short.</typeparam>
+    internal static ElementType Of<T>() where T : unmanaged =>
+        typeof(T) == typeof(float) ? ElementType.Float32
+        : typeof(T) == typeof(int) ? ElementType.Int32
+        : typeof(T) == typeof(short) ? ElementType.Int16
+        : throw new NotSupportedException($"Tensors do not hold values of {typeof(T).Name}.");
+
+    /// <summary>Whether elements of a type are values of a C# type.</summary>
+    /// <typeparam name="T">Any type.</typeparam>
     /// <param name="type">The element type.</param>
     internal static bool Holds<T>(ElementType type) where T : unmanaged => type switch
     {

@@ -96,24 +96,7 @@ public sealed class Augmenter : IDisposable
             throw new ShapeException($"Augmentation needs crops [{items.Length}, {_samples}], not {waves.Shape}.");
         }
 
-        if (_requests.Length < items.Length)
-        {
-            _requests = new CropRequest[items.Length];
-            _snr = new float[items.Length];
-            _responses = new int[items.Length];
-        }
-
-        bool anyRoom = false, anyNoise = false;
-        for (int i = 0; i < items.Length; i++)
-        {
-            var draw = Draw(epoch, items[i]);
-            _responses[i] = draw.Room;
-            _snr[i] = draw.SnrDb;
-            _requests[i] = new CropRequest(draw.Noise, draw.NoiseStart);
-            anyRoom |= draw.Room >= 0;
-            anyNoise |= !float.IsNaN(draw.SnrDb);
-        }
-
+        var (anyRoom, anyNoise) = DrawAll(epoch, items);
         if (anyRoom)
         {
             ConvolveRir.Apply(waves, _rooms!, _responses.AsSpan(0, items.Length));
@@ -124,6 +107,17 @@ public sealed class Augmenter : IDisposable
             // Rows that stay clean read the first recording: a short copy that is left unused.
             var noise = CropGather.Forward(_device, _noise!, _requests.AsSpan(0, items.Length), _samples);
             MixNoise.Apply(waves, noise, _snr.AsSpan(0, items.Length));
+        }
+    }
+
+    /// <summary>Announces crops that <see cref="Apply"/> will be asked for later: their noise then travels to a GPU meanwhile.</summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    /// <param name="items">The crops, as for <see cref="Apply"/>.</param>
+    public void Prepare(long epoch, ReadOnlySpan<int> items)
+    {
+        if (DrawAll(epoch, items).AnyNoise)
+        {
+            CropGather.Prepare(_device, _noise!, _requests.AsSpan(0, items.Length), _samples);
         }
     }
 
@@ -147,6 +141,29 @@ public sealed class Augmenter : IDisposable
         int noise = category.Recordings[random.NextInt(category.Recordings.Length)];
         int start = random.NextInt(Math.Max(0, _noise!.LengthOf(noise) - _samples) + 1);
         return new AugmentationDraw(gain, speed, room, noise, start, random.NextFloat(category.SnrMinimumDb, category.SnrMaximumDb));
+    }
+
+    private (bool AnyRoom, bool AnyNoise) DrawAll(long epoch, ReadOnlySpan<int> items)
+    {
+        if (_requests.Length < items.Length)
+        {
+            _requests = new CropRequest[items.Length];
+            _snr = new float[items.Length];
+            _responses = new int[items.Length];
+        }
+
+        bool anyRoom = false, anyNoise = false;
+        for (int i = 0; i < items.Length; i++)
+        {
+            var draw = Draw(epoch, items[i]);
+            _responses[i] = draw.Room;
+            _snr[i] = draw.SnrDb;
+            _requests[i] = new CropRequest(draw.Noise, draw.NoiseStart);
+            anyRoom |= draw.Room >= 0;
+            anyNoise |= !float.IsNaN(draw.SnrDb);
+        }
+
+        return (anyRoom, anyNoise);
     }
 
     private static Category[] Categorize(Corpus noise, AugmentationSpec spec)

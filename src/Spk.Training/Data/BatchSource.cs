@@ -104,14 +104,7 @@ public sealed class BatchSource
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, BatchesPerEpoch);
-        if (epoch != _epoch)
-        {
-            _members.CopyTo(_order, 0);
-            new CounterRandom(_options.Seed, RandomPurpose.Shuffle, epoch).Shuffle(_order);
-            _epoch = epoch;
-        }
-
-        _order.AsSpan(index * _options.Batch, _options.Batch).CopyTo(_batch.UtterancesForWrite);
+        UtterancesOf(epoch, index).CopyTo(_batch.UtterancesForWrite);
         var speakers = _batch.SpeakersForWrite;
         for (int b = 0; b < _options.Batch; b++)
         {
@@ -123,6 +116,41 @@ public sealed class BatchSource
         _batch.Waves = CropGather.Forward(_device, _corpus, _requests, _options.Samples);
         _augmenter?.Apply(_batch.Waves, epoch, _items);
         return _batch;
+    }
+
+    /// <summary>
+    /// Announces the batch that <see cref="Read"/> will be asked for next, so that its samples reach a GPU while that still works
+    /// on the present one. Changes no result.
+    /// </summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    /// <param name="index">0 to <see cref="BatchesPerEpoch"/> − 1.</param>
+    public void Prepare(long epoch, int index)
+    {
+        if (_device is CpuDevice)
+        {
+            return;
+        }
+
+        var utterances = UtterancesOf(epoch, index);
+        for (int b = 0; b < utterances.Length; b++)
+        {
+            Place(epoch, utterances[b], b);
+        }
+
+        CropGather.Prepare(_device, _corpus, _requests, _options.Samples);
+        _augmenter?.Prepare(epoch, _items);
+    }
+
+    private ReadOnlySpan<int> UtterancesOf(long epoch, int index)
+    {
+        if (epoch != _epoch)
+        {
+            _members.CopyTo(_order, 0);
+            new CounterRandom(_options.Seed, RandomPurpose.Shuffle, epoch).Shuffle(_order);
+            _epoch = epoch;
+        }
+
+        return _order.AsSpan(index * _options.Batch, _options.Batch);
     }
 
     private void Place(long epoch, int utterance, int row)

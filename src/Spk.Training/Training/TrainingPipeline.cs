@@ -118,6 +118,12 @@ internal sealed class TrainingPipeline : IDisposable
         _objective.Prepare(batch);
         _currentMargin = (float)_margin.At((int)epoch);
         _forwardBackward.Run(BitConverter.SingleToInt32Bits(_currentMargin));
+        if (step + 1 < StepsInAll)
+        {
+            // A GPU is at work by now: the next samples travel meanwhile.
+            Batches.Prepare((step + 1) / batchesPerEpoch, (int)((step + 1) % batchesPerEpoch));
+        }
+
         float loss = Scalar(_loss!);
         FiniteGuard.CheckLoss(
             loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", _features), ("embeddings", _embeddings));

@@ -8,12 +8,13 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Audio;
 
-public sealed class ConvolveRirTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public sealed class ConvolveRirTests(TestDevice on)
 {
-    private CpuDevice _device = null!;
+    private Device _device = null!;
 
     [SetUp]
-    public void SetUp() => _device = new CpuDevice(threads: 2);
+    public void SetUp() => _device = on.Open(2);
 
     [TearDown]
     public void TearDown() => _device.Dispose();
@@ -71,7 +72,7 @@ public sealed class ConvolveRirTests
         int[] response = [0, 1, -1, 1, 0, 0, 1];
         float[] Run(int threads)
         {
-            using var device = new CpuDevice(threads);
+            using var device = on.Open(threads);
             var x = Samples.Constant(device, new Shape(7, 4000), wave);
             ConvolveRir.Apply(x, new RirBank(device, [Samples.Normal(6, 900), Samples.Normal(7, 3000)], 4000), response);
             return Samples.Read(x);
@@ -83,7 +84,7 @@ public sealed class ConvolveRirTests
     [Test]
     public void A_warm_augmentation_allocates_nothing()
     {
-        using var device = new CpuDevice(threads: 1);
+        using var device = on.Open(1);
         var source = new MemorySource(new short[9000], new short[500]);
         var bank = new RirBank(device, [Samples.Normal(8, 50)], 200);
         CropRequest[] crops = [new(0, 5), new(1, 5, 0.5f, 1.1f)];

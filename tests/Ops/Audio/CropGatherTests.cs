@@ -8,12 +8,13 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Audio;
 
-public sealed class CropGatherTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public sealed class CropGatherTests(TestDevice on)
 {
-    private CpuDevice _device = null!;
+    private Device _device = null!;
 
     [SetUp]
-    public void SetUp() => _device = new CpuDevice(threads: 2);
+    public void SetUp() => _device = on.Open(2);
 
     [TearDown]
     public void TearDown() => _device.Dispose();
@@ -84,8 +85,8 @@ public sealed class CropGatherTests
     {
         var source = new MemorySource([.. Enumerable.Range(0, 9).Select(i => Pcm(500 + (97 * i), i))]);
         CropRequest[] crops = [.. Enumerable.Range(0, 40).Select(i => new CropRequest(i % 9, i * 7, 1f + (0.01f * i), 0.8f + (0.02f * i)))];
-        using var one = new CpuDevice(threads: 1);
-        using var three = new CpuDevice(threads: 3);
+        using var one = on.Open(1);
+        using var three = on.Open(3);
         Assert.That(Samples.Read(CropGather.Forward(three, source, crops, 333)), Is.EqualTo(Samples.Read(CropGather.Forward(one, source, crops, 333))));
     }
 

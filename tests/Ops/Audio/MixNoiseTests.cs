@@ -7,12 +7,13 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Audio;
 
-public sealed class MixNoiseTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public sealed class MixNoiseTests(TestDevice on)
 {
-    private CpuDevice _device = null!;
+    private Device _device = null!;
 
     [SetUp]
-    public void SetUp() => _device = new CpuDevice(threads: 2);
+    public void SetUp() => _device = on.Open(2);
 
     [TearDown]
     public void TearDown() => _device.Dispose();

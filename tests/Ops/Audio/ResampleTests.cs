@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Audio;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -7,7 +6,8 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Audio;
 
-public sealed class ResampleTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public sealed class ResampleTests(TestDevice on)
 {
     private static readonly (int From, int To)[] Rates =
         [(8000, 16000), (16000, 8000), (44100, 16000), (48000, 16000), (22050, 16000), (16000, 44100), (11025, 16000), (16000, 15999)];
@@ -66,8 +66,8 @@ public sealed class ResampleTests
     public void Batches_equal_single_runs_for_any_number_of_threads()
     {
         var wave = Samples.Normal(1, 3 * 30000, 0.1f);
-        using var one = new CpuDevice(threads: 1);
-        using var three = new CpuDevice(threads: 3);
+        using var one = on.Open(1);
+        using var three = on.Open(3);
         foreach (var device in new[] { one, three })
         {
             var y = Resample.Forward(device, Samples.Constant(device, new Shape(3, 30000), wave), 22050, 16000);

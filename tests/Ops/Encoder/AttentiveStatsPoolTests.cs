@@ -8,14 +8,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class AttentiveStatsPoolTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class AttentiveStatsPoolTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "attentive_stats" } })]
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open(2);
         var x = g.Input("x");
         int channels = x.Shape[1], hidden = g.Input("a_b").Shape[0];
         var tape = new Tape();
@@ -46,7 +47,7 @@ public class AttentiveStatsPoolTests
         int[] s = [.. size.Split(' ').Select(int.Parse)];
         var (n, t, c, h) = (s[0], s[1], s[2], s[3]);
         const float eps = 1e-4f;
-        using var device = new CpuDevice(2);
+        using var device = on.Open(2);
         LayerCheck.Run(
             device,
             [("x", new Shape(n, t, c), Samples.Normal(1, n * t * c))],
@@ -67,7 +68,7 @@ public class AttentiveStatsPoolTests
     public void A_constant_channel_has_a_finite_gradient()
     {
         const int n = 2, t = 4, c = 40, h = 3;
-        using var device = new CpuDevice(2);
+        using var device = on.Open(2);
         var x = Samples.Variable(device, new Shape(n, t, c), LayerCheck.Constant(n * t * c, 2f));
         var p = LayerCheck.Parameters(
             device,
@@ -87,7 +88,7 @@ public class AttentiveStatsPoolTests
     [Test]
     public void Misfits_are_refused()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(1, 2, 3), new float[6]);
         var p = LayerCheck.Parameters(
             device,

@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -8,14 +7,15 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Encoder;
 
-public class SqueezeExciteTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class SqueezeExciteTests(TestDevice on)
 {
     [Category("Golden")]
     [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "se_block" } })]
     public void Matches_PyTorch(GoldenCase? golden)
     {
         var g = Golden.Require(golden);
-        using var device = new CpuDevice(2);
+        using var device = on.Open(2);
         var x = g.Input("x");
         int channels = x.Shape[1], hidden = g.Input("b1").Shape[0];
         var tape = new Tape();
@@ -42,7 +42,7 @@ public class SqueezeExciteTests
     {
         int[] s = [.. size.Split(' ').Select(int.Parse)];
         var (n, t, c, h) = (s[0], s[1], s[2], s[3]);
-        using var device = new CpuDevice(2);
+        using var device = on.Open(2);
         LayerCheck.Run(
             device,
             [("x", new Shape(n, t, c), Samples.Normal(1, n * t * c)), ("r", new Shape(n, t, c), Samples.Normal(2, n * t * c))],
@@ -63,7 +63,7 @@ public class SqueezeExciteTests
     public void Channel_views_give_the_same_bits()
     {
         const int n = 2, t = 35, c = 20, h = 4;
-        using var device = new CpuDevice(2);
+        using var device = on.Open(2);
         var p = LayerCheck.Parameters(
             device,
             ("w1", new Shape(h, c), Samples.Normal(3, h * c)),
@@ -94,7 +94,7 @@ public class SqueezeExciteTests
     [Test]
     public void Misfits_are_refused()
     {
-        using var device = new CpuDevice(1);
+        using var device = on.Open(1);
         var x = Samples.Constant(device, new Shape(1, 2, 3), new float[6]);
         var p = LayerCheck.Parameters(device, ("w", new Shape(2, 3), new float[6]), ("b", new Shape(2), new float[2]), ("c", new Shape(3), new float[3]));
         Assert.That(() => SqueezeExcite.Forward(null, x, p[0], p[1], p[0], p[2]), Throws.TypeOf<ShapeException>().With.Message.Contains("[3, B]"));

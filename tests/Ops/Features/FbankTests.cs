@@ -8,16 +8,17 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Features;
 
-public sealed class FbankTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public sealed class FbankTests(TestDevice on)
 {
-    private CpuDevice _device = null!;
+    private Device _device = null!;
 
     private static IEnumerable<TestCaseData> KaldiCases() => Golden.Cases("kaldi_fbank");
 
     private static IEnumerable<TestCaseData> TorchaudioCases() => Golden.Cases("melspectrogram_log");
 
     [SetUp]
-    public void SetUp() => _device = new CpuDevice(threads: 2);
+    public void SetUp() => _device = on.Open(2);
 
     [TearDown]
     public void TearDown() => _device.Dispose();
@@ -197,8 +198,8 @@ public sealed class FbankTests
         var spec = FeatureSpec.KaldiFbank80 with { Dither = 1 };
         var wave = Samples.Normal(9, 5 * 7000, 0.1f);
         var tables = new FeatureTables(spec);
-        using var one = new CpuDevice(threads: 1);
-        using var three = new CpuDevice(threads: 3);
+        using var one = on.Open(1);
+        using var three = on.Open(3);
         var want = Samples.Read(Fbank.Forward(one, tables, Samples.Constant(one, new Shape(5, 7000), wave), 11, 2));
         var got = Samples.Read(Fbank.Forward(three, tables, Samples.Constant(three, new Shape(5, 7000), wave), 11, 2));
         Assert.That(got, Is.EqualTo(want));
@@ -266,7 +267,7 @@ public sealed class FbankTests
     [Test]
     public void A_warm_step_allocates_nothing()
     {
-        using var device = new CpuDevice(threads: 1);
+        using var device = on.Open(1);
         var extractor = new FeatureExtractor(device, FeatureSpec.KaldiFbank80 with { Dither = 1 });
         var wave = Samples.Normal(10, 560, 0.1f);
         void Step()

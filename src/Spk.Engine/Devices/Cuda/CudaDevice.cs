@@ -20,6 +20,7 @@ public sealed unsafe class CudaDevice : Device
     private readonly KernelTable _kernels;
     private readonly List<nint> _persistent = [];
     private readonly List<ReplayedWork> _graphs = [];
+    private readonly ConditionalWeakTable<object, object> _tables = [];
     private readonly bool _synchronizeLaunches;
     private bool _disposed;
 
@@ -99,6 +100,42 @@ public sealed unsafe class CudaDevice : Device
         {
             Driver.Synchronize(Stream, kernel.Name);
         }
+    }
+
+    /// <summary>What an op keeps on this device for as long as something on the host lives, such as tables; made on first use.</summary>
+    /// <param name="owner">What it belongs to.</param>
+    /// <param name="make">Makes it.</param>
+    internal TTables TablesFor<TOwner, TTables>(TOwner owner, Func<CudaDevice, TOwner, TTables> make)
+        where TOwner : class
+        where TTables : class
+    {
+        if (!_tables.TryGetValue(owner, out object? tables))
+        {
+            tables = make(this, owner);
+            _tables.Add(owner, tables);
+        }
+
+        return (TTables)tables;
+    }
+
+    /// <summary>A copy of host values in persistent memory.</summary>
+    internal Tensor Persist<T>(ReadOnlySpan<T> values) where T : unmanaged
+    {
+        var tensor = AllocatePersistent(new Shape(values.Length), ElementTypes.Of<T>());
+        CopyFromHost(values, tensor);
+        return tensor;
+    }
+
+    /// <summary>A copy of a few host values in the workspace; queued.</summary>
+    internal Tensor RentCopy<T>(ReadOnlySpan<T> values) where T : unmanaged
+    {
+        var tensor = Workspace.Rent(new Shape(values.Length), ElementTypes.Of<T>());
+        fixed (T* host = values)
+        {
+            Upload(tensor.Address, host, (long)values.Length * sizeof(T));
+        }
+
+        return tensor;
     }
 
     /// <summary>Queues a copy within the device.</summary>
@@ -279,6 +316,11 @@ public sealed unsafe class CudaDevice : Device
 
         _disposed = true;
         MakeCurrent();
+        foreach (var (_, tables) in _tables)
+        {
+            (tables as IDisposable)?.Dispose();
+        }
+
         Workspace.Dispose();
         foreach (var work in _graphs)
         {
@@ -308,8 +350,9 @@ public sealed unsafe class CudaDevice : Device
         }
     }
 
+    /// <summary>Directs the driver's calls of this thread to this device.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void MakeCurrent()
+    internal void MakeCurrent()
     {
         if (_current != this)
         {

@@ -1,14 +1,14 @@
 using System.Runtime.Intrinsics;
-using Spk.Engine.Audio;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
+using Spk.Interop;
 
 namespace Spk.Engine.Ops.Audio;
 
 public static unsafe partial class ConvolveRir
 {
-    private static void ApplyCpu(CpuDevice device, Tensor waves, RirBank bank, ReadOnlySpan<int> response)
+    private static void CpuApply(CpuDevice device, Tensor waves, CpuRooms rooms, ReadOnlySpan<int> response)
     {
         fixed (int* indices = response)
         {
@@ -18,17 +18,47 @@ public static unsafe partial class ConvolveRir
                 Waves = waves.Data,
                 WaveStride = waves.RowStride,
                 Samples = waves.Shape[1],
-                Spectra = bank.Spectra.Data,
-                PartStride = bank.Fft.PartStride,
-                SpectrumBytes = bank.Fft.SpectrumBytes,
-                ScratchBytes = bank.Fft.ScratchBytes,
-                Fft = bank.Fft.Tables,
+                Spectra = rooms.Spectra.Data,
+                PartStride = rooms.Fft.PartStride,
+                SpectrumBytes = rooms.Fft.SpectrumBytes,
+                ScratchBytes = rooms.Fft.ScratchBytes,
+                Fft = rooms.Fft.Tables,
                 Indices = indices,
             };
             device.Workers.For(response.Length, ref body);
         }
 
-        GC.KeepAlive(bank);
+        GC.KeepAlive(rooms);
+    }
+
+    /// <summary>The transforms of whole responses, of a length that holds waveform and response without wrapping around.</summary>
+    private sealed class CpuRooms : Rooms
+    {
+        public CpuRooms(CpuDevice device, IReadOnlyList<float[]> responses, int samples)
+        {
+            int longest = responses.Select(r => r.Length).Append(1).Max();
+            long needed = (long)samples + longest - 1;
+            if (needed > RealFft.MaximumLength)
+            {
+                throw new ShapeException($"Waveforms of {samples} samples are too long to convolve with responses of {longest}: cut them first.");
+            }
+
+            Fft = new RealFft((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(needed, RealFft.MinimumLength)));
+            Spectra = device.AllocatePersistent(new Shape(responses.Count, 2 * Fft.PartStride));
+            byte* scratch = device.Workers.Scratch(0, Fft.ScratchBytes);
+            for (int r = 0; r < responses.Count; r++)
+            {
+                fixed (float* response = responses[r])
+                {
+                    Fft.Forward(response, responses[r].Length, Spectra.Row(r), (float*)scratch);
+                }
+            }
+        }
+
+        public RealFft Fft { get; }
+
+        /// <summary>f32 [Count, 2, PartStride]: real parts, then imaginary parts.</summary>
+        public Tensor Spectra { get; }
     }
 
     private struct Body : IParallelBody

@@ -1,4 +1,6 @@
 using Spk.Engine.Audio;
+using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -30,6 +32,20 @@ public static partial class ConvolveRir
             }
         }
 
-        ApplyCpu(Cpu.Of(waves.Device), waves, bank, response);
+        if (waves.Device is CudaDevice cuda)
+        {
+            CudaApply(cuda, waves, (CudaRooms)bank.Rooms, response);
+        }
+        else
+        {
+            CpuApply(Cpu.Of(waves.Device), waves, (CpuRooms)bank.Rooms, response);
+        }
     }
+
+    /// <summary>Transforms responses for convolution with waveforms of one length.</summary>
+    internal static Rooms Prepare(Device device, IReadOnlyList<float[]> responses, int samples) =>
+        device is CudaDevice cuda ? new CudaRooms(cuda, responses) : new CpuRooms(Cpu.Of(device), responses, samples);
+
+    /// <summary>Transformed room responses, as a kind of device wants them.</summary>
+    internal abstract class Rooms;
 }

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Spk.Engine.Audio;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
@@ -7,42 +8,32 @@ namespace Spk.Engine.Ops.Audio;
 
 public static unsafe partial class CropGather
 {
-    // Tabulated positions between two samples; linear interpolation between neighbours leaves an error of about −82 dB, below
-    // the kernel's own stop band of −72 dB.
-    private const int Phases = 128;
-
-    private static readonly KaiserSinc Kernel = new(crossings: 24, beta: 7);
-
-    private static void ForwardCpu(CpuDevice device, Item* items, Tensor waves)
+    private static void CpuForward(CpuDevice device, PcmSource source, ReadOnlySpan<CropRequest> crops, Tensor waves)
     {
+        var items = (Item*)device.Workspace.Rent(new Shape(crops.Length, sizeof(Item) / sizeof(int)), ElementType.Int32).Address;
+        for (int row = 0; row < crops.Length; row++)
+        {
+            items[row] = Resolve(source, crops[row]);
+        }
+
         var body = new Body { Workers = device.WorkersHandle, Items = items, Waves = waves.Data, Samples = waves.Shape[1] };
         device.Workers.For(waves.Shape[0], ref body);
+        GC.KeepAlive(source);
     }
 
-    // Samples from..from + count − 1. Outside the utterance: its repetition where the crop runs past the end, else silence.
     private static void Read(in Item item, long from, int count, bool tiled, float* to)
     {
-        int done = 0;
-        while (done < count)
+        var pieces = new CropPieces(item.Length, from, count, tiled);
+        while (pieces.Next())
         {
-            long at = from + done;
-            if (tiled)
+            if (pieces.Start < 0)
             {
-                at %= item.Length;
-                at = at < 0 ? at + item.Length : at;
+                new Span<float>(to + pieces.Offset, pieces.Count).Clear();
             }
-
-            if (at < 0 || at >= item.Length)
+            else
             {
-                int silent = at < 0 ? (int)Math.Min(count - done, -at) : count - done;
-                new Span<float>(to + done, silent).Clear();
-                done += silent;
-                continue;
+                Convert(item.Data + pieces.Start, to + pieces.Offset, pieces.Count, item.Scale);
             }
-
-            int run = (int)Math.Min(count - done, item.Length - at);
-            Convert(item.Data + at, to + done, run, item.Scale);
-            done += run;
         }
     }
 
@@ -88,7 +79,7 @@ public static unsafe partial class CropGather
             double cutoff = Kernel.Cutoff(speed);
             int half = Kernel.HalfWidth(cutoff);
             int taps = ((2 * half) + Lanes.Count - 1) / Lanes.Count * Lanes.Count;
-            int span = (int)((Samples - 1) * speed) + 1;
+            int span = Span(Samples, speed);
             int needed = span + taps + 1;
             float* table = (float*)pool.Scratch(worker, (nuint)(((Phases + 1) * taps) + needed) * sizeof(float));
             float* input = table + ((Phases + 1) * taps);

@@ -10,7 +10,7 @@ public static unsafe partial class MixNoise
     // f32 sums of squares run over this many samples before they join the f64 total.
     private const int SamplesPerSum = 1024;
 
-    private static void ApplyCpu(CpuDevice device, Tensor waves, Tensor noise, ReadOnlySpan<float> snrDb)
+    private static void CpuApply(CpuDevice device, Tensor waves, Tensor noise, ReadOnlySpan<float> snrDb)
     {
         fixed (float* ratios = snrDb)
         {

@@ -1,3 +1,4 @@
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -36,6 +37,13 @@ public static partial class MixNoise
             }
         }
 
-        ApplyCpu(Cpu.Of(waves.Device), waves, noise, snrDb);
+        if (waves.Device is CudaDevice cuda)
+        {
+            CudaApply(cuda, waves, noise, snrDb);
+        }
+        else
+        {
+            CpuApply(Cpu.Of(waves.Device), waves, noise, snrDb);
+        }
     }
 }

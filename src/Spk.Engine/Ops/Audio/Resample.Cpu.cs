@@ -25,7 +25,7 @@ public static unsafe partial class Resample
         return Known.GetOrAdd((fromRate / common, toRate / common), static rates => new PhaseTables(rates.From, rates.To));
     }
 
-    private static void ForwardCpu(CpuDevice device, PhaseTables tables, Tensor waves, Tensor y)
+    private static void CpuForward(CpuDevice device, PhaseTables tables, Tensor waves, Tensor y)
     {
         var body = new Body
         {
@@ -92,23 +92,32 @@ public static unsafe partial class Resample
     private sealed class PhaseTables
     {
         private readonly float[] _weights;
-        private readonly int _from, _to, _half, _taps;
 
         public PhaseTables(int from, int to)
         {
             double cutoff = Kernel.Cutoff((double)from / to);
-            _half = Kernel.HalfWidth(cutoff);
-            _taps = ((2 * _half) + Lanes.Count - 1) / Lanes.Count * Lanes.Count;
-            _from = from;
-            _to = to;
-            _weights = Lanes.Table(checked(to * _taps));
+            Half = Kernel.HalfWidth(cutoff);
+            Taps = ((2 * Half) + Lanes.Count - 1) / Lanes.Count * Lanes.Count;
+            From = from;
+            To = to;
+            _weights = Lanes.Table(checked(to * Taps));
             for (int phase = 0; phase < to; phase++)
             {
-                Kernel.Fill((double)phase / to, cutoff, _weights.AsSpan(phase * _taps, _taps));
+                Kernel.Fill((double)phase / to, cutoff, _weights.AsSpan(phase * Taps, Taps));
             }
         }
 
-        public PhaseView View => new(_from, _to, _half, _taps, Lanes.Pointer(_weights));
+        public int From { get; }
+
+        public int To { get; }
+
+        public int Half { get; }
+
+        public int Taps { get; }
+
+        public ReadOnlySpan<float> Weights => _weights.AsSpan(0, To * Taps);
+
+        public PhaseView View => new(From, To, Half, Taps, Lanes.Pointer(_weights));
     }
 
     private struct Body : IParallelBody

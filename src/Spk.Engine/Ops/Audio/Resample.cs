@@ -1,4 +1,5 @@
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -38,7 +39,15 @@ public static partial class Resample
 
         var tables = Tables(fromRate, toRate);
         var y = device.Workspace.Rent(new Shape(waves.Shape[0], OutputLength(waves.Shape[1], fromRate, toRate)));
-        ForwardCpu(Cpu.Of(device), tables, waves, y);
+        if (device is CudaDevice cuda)
+        {
+            CudaForward(cuda, tables, waves, y);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(device), tables, waves, y);
+        }
+
         return y;
     }
 

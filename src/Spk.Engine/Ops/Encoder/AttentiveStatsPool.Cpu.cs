@@ -11,7 +11,7 @@ public static unsafe partial class AttentiveStatsPool
     // between the passes of the softmax.
     private const int ChannelsPerTask = 64;
 
-    private static void RunAddShared(CpuDevice device, Tensor hidden, Tensor shared)
+    private static void CpuAddShared(CpuDevice device, Tensor hidden, Tensor shared)
     {
         var body = new SharedBody
         {
@@ -25,7 +25,7 @@ public static unsafe partial class AttentiveStatsPool
         device.Workers.For(hidden.Shape[0], ref body);
     }
 
-    private static void RunSharedBackward(CpuDevice device, Tensor gradient, Tensor shared, bool accumulate)
+    private static void CpuSharedBackward(CpuDevice device, Tensor gradient, Tensor shared, bool accumulate)
     {
         var body = new SharedBody
         {
@@ -41,7 +41,7 @@ public static unsafe partial class AttentiveStatsPool
         device.Workers.For(gradient.Shape[0], ref body);
     }
 
-    private static void RunPool(CpuDevice device, Tensor x, Tensor scores, Tensor y, Tensor variances, float eps)
+    private static void CpuPool(CpuDevice device, Tensor x, Tensor scores, Tensor y, Tensor variances, float eps)
     {
         int channels = x.Shape[2], blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
         var body = new PoolBody
@@ -60,7 +60,7 @@ public static unsafe partial class AttentiveStatsPool
         device.Workers.For(x.Shape[0] * blocks, ref body);
     }
 
-    private static void RunPoolBackward(CpuDevice device, PoolNode node, Tensor dy, Tensor? dx, bool accumulate, Tensor scoreGradient)
+    private static void CpuPoolBackward(CpuDevice device, PoolNode node, Tensor dy, Tensor? dx, bool accumulate, Tensor scoreGradient)
     {
         int channels = node.X.Shape[2], blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
         var body = new PoolBackwardBody

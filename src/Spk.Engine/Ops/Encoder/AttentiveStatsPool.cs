@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -73,7 +74,15 @@ public static partial class AttentiveStatsPool
     // The context's part of the hidden units, the same for all frames of an utterance, added in place.
     private static void AddShared(Tape? tape, Tensor hidden, Tensor shared)
     {
-        RunAddShared(Cpu.Of(hidden.Device), hidden, shared);
+        if (hidden.Device is CudaDevice cuda)
+        {
+            CudaAddShared(cuda, hidden, shared);
+        }
+        else
+        {
+            CpuAddShared(Cpu.Of(hidden.Device), hidden, shared);
+        }
+
         if (tape is not null)
         {
             var node = tape.Record<SharedNode>();
@@ -88,7 +97,15 @@ public static partial class AttentiveStatsPool
         int items = x.Shape[0], channels = x.Shape[2];
         var y = workspace.Rent(new Shape(items, 2 * channels));
         var variances = workspace.Rent(new Shape(items, channels));
-        RunPool(Cpu.Of(x.Device), x, scores, y, variances, eps);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaPool(cuda, x, scores, y, variances, eps);
+        }
+        else
+        {
+            CpuPool(Cpu.Of(x.Device), x, scores, y, variances, eps);
+        }
+
         if (tape is not null)
         {
             y.RequiresGrad = true;
@@ -129,7 +146,14 @@ public static partial class AttentiveStatsPool
             if (Hidden.Grad is { } gradient)
             {
                 var shared = Shared.GradForWrite(out bool accumulate);
-                RunSharedBackward(Cpu.Of(Hidden.Device), gradient, shared, accumulate);
+                if (Hidden.Device is CudaDevice cuda)
+                {
+                    CudaSharedBackward(cuda, gradient, shared, accumulate);
+                }
+                else
+                {
+                    CpuSharedBackward(Cpu.Of(Hidden.Device), gradient, shared, accumulate);
+                }
             }
         }
     }
@@ -156,7 +180,14 @@ public static partial class AttentiveStatsPool
             // The weights overwrote the scores and are read here last: their gradient takes their memory too.
             bool own = Weights.TakeGradient(Weights);
             var scoreGradient = own ? Weights : Weights.GradForWrite(out _);
-            RunPoolBackward(Cpu.Of(X.Device), this, dy, dx, accumulate, scoreGradient);
+            if (X.Device is CudaDevice cuda)
+            {
+                CudaPoolBackward(cuda, this, dy, dx, accumulate, scoreGradient);
+            }
+            else
+            {
+                CpuPoolBackward(Cpu.Of(X.Device), this, dy, dx, accumulate, scoreGradient);
+            }
         }
     }
 }

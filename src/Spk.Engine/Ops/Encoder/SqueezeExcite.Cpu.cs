@@ -12,9 +12,31 @@ public static unsafe partial class SqueezeExcite
 
     private const int FramesPerTask = 32;
 
-    private static void Squeeze(CpuDevice device, Tensor x, Tensor means) => TimeSums(device, x, null, means, 1f / x.Shape[1]);
+    private static void CpuForward(
+        CpuDevice device,
+        Tensor x,
+        Tensor reduceWeight,
+        Tensor reduceBias,
+        Tensor expandWeight,
+        Tensor expandBias,
+        Tensor? residual,
+        Tensor means,
+        Tensor hidden,
+        Tensor gates,
+        Tensor y)
+    {
+        TimeSums(device, x, null, means, 1f / x.Shape[1]);
+        Excite(device, means, reduceWeight, reduceBias, expandWeight, expandBias, hidden, gates);
+        Scale(device, x, gates, residual, y);
+    }
 
-    private static void GateGradient(CpuDevice device, Tensor x, Tensor dy, Tensor gradient) => TimeSums(device, x, dy, gradient, 1f);
+    private static void CpuBackward(
+        CpuDevice device, Node node, Tensor dy, Tensor gateGradient, Tensor? dx, bool addX, Tensor? residualGradient, bool addResidual)
+    {
+        TimeSums(device, node.X, dy, gateGradient, 1f);
+        var meanGradient = ExciteBackward(device, node, gateGradient);
+        ScaleBackward(device, dy, node.Gates, meanGradient, dx, addX, residualGradient, addResidual);
+    }
 
     // scale · Σ over time of x, or of x·other.
     private static void TimeSums(CpuDevice device, Tensor x, Tensor? other, Tensor sums, float scale)

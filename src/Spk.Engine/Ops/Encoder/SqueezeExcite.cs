@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -44,10 +45,16 @@ public static partial class SqueezeExcite
         var means = workspace.Rent(new Shape(items, channels));
         var hidden = workspace.Rent(new Shape(items, width));
         var gates = workspace.Rent(new Shape(items, channels));
-        var cpu = Cpu.Of(x.Device);
-        Squeeze(cpu, x, means);
-        Excite(cpu, means, reduceWeight.Value, reduceBias.Value, expandWeight.Value, expandBias.Value, hidden, gates);
-        Scale(cpu, x, gates, residual, y);
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, x, reduceWeight.Value, reduceBias.Value, expandWeight.Value, expandBias.Value, residual, means, hidden, gates, y);
+        }
+        else
+        {
+            var cpu = Cpu.Of(x.Device);
+            CpuForward(cpu, x, reduceWeight.Value, reduceBias.Value, expandWeight.Value, expandBias.Value, residual, means, hidden, gates, y);
+        }
+
         if (tape is not null)
         {
             y.RequiresGrad = true;
@@ -104,10 +111,7 @@ public static partial class SqueezeExcite
                 return;
             }
 
-            var cpu = Cpu.Of(X.Device);
             var gateGradient = X.Device.Workspace.Rent(Gates.Shape);
-            GateGradient(cpu, X, dy, gateGradient);
-            var meanGradient = ExciteBackward(cpu, this, gateGradient);
             Tensor? residualGradient = null, dx = null;
             bool addResidual = false, addX = false;
             if (Residual is { RequiresGrad: true })
@@ -121,7 +125,14 @@ public static partial class SqueezeExcite
                 dx = X.TakeGradient(dy) ? dy : X.GradForWrite(out addX);
             }
 
-            ScaleBackward(cpu, dy, Gates, meanGradient, dx, addX, residualGradient, addResidual);
+            if (X.Device is CudaDevice cuda)
+            {
+                CudaBackward(cuda, this, dy, gateGradient, dx, addX, residualGradient, addResidual);
+            }
+            else
+            {
+                CpuBackward(Cpu.Of(X.Device), this, dy, gateGradient, dx, addX, residualGradient, addResidual);
+            }
         }
     }
 }

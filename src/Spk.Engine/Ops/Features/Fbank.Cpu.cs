@@ -12,7 +12,7 @@ public static unsafe partial class Fbank
     // Frames of one parallel item: four groups of 16.
     private const int FramesPerItem = 4 * Lanes.Count;
 
-    private static void ForwardCpu(CpuDevice device, FeatureTables tables, Tensor waves, Tensor features, ulong? ditherSeed, long ditherEpoch)
+    private static void CpuForward(CpuDevice device, FeatureTables tables, Tensor waves, Tensor features, ulong? ditherSeed, long ditherEpoch)
     {
         var spec = tables.Spec;
         int frames = features.Shape[1];
@@ -29,8 +29,7 @@ public static unsafe partial class Fbank
             Bins = spec.Bins,
             FrameLength = spec.FrameLength,
             FrameShift = spec.FrameShift,
-            FirstStart = torchaudio ? ((spec.FftLength - spec.FrameLength) / 2) - (spec.FftLength / 2)
-                : spec.SnipEdges ? 0 : (spec.FrameShift / 2) - (spec.FrameLength / 2),
+            FirstStart = FirstStart(spec),
             RepeatsEdge = !torchaudio,
             Window = Lanes.Pointer(tables.Window),
             Fft = tables.Fft.Tables,

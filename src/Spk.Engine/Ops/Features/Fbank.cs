@@ -1,4 +1,5 @@
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Features;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -37,7 +38,20 @@ public static partial class Fbank
         }
 
         var features = device.Workspace.Rent(new Shape(waves.Shape[0], spec.FrameCount(samples), spec.Bins));
-        ForwardCpu(Cpu.Of(device), tables, waves, features, ditherSeed, ditherEpoch);
+        if (device is CudaDevice cuda)
+        {
+            CudaForward(cuda, tables, waves, features, ditherSeed, ditherEpoch);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(device), tables, waves, features, ditherSeed, ditherEpoch);
+        }
+
         return features;
     }
+
+    // Where the first frame starts; negative where frames are centred.
+    private static int FirstStart(FeatureSpec spec) => spec.Flavor == FeatureFlavor.Torchaudio
+        ? ((spec.FftLength - spec.FrameLength) / 2) - (spec.FftLength / 2)
+        : spec.SnipEdges ? 0 : (spec.FrameShift / 2) - (spec.FrameLength / 2);
 }
