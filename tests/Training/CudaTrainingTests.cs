@@ -12,7 +12,11 @@ namespace Spk.Tests.TrainingRuns;
 public class CudaTrainingTests(TestDevice on)
 {
     private static readonly string[] Sizes =
-        ["training.batch=4", "data.cropSeconds=0.25", "features.bins=16", "encoder.width=8", "encoder.lastWidth=8", "evaluation.everyEpochs=0"];
+        ["training.batch=4", "data.cropSeconds=0.25", "features.bins=16", "encoder.width=8", "encoder.lastWidth=8", "evaluation.everyEpochs=0", "schedule.learningRate=1e-4"];
+
+    // f32 rounding differs from the first step on, and Adam makes more of it where a gradient is nearly 0. With this learning rate the loss
+    // moves by more than a hundredth of its value in six steps, a hundred times the limit.
+    private const double RelativeLimit = 1e-4;
 
     private string _folder = "";
 
@@ -32,8 +36,8 @@ public class CudaTrainingTests(TestDevice on)
         double[] cuda = Losses("cuda", on.Open(), steps, options);
         Assert.That(cpu, Has.Length.EqualTo(steps));
         Assert.That(cuda, Has.Length.EqualTo(steps));
-        // Rounding differs from the first step on and grows with every update; 2e-3 of a loss near 2 is far below what a step changes.
-        Assert.That(cuda.Zip(cpu, (a, b) => Math.Abs(a - b)), Is.All.LessThan(2e-3), $"cuda: {string.Join(' ', cuda)}, cpu: {string.Join(' ', cpu)}");
+        AssertClose(cuda, cpu);
+        Assert.That(Math.Abs(cpu[^1] - cpu[0]), Is.GreaterThan(100 * RelativeLimit * cpu[0]), "the losses hardly move");
     }
 
     [Test]
@@ -54,8 +58,12 @@ public class CudaTrainingTests(TestDevice on)
         double[] all = Losses("run", TestDevice.Cpu.Open(), 6);
         double[] straight = Losses("straight", TestDevice.Cpu.Open(), 6);
         Assert.That(all, Has.Length.EqualTo(6));
-        Assert.That(all.Zip(straight, (a, b) => Math.Abs(a - b)), Is.All.LessThan(2e-3));
+        AssertClose(all, straight);
     }
+
+    private static void AssertClose(double[] got, double[] want) =>
+        Assert.That(
+            got.Zip(want, (a, b) => Math.Abs(a - b) / b), Is.All.LessThan(RelativeLimit), $"{string.Join(' ', got)} against {string.Join(' ', want)}");
 
     private double[] Losses(string run, Device device, int steps, params string[] options)
     {

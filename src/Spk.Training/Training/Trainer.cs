@@ -23,6 +23,7 @@ public sealed class Trainer : IDisposable
     private int _closedEpochs;
     private EarlyStop _earlyStop = EarlyStop.Start;
     private long _savedStep = -1;
+    private string? _restoredFrom;
 
     private Trainer(Recipe recipe, RunFolder folder, Device device, IProgress<DataProgress>? loading, CancellationToken cancellation)
     {
@@ -109,6 +110,12 @@ public sealed class Trainer : IDisposable
             session.EvaluateUntrained();
         }
 
+        if (_restoredFrom is { } kind && kind != _deviceKind)
+        {
+            session.Warn($"The run began on {kind} and goes on on {_deviceKind}: its numbers are not bit for bit those of a run on one device.", _step, _closedEpochs + 1);
+            _restoredFrom = null;
+        }
+
         while (true)
         {
             if (_step >= (_closedEpochs + 1L) * batches)
@@ -188,11 +195,6 @@ public sealed class Trainer : IDisposable
                 $"{path} was trained with {saved.Path} = {saved.Value}, the recipe says {asked.Value}: resume with the recipe of {_folder.Recipe}, or start anew in another folder.");
         }
 
-        if (state.DeviceKind != _deviceKind)
-        {
-            throw new InvalidOptionException($"{path} was trained on {state.DeviceKind}, this is {_deviceKind}: exact resume needs the same kind of device.");
-        }
-
         if (state.Corpus != _corpus)
         {
             throw new DataFormatException($"{path} was trained on another corpus ({state.Corpus}) than {_pipeline.Recipe.Data.Root} now holds ({_corpus}): resume with the same files.");
@@ -203,5 +205,6 @@ public sealed class Trainer : IDisposable
         _closedEpochs = state.ClosedEpochs;
         _earlyStop = state.EarlyStop;
         _savedStep = path == _folder.Latest ? _step : -1;
+        _restoredFrom = state.DeviceKind;
     }
 }

@@ -183,7 +183,8 @@ internal sealed class TrainingSession : IDisposable
     }
 
     // A method of its own: the closure below would otherwise be allocated by every call of Watch.
-    private void Warn(string message, long step, int epoch)
+    /// <summary>Logs and reports that something is worth knowing.</summary>
+    public void Warn(string message, long step, int epoch)
     {
         _log.Write("warning", step, epoch, json => json.WriteString("message", message));
         _progress?.Warned(message);

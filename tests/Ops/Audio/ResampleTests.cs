@@ -74,7 +74,9 @@ public sealed class ResampleTests(TestDevice on)
             var got = Samples.Read(y);
             for (int row = 0; row < 3; row++)
             {
-                Assert.That(got[(row * y.Shape[1])..((row + 1) * y.Shape[1])], Is.EqualTo(Resample.Run(wave.AsSpan(row * 30000, 30000), 22050, 16000)));
+                // The CPU gives the same bits; a GPU adds the taps in another order.
+                var want = Resample.Run(wave.AsSpan(row * 30000, 30000), 22050, 16000);
+                Assert.That(got[(row * y.Shape[1])..((row + 1) * y.Shape[1])], Is.EqualTo(want).Within(on.IsCuda ? 0.1f * (float)Tolerance.Reduction(192) : 0f));
             }
         }
     }
