@@ -35,7 +35,7 @@ EXPORT_KERNEL(convolve_rir_spectra)
 
 // Row selected[r] of waves becomes its convolution with room rooms[r], whose response has parts[room] parts of at most `longest`.
 // Grid (parts of the signal, selected rows), block 256.
-KERNEL_BOUNDS(THREADS)
+KERNEL_BLOCKS(THREADS, 4)
 convolve_rir_apply(float* __restrict__ waves, int stride, const int* __restrict__ selected, int samples, const float2* __restrict__ spectra,
                    const int* __restrict__ rooms, const float2* __restrict__ responses, const int* __restrict__ parts, int longest,
                    const float2* __restrict__ twiddles) {

@@ -32,3 +32,6 @@ constexpr int WARP = 32;
 __device__ __forceinline__ int divide_up(int value, int by) { return (value + by - 1) / by; }
 
 #define KERNEL_BOUNDS(threads) extern "C" __global__ void __launch_bounds__(threads)
+
+// Where the number of blocks for a multiprocessor is named, because compilers would otherwise spill registers to fit one block more.
+#define KERNEL_BLOCKS(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)

@@ -5,8 +5,8 @@
 #include "common/cosine_softmax.cuh"
 #include "common/reduce.cuh"
 
-// Grid (rows / 32, parts), block 256. The number of blocks is named where compilers would otherwise spill for one block more.
-extern "C" __global__ void __launch_bounds__(cosine_softmax::THREADS, 3)
+// Grid (rows / 32, parts), block 256.
+KERNEL_BLOCKS(cosine_softmax::THREADS, 3)
 similarity_softmax_rows(const CosineProblem problem, int each, NegativeSums* __restrict__ sums, float* __restrict__ positive_cosines) {
   cosine_softmax::rows(problem, each, sums, positive_cosines);
 }
@@ -76,7 +76,7 @@ similarity_softmax_gradient_128(const CosineProblem problem, int roles, const co
 }
 EXPORT_KERNEL(similarity_softmax_gradient_128)
 
-extern "C" __global__ void __launch_bounds__(cosine_softmax::THREADS, 1)
+KERNEL_BLOCKS(cosine_softmax::THREADS, 1)
 similarity_softmax_gradient_512(const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors,
                                 float* __restrict__ result) {
   cosine_softmax::gradient<16>(problem, roles, factors, result);
