@@ -18,12 +18,18 @@ public class OpHomeTests
         [
             $"src/Spk.Engine/Ops/{stage}/{op}.cs",
             $"src/Spk.Engine/Ops/{stage}/{op}.Cpu.cs",
+            $"src/Spk.Engine/Ops/{stage}/{op}.Cuda.cs",
+            $"engine/kernels/{Lower(stage)}/{Lower(op)}.cu",
             $"tests/Ops/{stage}/{op}Tests.cs",
             $"bench/Ops/{stage}/{op}Bench.cs",
         ];
         string[] missing = [.. home.Where(file => !File.Exists(Repository.Path(file)))];
         Assert.That(missing, Is.Empty, $"{op} is marked done in docs/ops.md");
     }
+
+    [TestCaseSource(nameof(DoneOps))]
+    public void Op_is_proven_on_all_devices(string stage, string op) =>
+        Assert.That(File.ReadAllText(Repository.Path($"tests/Ops/{stage}/{op}Tests.cs")), Does.Contain("nameof(TestDevice.All)"));
 
     [Test]
     public void Every_cpu_side_is_listed_as_done()
@@ -48,6 +54,10 @@ public class OpHomeTests
             Assert.That(table.Select(row => row.Op), Is.Unique);
         });
     }
+
+    // ConvolveRir is convolve_rir among the kernels.
+    private static string Lower(string name) =>
+        string.Concat(name.Select((c, i) => i > 0 && char.IsUpper(c) ? "_" + char.ToLowerInvariant(c) : char.ToLowerInvariant(c).ToString()));
 
     private static IEnumerable<(string Stage, string Op, string Status)> Table() =>
         from line in File.ReadLines(Repository.Path("docs", "ops.md"))
