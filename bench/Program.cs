@@ -3,9 +3,8 @@ using Spk.Bench.Peers;
 
 if (args is ["peers", ..])
 {
-    PeerRun.Run(args.AsSpan(1));
+    return PeerRun.Run(args.AsSpan(1));
 }
-else
-{
-    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
-}
+
+BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+return 0;

@@ -12,7 +12,8 @@ case "${1:-}" in
 esac
 packages=${1:-artifacts/packages}
 
-# The engine takes in what lies in artifacts/kernels, if it was made from the very sources that it carries.
+# The engine takes in what lies in artifacts/kernels, if it was made from the very sources that it carries; later builds need not.
+trap 'rm -rf artifacts/kernels' EXIT
 dotnet run --project tools/Spk.KernelPack --configuration Release -- artifacts/kernels
 for project in engine/Interop src/Spk.Engine src/Spk.Training src/Spk.Cli; do
   dotnet pack "$project" --configuration Release --verbosity quiet --output "$packages"

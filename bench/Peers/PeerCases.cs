@@ -10,25 +10,31 @@ using Spk.Training.Optimization;
 
 namespace Spk.Bench.Peers;
 
-/// <summary>What the peers time: the same shapes, the same work.</summary>
+/// <summary>What the peers time: the same shapes, the same work; larger ones on a GPU, as there.</summary>
 internal static class PeerCases
 {
-    public static IReadOnlyList<Func<int, PeerCaseSet>> All { get; } =
-        [Features, Products, XVector, Ecapa, t => Contrastive(t, 256), t => Contrastive(t, 1024), t => Contrastive(t, 4096)];
+    public static IReadOnlyList<Func<Device, PeerCaseSet>> All { get; } =
+    [
+        Features, Products,
+        d => XVector(d, IsCpu(d) ? 64 : 256), d => XVector(d, 512), d => Ecapa(d, IsCpu(d) ? 32 : 128), d => Ecapa(d, 256),
+        d => Contrastive(d, 256), d => Contrastive(d, 1024), d => Contrastive(d, 4096), d => Contrastive(d, 8192),
+    ];
 
-    private static PeerCaseSet Features(int threads)
+    private static bool IsCpu(Device device) => device is CpuDevice;
+
+    private static PeerCaseSet Features(Device device)
     {
-        var device = new CpuDevice(threads);
-        var batch = BenchDevice.Random(device, new Shape(64, 32000), 1);
+        int utterances = IsCpu(device) ? 64 : 256;
+        var batch = BenchDevice.Random(device, new Shape(utterances, 32000), 1);
         var single = BenchDevice.Random(device, new Shape(1, 60 * 16000), 2);
         var kaldi = new FeatureExtractor(device, FeatureSpec.KaldiFbank80Povey with { Dither = 0 });
         var mel = new FeatureExtractor(device, FeatureSpec.TorchaudioMel40 with { Normalization = FeatureNormalization.None });
-        return new PeerCaseSet(device,
+        return new PeerCaseSet(
         [
-            new("fbank_kaldi_batch", "mel 80, 64 x 2 s", "audio s/s", 128, () => Compute(kaldi, batch)),
+            new("fbank_kaldi_batch", $"mel 80, {utterances} x 2 s", "audio s/s", 2 * utterances, () => Compute(kaldi, batch), utterances * (128e3 + (198 * 320))),
             new("fbank_kaldi_long", "mel 80, 1 x 60 s", "audio s/s", 60, () => Compute(kaldi, single)),
-            new("melspec_log_batch", "mel 40, 64 x 2 s", "audio s/s", 128, () => Compute(mel, batch)),
-        ]);
+            new("melspec_log_batch", $"mel 40, {utterances} x 2 s", "audio s/s", 2 * utterances, () => Compute(mel, batch)),
+        ], HasProducts: false);
 
         static void Compute(FeatureExtractor extractor, Tensor waves)
         {
@@ -37,43 +43,43 @@ internal static class PeerCases
         }
     }
 
-    private static PeerCaseSet Products(int threads)
+    private static PeerCaseSet Products(Device device)
     {
-        var device = new CpuDevice(threads);
         var cases = new List<PeerCase>();
-        foreach (var (m, k, n) in new[]
-        {
-            (256, 256, 256), (512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048),
-            (12800, 200, 512), (12800, 1536, 512), (12800, 512, 512), (6400, 1536, 1536),
-        })
+        (int M, int K, int N)[] shapes =
+        [
+            (256, 256, 256), (512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (12800, 200, 512), (12800, 1536, 512), (12800, 512, 512),
+            .. IsCpu(device) ? new[] { (6400, 1536, 1536) } : [(4096, 4096, 4096), (8192, 8192, 8192), (51200, 1536, 512), (51200, 1536, 1536)],
+        ];
+        foreach (var (m, k, n) in shapes)
         {
             var a = BenchDevice.Random(device, new Shape(m, k), 1);
             var b = BenchDevice.Random(device, new Shape(k, n), 2);
-            cases.Add(new PeerCase("sgemm", $"M {m}, K {k}, N {n}", "GFLOP/s", 2e-9 * m * k * n, () =>
+            double operations = 2.0 * m * k * n;
+            cases.Add(new PeerCase(IsCpu(device) ? "sgemm" : "gemm", $"M {m}, K {k}, N {n}", "GFLOP/s", 1e-9 * operations, () =>
             {
                 device.Workspace.Reset();
                 MatMul.Forward(null, a, b);
-            }));
+            }, 4.0 * (((double)m * k) + ((double)k * n) + ((double)m * n)), operations));
         }
 
-        return new PeerCaseSet(device, cases);
+        return new PeerCaseSet(cases);
     }
 
-    private static PeerCaseSet XVector(int threads) => Network(
-        threads,
+    private static PeerCaseSet XVector(Device device, int batch) => Network(
+        device,
         "xvector",
         new EncoderSpec { Kind = "tdnn", Bins = 40, Width = 512, LastWidth = 512, EmbeddingSize = 512, Segment = false },
-        new Shape(64, 200, 40));
+        new Shape(batch, 200, 40));
 
-    private static PeerCaseSet Ecapa(int threads) => Network(
-        threads,
+    private static PeerCaseSet Ecapa(Device device, int batch) => Network(
+        device,
         "ecapa_c512",
         new EncoderSpec { Kind = "ecapa", Variant = EncoderVariant.Wespeaker, Bins = 80, Width = 512, LastWidth = 1536, EmbeddingSize = 192 },
-        new Shape(32, 200, 80));
+        new Shape(batch, 200, 80));
 
-    private static PeerCaseSet Network(int threads, string name, EncoderSpec spec, Shape input)
+    private static PeerCaseSet Network(Device device, string name, EncoderSpec spec, Shape input)
     {
-        var device = new CpuDevice(threads);
         var parameters = new ParameterSet(device);
         var encoder = Encoder.Create(spec, parameters);
         parameters.Allocate(1);
@@ -81,38 +87,41 @@ internal static class PeerCases
         var x = BenchDevice.Random(device, input, 1);
         var target = BenchDevice.Random(device, new Shape(input[0], spec.EmbeddingSize), 2);
         var tape = new Tape();
+        var forward = new ReplayedWork(device, () => encoder.Forward(null, x, training: false));
+        var forwardBackward = new ReplayedWork(device, () =>
+        {
+            tape.Clear();
+            parameters.ZeroGradients();
+
+            // The loss is a dot product with fixed targets, whose gradient is the targets.
+            encoder.Forward(tape, x, training: true).TakeGradient(target);
+            tape.BackwardFromGradients();
+        });
         string sizes = $"batch {input[0]}, mel {input[2]}, frames {input[1]}";
-        return new PeerCaseSet(device,
+        return new PeerCaseSet(
         [
             new(name + "_forward", sizes, "utt/s", input[0], () =>
             {
                 device.Workspace.Reset();
-                encoder.Forward(null, x, training: false);
+                forward.Run(0);
             }),
             new(name + "_train_step", sizes, "utt/s", input[0], () =>
             {
                 device.Workspace.Reset();
-                tape.Clear();
-                parameters.ZeroGradients();
-
-                // The loss is a dot product with fixed targets, whose gradient is the targets.
-                var y = encoder.Forward(tape, x, training: true);
-                target.AsSpan().CopyTo(y.GradForWrite(out _).AsSpan());
-                tape.BackwardFromGradients();
+                forwardBackward.Run(0);
                 optimizer.Step(1e-4);
             }),
         ]);
     }
 
-    private static PeerCaseSet Contrastive(int threads, int batch)
+    private static PeerCaseSet Contrastive(Device device, int batch)
     {
-        var device = new CpuDevice(threads);
         var parameters = new ParameterSet(device);
         var z1 = parameters.Add("z1", new Shape(batch, 512), Initializer.XavierNormal(1, 1));
         var z2 = parameters.Add("z2", new Shape(batch, 512), Initializer.XavierNormal(1, 1));
         parameters.Allocate(1);
         var tape = new Tape();
-        return new PeerCaseSet(device,
+        return new PeerCaseSet(
         [
             new("ntxent_am_fwd_bwd", $"B {batch}, D 512, margin 0.1, temperature 0.03, symmetric", "pairs of views/s", batch, () =>
             {
@@ -121,7 +130,7 @@ internal static class PeerCases
                 parameters.ZeroGradients();
                 var loss = NtXent.Forward(tape, z1.Value, z2.Value, 0.03f, symmetric: true, MarginKind.Additive, 0.1f);
                 tape.Backward(loss);
-            }),
-        ]);
+            }, Operations: 3 * 2.0 * 4 * batch * batch * 512),
+        ], HasProducts: false);
     }
 }

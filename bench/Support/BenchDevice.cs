@@ -23,4 +23,11 @@ internal static class BenchDevice
         tensor.CopyFrom(values);
         return tensor;
     }
+
+    /// <summary>Makes a persistent tensor as new as the activations of a training step: without the last step's gradient.</summary>
+    public static void StartStep(Tensor x)
+    {
+        x.Reset(x.Device, x.Address, x.Shape, x.ElementType);
+        x.RequiresGrad = true;
+    }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs on the GPU machine, from the unpacked bundle: probe, tests, one real pretraining, the peers. Everything is written to RESULTS.
+# Runs on the GPU machine, from the unpacked bundle: probe, tests, benchmarks, real pretrainings, the peers. Everything is written to RESULTS.
 #
 #   spk-gpu/run.sh [RESULTS]
 #
@@ -21,11 +21,15 @@ step "tests on the GPU"
 ./spk-gpu tests "cuda, GPU" > "$results/tests.txt" 2>&1 || status=1
 tail -n 1 "$results/tests.txt"
 
+step "kernels and training steps"
+./spk-gpu bench --device cuda --budget 0.5 --save "$results/bench.jsonl" > "$results/bench.txt" 2>&1 || status=1
+grep -c median_s "$results/bench.jsonl"
+
 if [[ -d speech ]]; then
   for precision in fp32 tf32 bf16; do
     step "pretraining on real speech, $precision"
     ./spk-gpu pretrain recipes/openvoices-simclr.yaml --device cuda --set data.root=speech --set data.pack=train.spkpack \
-      --set data.augmentation.noise= --set data.augmentation.rir= --set evaluation.everyEpochs=0 --set training.epochs=4 \
+      --set data.augmentation.noise= --set data.augmentation.rir= --set evaluation.everyEpochs=0 --set training.epochs=60 training.batch=32 \
       --set training.precision=$precision --out "$results/pretrain-$precision" > "$results/pretrain-$precision.txt" 2>&1 || status=1
     tail -n 2 "$results/pretrain-$precision.txt"
   done

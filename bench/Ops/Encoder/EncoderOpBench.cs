@@ -46,9 +46,7 @@ public abstract class EncoderOpBench
         Device.Workspace.Reset();
         _tape.Clear();
 
-        // Persistent tensors keep their gradient; activations of a training step are new in every step.
-        X.Reset(Device, X.Address, X.Shape, X.ElementType);
-        X.RequiresGrad = true;
+        BenchDevice.StartStep(X);
         var y = Run(_tape);
         _dy.AsSpan().CopyTo(y.GradForWrite(out _).AsSpan());
         _tape.BackwardFromGradients();
