@@ -1,4 +1,5 @@
 using Spectre.Console;
+using Spk.Engine.Devices;
 
 namespace Spk.Cli.Terminal;
 
@@ -34,6 +35,13 @@ internal static class Screen
         < 3600 => $"{(int)time.TotalMinutes}:{time.Seconds:D2}",
         _ => $"{(int)time.TotalHours}:{time.Minutes:D2}:{time.Seconds:D2}",
     };
+
+    /// <summary>What a device's memory was used for, in MiB.</summary>
+    public static string Memory(in DeviceMemory memory)
+    {
+        string free = memory.Free is { } bytes ? $", {bytes >> 20} MiB free" : "";
+        return $"{memory.Persistent >> 20} MiB for parameters and tables, {memory.Reserved >> 20} MiB reserved for a step ({memory.Peak >> 20} used){free}";
+    }
 
     /// <summary>A fraction as per cent with two decimals, the way error rates are quoted.</summary>
     public static string Percent(double fraction) => $"{100 * fraction:F2} %";

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
+using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Engine.Scoring;
 using Spk.Interop;
@@ -79,6 +80,7 @@ internal sealed class PretrainVerb : Verb
         using var trainer = WorkDisplay.Run(
             context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, loading, context.Stop));
         var outcome = TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
+        var memory = device.Memory;
         if (outcome.End == TrainingEnd.Cancelled)
         {
             context.Error.WriteLine($"Interrupted after step {outcome.Step}; the checkpoint is {run.Latest}; the same command with --resume goes on.");
@@ -87,6 +89,13 @@ internal sealed class PretrainVerb : Verb
 
         var result = Evaluate(recipe, trainer.Model, context, out var table, out var before, out var trials);
         var json = ToJson(outcome, run);
+        json["memory"] = new JsonObject
+        {
+            ["persistent"] = memory.Persistent,
+            ["reserved"] = memory.Reserved,
+            ["peak"] = memory.Peak,
+            ["free"] = memory.Free,
+        };
         if (result is not null)
         {
             json["evaluation"] = EvaluationText.ToJson(result);
@@ -98,9 +107,10 @@ internal sealed class PretrainVerb : Verb
         [
             new("Recipe", Path.GetFileName(path)), new("Seed", $"{recipe.Training.Seed}"), new("Steps", $"{outcome.Step}"),
             new("Speed", $"{outcome.UtterancesPerSecond:F0} utterances/s"), new("Device", device.Name),
+            new("Device memory", Screen.Memory(memory)),
         ];
         json["report"] = RunReport.Write(run, before, result, table, facts);
-        context.Report(json, output => Print(outcome, run, result, output));
+        context.Report(json, output => Print(outcome, memory, run, result, output));
         return ExitCode.Ok;
     }
 
@@ -129,7 +139,7 @@ internal sealed class PretrainVerb : Verb
         }
     }
 
-    private static void Print(TrainingOutcome outcome, RunFolder run, EvaluationResult? result, TextWriter output)
+    private static void Print(TrainingOutcome outcome, DeviceMemory memory, RunFolder run, EvaluationResult? result, TextWriter output)
     {
         string end = outcome.End switch
         {
@@ -138,6 +148,7 @@ internal sealed class PretrainVerb : Verb
             _ => "done",
         };
         output.WriteLine($"{end}: {outcome.Step} steps, {outcome.Epochs} epochs, loss {outcome.Loss:F3}, {outcome.UtterancesPerSecond:F0} utterances/s");
+        output.WriteLine($"device memory: {Screen.Memory(memory)}");
         if (outcome.BestEer is { } eer)
         {
             output.WriteLine($"best development EER {Screen.Percent(eer)} at step {outcome.BestStep}");

@@ -70,6 +70,7 @@ public sealed unsafe class CpuDevice : Device
         nint address = AllocateBlock(bytes);
         NativeMemory.Clear((void*)address, (nuint)bytes);
         _persistent.Add(address);
+        PersistentBytes += bytes;
         var tensor = new Tensor();
         tensor.Reset(this, address, shape, type);
         return tensor;

@@ -58,6 +58,14 @@ public abstract class Device : IDisposable
         throw new InvalidOptionException($"Unknown device '{name}': allowed are auto, cpu, cuda and cuda:N.");
     }
 
+    /// <summary>What the device's memory is held for.</summary>
+    public DeviceMemory Memory => new(PersistentBytes, Workspace.ReservedBytes, Workspace.UsedBytes, Workspace.PeakBytes, FreeBytes);
+
+    /// <summary>Bytes of all persistent tensors.</summary>
+    private protected long PersistentBytes { get; set; }
+
+    private protected virtual long? FreeBytes => null;
+
     /// <summary>Allocates a tensor that outlives the workspace step, filled with zeros.</summary>
     /// <param name="shape">Its shape.</param>
     /// <param name="type">Its element type.</param>

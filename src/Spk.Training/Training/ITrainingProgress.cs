@@ -9,7 +9,7 @@ namespace Spk.Training;
 /// <param name="EpochLoss">Mean loss of the epoch so far.</param>
 /// <param name="UtterancesPerSecond">Training speed since this process started or resumed, recent steps weighing more; evaluation is not counted.</param>
 /// <param name="DataShare">Share of the step spent reading, cropping and augmenting audio, 0 to 1.</param>
-/// <param name="DeviceBytes">Memory held for activations, bytes.</param>
+/// <param name="DeviceBytes">Memory held on the device, bytes.</param>
 /// <param name="Remaining">Estimated time to the end of training.</param>
 public readonly record struct TrainingStatus(
     long Step,

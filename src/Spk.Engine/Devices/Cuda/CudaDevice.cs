@@ -80,6 +80,15 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>The queue that all ops use.</summary>
     public CudaStream Stream { get; }
 
+    private protected override long? FreeBytes
+    {
+        get
+        {
+            MakeCurrent();
+            return Driver.MemoryInfo().Free;
+        }
+    }
+
     /// <summary>Whether repeated work is recorded and replayed as a graph; off, every kernel is launched each time.</summary>
     internal bool RecordsSteps { get; set; } = true;
 
@@ -183,6 +192,7 @@ public sealed unsafe class CudaDevice : Device
         long bytes = Math.Max(1, (long)shape.Count * type.Size());
         nint address = AllocateBlock(bytes);
         _persistent.Add(address);
+        PersistentBytes += bytes;
         Clear(address, bytes);
         var tensor = new Tensor();
         tensor.Reset(this, address, shape, type);
@@ -295,7 +305,7 @@ public sealed unsafe class CudaDevice : Device
             throw new SpkException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Out of device memory on {Name}: {bytes >> 20} MiB more were needed, {free >> 20} of {total >> 20} MiB are free and this program's step holds {Workspace.ReservedBytes >> 20} MiB; use a smaller batch or shorter crops."),
+                    $"Out of device memory on {Name}: {bytes >> 20} MiB more were needed, {free >> 20} of {total >> 20} MiB are free and this program holds {PersistentBytes >> 20} MiB for parameters and tables and {Workspace.ReservedBytes >> 20} MiB for a step; use a smaller batch or shorter crops."),
                 e);
         }
     }

@@ -1,0 +1,144 @@
+using Spk.Engine.Audio;
+using Spk.Engine.Autograd;
+using Spk.Engine.Devices;
+using Spk.Engine.Features;
+using Spk.Engine.Ops.Audio;
+using Spk.Engine.Ops.Encoder;
+using Spk.Engine.Ops.Features;
+using Spk.Engine.Ops.Loss;
+using Spk.Engine.Ops.Optim;
+using Spk.Engine.Tensors;
+using Spk.Tests.Ops.Audio;
+using Spk.Tests.Support;
+
+namespace Spk.Tests.Ops;
+
+/// <summary>Every op once or more, at sizes that fill no tile.</summary>
+internal static class ParityCases
+{
+    private static MemorySource Recordings { get; } = new([.. Enumerable.Range(0, 3).Select(i =>
+        Samples.Normal(i + 1, 200 + (300 * i), 3000f).Select(v => (short)v).ToArray())]);
+
+    // Sums of up to some hundred f32 terms in two orders.
+    private const double Sums = 2e-5;
+
+    // Square roots and divisions of differences of such sums.
+    private const double Statistics = 1e-4;
+
+    public static IEnumerable<ParityCase> All { get; } =
+    [
+        new("Resample", Sums, d => [Samples.Read(Resample.Forward(d, Constant(d, 1, 3, 700), 22050, 16000))]),
+        new("CropGather", Sums, d => [Samples.Read(CropGather.Forward(d, Recordings, [new(0, 5, 0.5f), new(1, 0, 1f, 1.1f), new(2, 90, 2f, 0.9f)], 333))]),
+        new("MixNoise", Sums, Mixed),
+        new("ConvolveRir", Sums, Reverberated),
+        new("Fbank torchaudio", Statistics, d => [Samples.Read(Fbank.Forward(d, new FeatureTables(FeatureSpec.TorchaudioMel40), Constant(d, 1, 3, 1777)))]),
+        new("Fbank kaldi with dither", Statistics, d =>
+            [Samples.Read(Fbank.Forward(d, new FeatureTables(FeatureSpec.KaldiFbank80Povey with { Dither = 1 }), Constant(d, 1, 3, 1777), ditherSeed: 7, ditherEpoch: 3))]),
+        new("FeatureNorm instance", Statistics, d => Layer(d, [3, 37, 21], [], (t, x, _) => FeatureNorm.Forward(t, x, FeatureNormalization.Instance))),
+        new("FeatureNorm mean", Sums, d => Layer(d, [3, 37, 21], [], (t, x, _) => FeatureNorm.Forward(t, x, FeatureNormalization.Mean))),
+        new("MatMul", Sums, d => Layer(d, [70, 133], [[45, 133]], (t, x, p) => MatMul.Forward(t, x, p[0].Value, transposeB: true))),
+        new("Linear", Sums, d => Layer(d, [5, 13, 37], [[41, 37], [41]], (t, x, p) => Linear.Forward(t, x, p[0].Value, p[1].Value))),
+        new("Conv1d valid", Sums, d => Layer(d, [3, 29, 18], [[37, 3, 18], [37]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, p[1].Value, dilation: 2))),
+        new("Conv1d reflect", Sums, d => Layer(d, [3, 29, 20], [[36, 5, 20]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, null, 3, Padding.Reflect))),
+        new("Conv1d zero", Sums, d => Layer(d, [2, 17, 4], [[8, 3, 4]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, null, 1, Padding.Zero))),
+        new("BatchNorm training", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
+            BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0), Buffer(d, 37, 1), training: true, before: ActivationKind.Relu))),
+        new("BatchNorm evaluation", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
+            BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0.2f), Buffer(d, 37, 1.5f), training: false))),
+        .. Enum.GetValues<ActivationKind>().Select(kind =>
+            new ParityCase($"Activation {kind}", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Activation.Forward(t, x, kind)))),
+        new("SqueezeExcite", Statistics, d => Layer(d, [3, 19, 37], [[9, 37], [9], [37, 9], [37]], (t, x, p) =>
+            SqueezeExcite.Forward(t, x, p[0], p[1], p[2], p[3], residual: x))),
+        new("StatsPool", Statistics, d => Layer(d, [3, 29, 37], [], (t, x, _) => StatsPool.Forward(t, x))),
+        new("AttentiveStatsPool", Statistics, d => Layer(d, [3, 29, 33], [[11, 99], [11], [33, 11], [33]], (t, x, p) =>
+            AttentiveStatsPool.Forward(t, x, new AttentiveStatsParameters(p[0], p[1], p[2], p[3]), training: true))),
+        new("L2Normalize", Sums, d => Layer(d, [9, 77], [], (t, x, _) => L2Normalize.Forward(t, x))),
+        new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
+        new("SimilaritySoftmax", Statistics, d => Layer(d, [37, 70], [[37, 70]], (t, x, p) =>
+            SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f, Symmetric = true, Margin = MarginKind.Additive, MarginValue = 0.1f }))),
+        new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
+            MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
+        new("Adam", Sums, d => Update(d, (v, g, m, s, step) => Adam.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
+        new("AdamW", Sums, d => Update(d, (v, g, m, s, step) => AdamW.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
+        new("Sgd", Sums, d => Update(d, (v, g, m, s, step) => Sgd.Step(v, g, m, new SgdSettings { LearningRate = 0.01, Momentum = 0.9, Nesterov = true, WeightDecay = 0.1 }))),
+        new("Ema", Sums, d => Update(d, (v, g, m, s, step) => Ema.Step(v, g, 0.9))),
+        new("GradientNorm", Sums, d =>
+        {
+            var gradients = Constant(d, 1, 3333);
+            float norm = (float)GradientNorm.Clip(gradients, 2.0);
+            return [[norm], Samples.Read(gradients)];
+        }),
+    ];
+
+    private static float[][] Mixed(Device device)
+    {
+        var waves = Constant(device, 1, 3, 1777);
+        MixNoise.Apply(waves, Constant(device, 2, 3, 1777), [3f, float.NaN, -5f]);
+        return [Samples.Read(waves)];
+    }
+
+    private static float[][] Reverberated(Device device)
+    {
+        var bank = new RirBank(device, [Samples.Normal(3, 1500), Samples.Normal(4, 40)], 2500);
+        var waves = Constant(device, 1, 4, 2500);
+        ConvolveRir.Apply(waves, bank, [1, 0, -1, 0]);
+        return [Samples.Read(waves)];
+    }
+
+    // Output, gradient of the input, gradients of the parameters, for a loss Σ w·y.
+    private static float[][] Layer(Device device, int[] input, int[][] parameterShapes, Func<Tape, Tensor, Parameter[], Tensor> forward)
+    {
+        var set = new ParameterSet(device);
+        Parameter[] parameters = [.. parameterShapes.Select((s, i) => set.Add($"p{i}", ShapeOf(s), Initializer.XavierNormal(1, 1)))];
+        set.Allocate(1);
+        for (int i = 0; i < parameters.Length; i++)
+        {
+            parameters[i].Value.CopyFrom(Samples.Normal(10 + i, parameters[i].Value.Count, 0.4f));
+        }
+
+        var shape = ShapeOf(input);
+        var x = Samples.Variable(device, shape, Samples.Normal(1, shape.Count));
+        var tape = new Tape();
+        var y = forward(tape, x, parameters);
+        float[] output = Samples.Read(y);
+        y.GradForWrite(out _).CopyFrom(Samples.Normal(2, y.Count));
+        tape.BackwardFromGradients();
+        return [output, Samples.Read(x.Grad!), .. parameters.Select(p => Samples.Read(p.Value.Grad!))];
+    }
+
+    private static float[][] Update(Device device, Action<Tensor, Tensor, Tensor, Tensor, long> step)
+    {
+        var values = Constant(device, 1, 3333);
+        var mean = Zeros(device, 3333);
+        var meanSquare = Zeros(device, 3333);
+        for (int i = 1; i <= 3; i++)
+        {
+            step(values, Constant(device, i + 1, 3333), mean, meanSquare, i);
+        }
+
+        return [Samples.Read(values)];
+    }
+
+    private static Tensor Constant(Device device, int seed, int rows, int columns) =>
+        Samples.Constant(device, new Shape(rows, columns), Samples.Normal(seed, rows * columns, 0.1f));
+
+    private static Tensor Constant(Device device, int seed, int count) => Samples.Constant(device, new Shape(count), Samples.Normal(seed, count));
+
+    private static Tensor Zeros(Device device, int count) => Samples.Constant(device, new Shape(count), new float[count]);
+
+    private static Parameter Buffer(Device device, int count, float value) => LayerCheck.Buffer(device, count, value);
+
+    private static Tensor Labels(Device device, int count, int classes)
+    {
+        var labels = device.Workspace.Rent(new Shape(count), ElementType.Int32);
+        labels.CopyIntsFrom([.. Enumerable.Range(0, count).Select(i => i * 31 % classes)]);
+        return labels;
+    }
+
+    private static Shape ShapeOf(int[] sizes) => sizes.Length switch
+    {
+        1 => new Shape(sizes[0]),
+        2 => new Shape(sizes[0], sizes[1]),
+        _ => new Shape(sizes[0], sizes[1], sizes[2]),
+    };
+}
