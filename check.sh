@@ -4,6 +4,7 @@
 #   ./check.sh                     without the tests of category Slow
 #   ./check.sh --slow              with them
 #   ./check.sh --require-emulator  fails when a test that needs the CUDA emulator or NVRTC 11.8 was skipped
+#   ./check.sh --sanitize          runs one launch or more of every kernel in the emulator under the address and undefined behaviour sanitizers
 #   ./check.sh --gpu               fails when a test that needs a GPU was skipped
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -11,11 +12,13 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 filter="TestCategory!=Slow"
 forbid_cuda_skips=false
+sanitize=false
 for argument in "$@"; do
   case "$argument" in
     --slow) filter="" ;;
     --require-emulator | --gpu) forbid_cuda_skips=true ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --sanitize) sanitize=true ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "check.sh: unknown option '$argument' (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -59,6 +62,27 @@ if $forbid_cuda_skips && awk '
   END { exit !found }' "$trx"; then
   echo "check.sh: tests that need CUDA were skipped" >&2
   status=1
+fi
+
+if $sanitize; then
+  step "sanitizers"
+  launches=$PWD/artifacts/launches build=artifacts/emulator-sanitized
+  rm -rf "$launches" && mkdir -p "$launches"
+  SPK_EMULATOR_RECORD="$launches" dotnet test tests/Spk.Tests.csproj --configuration Release --no-build --verbosity quiet \
+    --filter "FullyQualifiedName~Ops.ParityTests|FullyQualifiedName~Ops.Encoder.MatMulTests" || status=$?
+  cmake -S . -B "$build" -DSPK_SANITIZE=ON -DSPK_RECORDED_LAUNCHES="$launches" > /dev/null
+  cmake --build "$build" --parallel 2> "$build/errors.txt" > /dev/null || { cat "$build/errors.txt" >&2; status=1; }
+  # Every kernel must have been there: a kernel without a launch is a kernel that nobody looked at.
+  kernels=$(grep -rhoE 'EXPORT_KERNEL\([a-z0-9_]+\)' engine/kernels --include='*.cu' | sed 's/.*(\(.*\))/\1/' | sort)
+  recorded=$(find "$launches" -name '*.launch' -printf '%f\n' | sed 's/-[0-9]*\.launch$//' | sort -u)
+  unseen=$(comm -23 <(echo "$kernels") <(echo "$recorded"))
+  if [[ -n "$unseen" ]]; then
+    echo "check.sh: kernels without a recorded launch:" $unseen >&2
+    status=1
+  fi
+  ctest --test-dir "$build" --output-on-failure || status=$?
+  echo "launches: $(find "$launches" -name '*.launch' | wc -l) of $(echo "$recorded" | wc -l) kernels, each in three thread orders"
+  rm -rf "$launches"
 fi
 
 exit "$status"

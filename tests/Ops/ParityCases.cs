@@ -37,6 +37,7 @@ internal static class ParityCases
         new("FeatureNorm instance", Statistics, d => Layer(d, [3, 37, 21], [], (t, x, _) => FeatureNorm.Forward(t, x, FeatureNormalization.Instance))),
         new("FeatureNorm mean", Sums, d => Layer(d, [3, 37, 21], [], (t, x, _) => FeatureNorm.Forward(t, x, FeatureNormalization.Mean))),
         new("MatMul", Sums, d => Layer(d, [70, 133], [[45, 133]], (t, x, p) => MatMul.Forward(t, x, p[0].Value, transposeB: true))),
+        new("MatMul with a long inner dimension", Sums, d => Layer(d, [9, 777], [[777, 7]], (t, x, p) => MatMul.Forward(t, x, p[0].Value))),
         new("Linear", Sums, d => Layer(d, [5, 13, 37], [[41, 37], [41]], (t, x, p) => Linear.Forward(t, x, p[0].Value, p[1].Value))),
         new("Conv1d valid", Sums, d => Layer(d, [3, 29, 18], [[37, 3, 18], [37]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, p[1].Value, dilation: 2))),
         new("Conv1d reflect", Sums, d => Layer(d, [3, 29, 20], [[36, 5, 20]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, null, 3, Padding.Reflect))),
@@ -56,6 +57,8 @@ internal static class ParityCases
         new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
         new("SimilaritySoftmax", Statistics, d => Layer(d, [37, 70], [[37, 70]], (t, x, p) =>
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f, Symmetric = true, Margin = MarginKind.Additive, MarginValue = 0.1f }))),
+        new("SimilaritySoftmax wide", Statistics, d => Layer(d, [9, 530], [[14, 530]], (t, x, p) =>
+            SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f }))),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
         new("Adam", Sums, d => Update(d, (v, g, m, s, step) => Adam.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
