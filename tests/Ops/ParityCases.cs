@@ -7,6 +7,7 @@ using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Features;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Ops.Optim;
+using Spk.Engine.Ops.Score;
 using Spk.Engine.Tensors;
 using Spk.Tests.Ops.Audio;
 using Spk.Tests.Support;
@@ -61,6 +62,13 @@ internal static class ParityCases
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f }))),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
+        new("CosineTopK", Sums, d =>
+        {
+            var (cosines, indices) = CosineTopK.Forward(Constant(d, 1, 5, 37), Constant(d, 2, 700, 37), 20);
+            int[] which = new int[100];
+            indices.CopyIntsTo(which);
+            return [Samples.Read(cosines), [.. which.Select(i => (float)i)]];
+        }),
         new("Adam", Sums, d => Update(d, (v, g, m, s, step) => Adam.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
         new("AdamW", Sums, d => Update(d, (v, g, m, s, step) => AdamW.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
         new("Sgd", Sums, d => Update(d, (v, g, m, s, step) => Sgd.Step(v, g, m, new SgdSettings { LearningRate = 0.01, Momentum = 0.9, Nesterov = true, WeightDecay = 0.1 }))),
