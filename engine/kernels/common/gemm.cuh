@@ -108,22 +108,23 @@ __device__ __forceinline__ void multiply_rounded(Math& math, LoaderA& a, LoaderB
 }
 
 // One block. KMajorA: k runs along the columns of a's view, KMajorB: along those of b's (whose view is then of B transposed).
-// Blocks (tiles of C, splits); with several splits c is the parts, without gaps, and bias and accumulate are left to their adding.
+// Blocks (tiles of C, splits of k_each, a multiple of BK); with several splits c is the parts, without gaps, and bias and accumulate are
+// left to their adding.
 template <template <bool, bool, int> class Arithmetic, bool KMajorA, bool KMajorB, int Tile>
 __device__ __forceinline__ void multiply(
     const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
   using Math = Arithmetic<KMajorA, KMajorB, Tile>;
   int tiles_of_row = divide_up(n, Tile);
   int first_row = blockIdx.x / tiles_of_row * Tile, first_column = blockIdx.x % tiles_of_row * Tile;
-  int k_from = blockIdx.y * k_each, k_to = min(k, k_from + k_each);
-  TileLoader<KMajorA, Tile, Math::BK, Math::THREADS> load_a(a, first_row, k_from, k_to);
-  TileLoader<KMajorB, Tile, Math::BK, Math::THREADS> load_b(b, first_column, k_from, k_to);
+  int k_from = blockIdx.y * k_each, steps = divide_up(min(k - k_from, k_each), Math::BK);
+  TileLoader<KMajorA, Tile, Math::BK, Math::THREADS> load_a(a, KMajorA ? first_row : k_from, KMajorA ? k_from : first_row);
+  TileLoader<KMajorB, Tile, Math::BK, Math::THREADS> load_b(b, KMajorB ? first_column : k_from, KMajorB ? k_from : first_column);
   Math math;
   math.clear();
   if constexpr (Math::ROUNDED) {
-    multiply_rounded(math, load_a, load_b, divide_up(k_to - k_from, Math::BK));
+    multiply_rounded(math, load_a, load_b, steps);
   } else {
-    multiply_copied(math, load_a, load_b, divide_up(k_to - k_from, Math::BK));
+    multiply_copied(math, load_a, load_b, steps);
   }
   math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column));
 }

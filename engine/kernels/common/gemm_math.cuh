@@ -11,18 +11,19 @@ namespace gemm {
 
 // Tiles in shared memory. KMajor: rows of `BK` elements along k, else rows of `Tile` across it; the gap between rows spreads the reads
 // over the banks.
-template <bool KMajorA, bool KMajorB, int Tile, int Depth, int Gap>
+template <typename Element, bool KMajorA, bool KMajorB, int Tile>
 struct SharedTiles {
-  static constexpr int BK = Depth, THREADS = 2 * Tile;
-  static constexpr int STRIDE_A = KMajorA ? BK + Gap : Tile + 8, STRIDE_B = KMajorB ? BK + Gap : Tile + 8;
+  static constexpr int BK = 16, THREADS = 2 * Tile;
+  static constexpr int STRIDE_K = BK + 16 / sizeof(Element), STRIDE_TILE = Tile + 8;
+  static constexpr int STRIDE_A = KMajorA ? STRIDE_K : STRIDE_TILE, STRIDE_B = KMajorB ? STRIDE_K : STRIDE_TILE;
   static constexpr int SIZE_A = (KMajorA ? Tile : BK) * STRIDE_A, SIZE_B = (KMajorB ? Tile : BK) * STRIDE_B;
 };
 
 // Plain f32: every thread owns 8 rows by TN columns. Four steps of k at a time, so that all shared reads are 16 bytes: along k where that
 // is contiguous (rows dealt out one by one), else across it (rows dealt out by fours).
 template <bool KMajorA, bool KMajorB, int Tile>
-struct Fp32 : SharedTiles<KMajorA, KMajorB, Tile, 16, 4> {
-  using Shared = SharedTiles<KMajorA, KMajorB, Tile, 16, 4>;
+struct Fp32 : SharedTiles<float, KMajorA, KMajorB, Tile> {
+  using Shared = SharedTiles<float, KMajorA, KMajorB, Tile>;
   static constexpr bool ROUNDED = false;
   static constexpr int STAGES = 3;
   static constexpr int ACROSS = 16, DOWN = Shared::THREADS / ACROSS;
@@ -151,8 +152,8 @@ struct WarpSums {
 
 // f32 in shared memory, rounded to tf32 as fragments are read. Strides: 20 g + t and 8 t + g touch 32 different banks.
 template <bool KMajorA, bool KMajorB, int Tile>
-struct Tf32 : SharedTiles<KMajorA, KMajorB, Tile, 16, 4>, WarpSums<Tile> {
-  using Shared = SharedTiles<KMajorA, KMajorB, Tile, 16, 4>;
+struct Tf32 : SharedTiles<float, KMajorA, KMajorB, Tile>, WarpSums<Tile> {
+  using Shared = SharedTiles<float, KMajorA, KMajorB, Tile>;
   using Sums = WarpSums<Tile>;
   static constexpr bool ROUNDED = false;
   static constexpr int STAGES = 3;
@@ -183,44 +184,41 @@ struct Tf32 : SharedTiles<KMajorA, KMajorB, Tile, 16, 4>, WarpSums<Tile> {
   }
 };
 
-// bf16 in shared memory. Rows of 80, 144 or 272 bytes: the 8 rows of an ldmatrix touch 32 different banks.
+// bf16 in shared memory. Rows of 48, 144 or 272 bytes: the 8 rows of an ldmatrix touch 32 different banks.
 template <bool KMajorA, bool KMajorB, int Tile>
-struct Bf16 : SharedTiles<KMajorA, KMajorB, Tile, 32, 8>, WarpSums<Tile> {
-  using Shared = SharedTiles<KMajorA, KMajorB, Tile, 32, 8>;
+struct Bf16 : SharedTiles<uint16_t, KMajorA, KMajorB, Tile>, WarpSums<Tile> {
+  using Shared = SharedTiles<uint16_t, KMajorA, KMajorB, Tile>;
   using Sums = WarpSums<Tile>;
   static constexpr bool ROUNDED = true;
 
   __device__ __forceinline__ void multiply(const uint16_t* a, const uint16_t* b) {
     int matrix = threadIdx.x % WARP / 8, r = threadIdx.x % 8;
+    uint32_t of_b[Sums::TILES_N][2];
 #pragma unroll
-    for (int k = 0; k < Shared::BK; k += 16) {
-      uint32_t of_b[Sums::TILES_N][2];
+    for (int j = 0; j < Sums::TILES_N; j += 2) {
+      uint32_t four[4];
+      int n = Sums::warp_column() + 8 * j + 8 * (matrix / 2), d = 8 * (matrix % 2);
+      if (KMajorB) {
+        ldmatrix_x4(four, b + (n + r) * Shared::STRIDE_B + d);
+      } else {
+        ldmatrix_x4_transposed(four, b + (d + r) * Shared::STRIDE_B + n);
+      }
+      of_b[j][0] = four[0];
+      of_b[j][1] = four[1];
+      of_b[j + 1][0] = four[2];
+      of_b[j + 1][1] = four[3];
+    }
 #pragma unroll
-      for (int j = 0; j < Sums::TILES_N; j += 2) {
-        uint32_t four[4];
-        int n = Sums::warp_column() + 8 * j + 8 * (matrix / 2), d = k + 8 * (matrix % 2);
-        if (KMajorB) {
-          ldmatrix_x4(four, b + (n + r) * Shared::STRIDE_B + d);
-        } else {
-          ldmatrix_x4_transposed(four, b + (d + r) * Shared::STRIDE_B + n);
-        }
-        of_b[j][0] = four[0];
-        of_b[j][1] = four[1];
-        of_b[j + 1][0] = four[2];
-        of_b[j + 1][1] = four[3];
+    for (int i = 0; i < Sums::TILES_M; i++) {
+      uint32_t of_a[4];
+      int m = Sums::warp_row() + 16 * i + 8 * (matrix % 2), d = 8 * (matrix / 2);
+      if (KMajorA) {
+        ldmatrix_x4(of_a, a + (m + r) * Shared::STRIDE_A + d);
+      } else {
+        ldmatrix_x4_transposed(of_a, a + (d + r) * Shared::STRIDE_A + m);
       }
 #pragma unroll
-      for (int i = 0; i < Sums::TILES_M; i++) {
-        uint32_t of_a[4];
-        int m = Sums::warp_row() + 16 * i + 8 * (matrix % 2), d = k + 8 * (matrix / 2);
-        if (KMajorA) {
-          ldmatrix_x4(of_a, a + (m + r) * Shared::STRIDE_A + d);
-        } else {
-          ldmatrix_x4_transposed(of_a, a + (d + r) * Shared::STRIDE_A + m);
-        }
-#pragma unroll
-        for (int j = 0; j < Sums::TILES_N; j++) mma_bf16_16816(Sums::sums[i][j], of_a, of_b[j]);
-      }
+      for (int j = 0; j < Sums::TILES_N; j++) mma_bf16_16816(Sums::sums[i][j], of_a, of_b[j]);
     }
   }
 };

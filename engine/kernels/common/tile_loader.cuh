@@ -18,22 +18,21 @@ class TileLoader {
  public:
   static constexpr int PASSES = (KMajor ? Extent : BK) / ROWS_AT_ONCE;
 
-  __device__ __forceinline__ TileLoader(const MatrixView& view, int first, int k_from, int k_to) : view_(view), by_fours_(view.by_fours()) {
-    int row = (KMajor ? first : k_from) + row_of_tile(), column = (KMajor ? k_from : first) + column_of_tile();
+  // Starts with the tile at a row and a column of the view.
+  __device__ __forceinline__ TileLoader(const MatrixView& view, int row, int column) : view_(view), by_fours_(view.by_fours()) {
+    row_ = row + row_of_tile();
+    column += column_of_tile();
     segment_ = column / view.segment_width;
     column_ = column - segment_ * view.segment_width;
-    k_left_ = k_to - (KMajor ? column : row);
-    extent_left_ = KMajor ? view.rows - row : view.columns() - column;
 #pragma unroll
     for (int p = 0; p < ROWS_KEPT; p++) {
-      outer_[p] = (row + p * ROWS_AT_ONCE) / view.inner;
-      inner_[p] = row + p * ROWS_AT_ONCE - outer_[p] * view.inner;
+      outer_[p] = (row_ + p * ROWS_AT_ONCE) / view.inner;
+      inner_[p] = row_ + p * ROWS_AT_ONCE - outer_[p] * view.inner;
     }
   }
 
   // To the next tile along k.
   __device__ __forceinline__ void advance() {
-    k_left_ -= BK;
     if (KMajor) {
       column_ += BK;
       while (column_ >= view_.segment_width) {
@@ -41,6 +40,7 @@ class TileLoader {
         segment_++;
       }
     } else {
+      row_ += BK;
       move_down(outer_[0], inner_[0], BK);
     }
   }
@@ -54,14 +54,14 @@ class TileLoader {
     for (int p = 0; p < PASSES; p++) {
       find_row(p, outer, inner);
       if (by_fours_) {
-        bool inside = has(p, 0);
+        bool inside = has(p, segment_);
         const float* from = view_.locate(outer, inner, segment_, column_, inside);
         copy_async_16(to + p * ROWS_AT_ONCE * Stride, from, inside);
       } else {
         int segment = segment_, column = column_;
-#pragma unroll
+#pragma unroll 1  // The rarer way: unrolled, its addresses would push sums out of the registers.
         for (int e = 0; e < 4; e++) {
-          bool inside = has(p, e);
+          bool inside = has(p, segment);
           const float* from = view_.locate(outer, inner, segment, column, inside);
           copy_async_4(to + p * ROWS_AT_ONCE * Stride + e, from, inside);
           move_right(segment, column);
@@ -77,7 +77,7 @@ class TileLoader {
 #pragma unroll
       for (int p = 0; p < PASSES; p++) {
         find_row(p, outer, inner);
-        bool inside = has(p, 0);
+        bool inside = has(p, segment_);
         const float* from = view_.locate(outer, inner, segment_, column_, inside);
         float4 four = inside ? *reinterpret_cast<const float4*>(from) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
         values[p][0] = four.x;
@@ -92,7 +92,7 @@ class TileLoader {
         int segment = segment_, column = column_;
 #pragma unroll
         for (int e = 0; e < 4; e++) {
-          bool inside = has(p, e);
+          bool inside = has(p, segment);
           const float* from = view_.locate(outer, inner, segment, column, inside);
           values[p][e] = inside ? *from : 0.0f;
           move_right(segment, column);
@@ -142,16 +142,15 @@ class TileLoader {
     }
   }
 
-  // Whether element e of the group of pass p lies in the matrix.
-  __device__ __forceinline__ bool has(int p, int e) const {
-    return KMajor ? p * ROWS_AT_ONCE < extent_left_ && e < k_left_ : e < extent_left_ && p * ROWS_AT_ONCE < k_left_;
+  // Whether the row of pass p and a segment lie in the matrix.
+  __device__ __forceinline__ bool has(int p, int segment) const {
+    return row_ + p * ROWS_AT_ONCE < view_.rows && segment < view_.segments;
   }
 
   const MatrixView& view_;
   bool by_fours_;
-  int segment_, column_;  // Where the thread's group starts.
+  int row_, segment_, column_;  // Where the thread's first group starts; the column is that of the segment.
   int outer_[ROWS_KEPT], inner_[ROWS_KEPT];
-  int k_left_, extent_left_;  // Of each axis, from the thread's first element on.
 };
 
 }  // namespace gemm

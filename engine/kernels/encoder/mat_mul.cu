@@ -5,27 +5,27 @@
 // along k, those of B's along C's columns; t, the transpose of that. Grid (tiles of C, splits of k).
 #include "common/gemm.cuh"
 
-// `least` blocks must fit a multiprocessor, which caps the registers.
-#define PRODUCT(name, Arithmetic, k_major_a, k_major_b, tile, least)                                                            \
-  extern "C" __global__ void __launch_bounds__(2 * tile, least)                                                                \
-  name(const MatrixView a, const MatrixView b, float* __restrict__ c, int c_stride, int m, int n, int k,                       \
-       const float* __restrict__ bias, int accumulate, int k_each) {                                                           \
-    gemm::multiply<gemm::Arithmetic, k_major_a, k_major_b, tile>(a, b, c, c_stride, m, n, k, bias, accumulate, k_each);        \
-  }                                                                                                                            \
+// 512 threads must fit a multiprocessor: at least two blocks of the large tile, so that one computes while another waits.
+#define PRODUCT(name, Arithmetic, k_major_a, k_major_b, tile)                                                                     \
+  extern "C" __global__ void __launch_bounds__(2 * tile, 256 / tile)                                                              \
+  name(const MatrixView a, const MatrixView b, float* __restrict__ c, int c_stride, int m, int n, int k,                          \
+       const float* __restrict__ bias, int accumulate, int k_each) {                                                              \
+    gemm::multiply<gemm::Arithmetic, k_major_a, k_major_b, tile>(a, b, c, c_stride, m, n, k, bias, accumulate, k_each);           \
+  }                                                                                                                               \
   EXPORT_KERNEL(name)
 
-#define PRODUCTS(stem, Arithmetic, tile, least)             \
-  PRODUCT(stem##_nn, Arithmetic, true, false, tile, least)  \
-  PRODUCT(stem##_nt, Arithmetic, true, true, tile, least)   \
-  PRODUCT(stem##_tn, Arithmetic, false, false, tile, least) \
-  PRODUCT(stem##_tt, Arithmetic, false, true, tile, least)
+#define PRODUCTS(stem, Arithmetic, tile)             \
+  PRODUCT(stem##_nn, Arithmetic, true, false, tile)  \
+  PRODUCT(stem##_nt, Arithmetic, true, true, tile)   \
+  PRODUCT(stem##_tn, Arithmetic, false, false, tile) \
+  PRODUCT(stem##_tt, Arithmetic, false, true, tile)
 
-PRODUCTS(mat_mul_fp32_128, Fp32, 128, 1)
-PRODUCTS(mat_mul_fp32_64, Fp32, 64, 3)
-PRODUCTS(mat_mul_tf32_128, Tf32, 128, 2)
-PRODUCTS(mat_mul_tf32_64, Tf32, 64, 3)
-PRODUCTS(mat_mul_bf16_128, Bf16, 128, 1)
-PRODUCTS(mat_mul_bf16_64, Bf16, 64, 3)
+PRODUCTS(mat_mul_fp32_128, Fp32, 128)
+PRODUCTS(mat_mul_fp32_64, Fp32, 64)
+PRODUCTS(mat_mul_tf32_128, Tf32, 128)
+PRODUCTS(mat_mul_tf32_64, Tf32, 64)
+PRODUCTS(mat_mul_bf16_128, Bf16, 128)
+PRODUCTS(mat_mul_bf16_64, Bf16, 64)
 
 // c (+)= the parts [splits, m, n] added in order + bias. One thread an element; reads 4 · m · n (splits + accumulate) bytes.
 KERNEL_BOUNDS(256)

@@ -13,8 +13,8 @@ internal static unsafe class CudaGemm
     // Rows and columns of C that a block of twice as many threads computes.
     private const int LargeTile = 128, SmallTile = 64;
 
-    // Tiles of k and the gaps between their rows in shared memory, as in common/gemm_math.cuh; a split is a multiple of both lengths.
-    private const int Depth = 16, DepthOfBf16 = 32, Gap = 4, GapOfBf16 = 8, Stages = 3, StagesOfBf16 = 2;
+    // Tiles along k, and the bytes between their rows in shared memory: as in common/gemm_math.cuh.
+    private const int TileK = 16, GapBytes = 16, Stages = 3, StagesOfBf16 = 2;
 
     // Enough blocks for a large GPU (132 multiprocessors, two blocks each), but no part shorter than what a tile costs to start.
     // Constants, not the device's own numbers: the partition of sums, and so their bits, follow from the shape alone.
@@ -48,7 +48,7 @@ internal static unsafe class CudaGemm
         b.SegmentWidth = Math.Max(1, b.SegmentWidth);
         int tile = Tile(m, n, k), tiles = Tiles(m, n, tile);
         int parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Clamp(k / ShortestPart, 1, MostParts));
-        int each = Math.Max(1, DivideUp(DivideUp(k, parts), DepthOfBf16)) * DepthOfBf16;
+        int each = Math.Max(1, DivideUp(DivideUp(k, parts), TileK)) * TileK;
         parts = Math.Max(1, DivideUp(k, each));
         var kernel = Kernels[(8 * (int)cuda.Precision) + (tile == LargeTile ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
         var shape = new LaunchShape(tiles, 2 * tile, parts, SharedBytes: SharedBytes(cuda.Precision, tile));
@@ -75,9 +75,10 @@ internal static unsafe class CudaGemm
     // Fits: C has no more elements than an int counts.
     private static int Tiles(int m, int n, int tile) => DivideUp(m, tile) * DivideUp(n, tile);
 
+    // For rows along k, which take the most.
     private static int SharedBytes(Precision precision, int tile) => precision == Precision.Bf16
-        ? StagesOfBf16 * 2 * tile * (DepthOfBf16 + GapOfBf16) * sizeof(ushort)
-        : Stages * 2 * tile * (Depth + Gap) * sizeof(float);
+        ? StagesOfBf16 * 2 * tile * ((TileK * sizeof(ushort)) + GapBytes)
+        : Stages * 2 * tile * ((TileK * sizeof(float)) + GapBytes);
 
     private static KernelId[] AllKernels()
     {
