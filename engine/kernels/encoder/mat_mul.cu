@@ -29,8 +29,8 @@ PRODUCTS(mat_mul_bf16_64, Bf16, 64)
 
 // c (+)= the parts [splits, m, n] added in order + bias. One thread an element; reads 4 · m · n (splits + accumulate) bytes.
 KERNEL_BOUNDS(256)
-mat_mul_add_splits(const float* __restrict__ parts, int splits, float* __restrict__ c, int c_stride, int m, int n, const float* __restrict__ bias,
-                   int accumulate) {
+mat_mul_add_splits(const float* __restrict__ parts, int splits, float* __restrict__ c, int c_stride, int m, int n,
+                   const float* __restrict__ bias, int accumulate) {
   int64_t index = int64_t(blockIdx.x) * blockDim.x + threadIdx.x, count = int64_t(m) * n;
   if (index >= count) return;
   float sum = 0.0f;

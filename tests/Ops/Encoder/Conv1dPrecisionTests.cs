@@ -44,20 +44,22 @@ public class Conv1dPrecisionTests(TestDevice on)
         Rounding.AssertProduct(precision, c.Batch * c.Result, dw, want.Dw, exact.Dw, $"gradient of the weight, {what}");
         Close.Assert(db, exact.Db, Tolerance.Reduction(c.Batch * c.Result) * exact.Db.Max(Math.Abs), $"gradient of the bias, {what}");
         var again = Run();
-        Assert.That((again.Y.AsSpan().SequenceEqual(y), again.Dx.AsSpan().SequenceEqual(dx), again.Dw.AsSpan().SequenceEqual(dw)), Is.EqualTo((true, true, true)), "the same bits again");
+        bool[] same = [again.Y.AsSpan().SequenceEqual(y), again.Dx.AsSpan().SequenceEqual(dx), again.Dw.AsSpan().SequenceEqual(dw)];
+        Assert.That(same, Is.All.True, $"the same bits again, {what}");
 
         (float[] Y, float[] Dx, float[] Dw, float[] Db) Run()
         {
             using var device = on.Open(precision: precision);
-            var wide = Samples.Variable(device, new Shape(c.Batch, c.Frames, c.Inputs + (2 * first)), Widen(x, c.Inputs, first));
+            var input = Samples.Variable(device, new Shape(c.Batch, c.Frames, c.Inputs + (2 * first)), Widen(x, c.Inputs, first));
             var tw = Samples.Variable(device, new Shape(c.Outputs, c.Taps, c.Inputs), w);
             var tb = Samples.Variable(device, new Shape(c.Outputs), b);
-            var target = Samples.Constant(device, new Shape(c.Batch, c.Result, c.Outputs + (2 * first)), new float[c.Batch * c.Result * (c.Outputs + (2 * first))]);
+            int wide = c.Outputs + (2 * first);
+            var target = Samples.Constant(device, new Shape(c.Batch, c.Result, wide), new float[c.Batch * c.Result * wide]);
             var tape = new Tape();
-            var result = Conv1d.Forward(tape, wide.Channels(first, c.Inputs), tw, tb, c.Dilation, c.Padding, target.Channels(first, c.Outputs));
+            var result = Conv1d.Forward(tape, input.Channels(first, c.Inputs), tw, tb, c.Dilation, c.Padding, target.Channels(first, c.Outputs));
             result.GradForWrite(out _).CopyFrom(dy);
             GradientCheck.Backward(tape);
-            return (Narrow(target, c.Outputs, first), Narrow(wide.Grad!, c.Inputs, first), Samples.Read(tw.Grad!), Samples.Read(tb.Grad!));
+            return (Narrow(target, c.Outputs, first), Narrow(input.Grad!, c.Inputs, first), Samples.Read(tw.Grad!), Samples.Read(tb.Grad!));
         }
     }
 
