@@ -45,6 +45,16 @@ public class EmulatorLaunchTests
     }
 
     [Test]
+    public void More_arguments_than_a_launch_holds_are_refused()
+    {
+        using var cuda = new EmulatedDevice();
+
+        Assert.That(
+            () => cuda.Launch("emulator_test_vector_add", new LaunchShape(1, 32), new KernelArgument[33]),
+            Throws.TypeOf<ArgumentException>().With.Message.Contains("given 33 arguments; at most 32"));
+    }
+
+    [Test]
     public void A_missing_barrier_is_wrong_in_some_thread_order()
     {
         using var cuda = new EmulatedDevice();

@@ -32,6 +32,9 @@ public sealed class TestDevice
 
     public bool IsCuda => ThreadOrder is not null;
 
+    /// <summary>What it can compute products in; the CPU knows f32 only.</summary>
+    public IEnumerable<Precision> Precisions => IsCuda ? Enum.GetValues<Precision>() : [Precision.Fp32];
+
     private int? ThreadOrder { get; }
 
     /// <summary>Opens it; the test is skipped where there is no emulator. Threads are those of the CPU: a GPU has its own.</summary>

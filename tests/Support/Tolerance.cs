@@ -1,3 +1,5 @@
+using Spk.Engine.Devices;
+
 namespace Spk.Tests.Support;
 
 /// <summary>
@@ -10,6 +12,16 @@ public static class Tolerance
 
     /// <summary>An f32 sum of n terms against f64: rounding grows like √n; the factor covers the worst element of many.</summary>
     public static double Reduction(int n) => 16 * Epsilon * Math.Sqrt(Math.Max(1, n));
+
+    /// <summary>
+    /// A product over an inner length k whose operands are rounded, against unrounded ones: an ulp (2^-8 for bf16, 2^-10 for
+    /// tf32) times √k / 4, of the largest element.
+    /// </summary>
+    public static double RoundedProduct(Precision precision, int k)
+    {
+        double ulp = precision switch { Precision.Bf16 => 1.0 / 256, Precision.Tf32 => 1.0 / 1024, _ => 8 * Epsilon };
+        return ulp * Math.Max(1, Math.Sqrt(k) / 4);
+    }
 
     /// <summary>A few roundings of one element.</summary>
     public const double ElementWise = 8 * Epsilon;

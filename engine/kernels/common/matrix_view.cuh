@@ -18,13 +18,18 @@ struct MatrixView {
 
   __device__ __forceinline__ int columns() const { return segments * segment_width; }
 
-  // Offset of a position's row within one outer item, or -1 where it reads zeros.
-  __device__ __forceinline__ int64_t row_offset(int position) const {
-    if (position < 0 || position >= positions) {
-      if (reflects == 0) return -1;
-      position = position < 0 ? -position : 2 * (positions - 1) - position;
+  // Address of column c of segment s in the row of these indices. Clears `inside` where zeros are to be read; the address is valid even so.
+  // Offsets are 32 bits wide, half the registers: no tensor has more than 2^31 - 1 elements.
+  __device__ __forceinline__ const float* locate(int o, int i, int s, int c, bool& inside) const {
+    int position = i + s * step + shift;
+    if (reflects != 0) {
+      position = position < 0 ? -position : position;
+      position = position >= positions ? 2 * (positions - 1) - position : position;
+    } else {
+      inside = inside && static_cast<unsigned>(position) < static_cast<unsigned>(positions);
     }
-    return position * row_stride;
+    unsigned offset = unsigned(o) * unsigned(outer_stride) + unsigned(position) * unsigned(row_stride) + unsigned(c);
+    return data + (inside ? offset : 0);
   }
 
   // Four neighbouring columns, from a multiple of four, lie in one segment and on a 16-byte boundary.

@@ -1,34 +1,36 @@
-// Matrix products over views, in three arithmetics and four orders of memory: what MatMul, Linear and Conv1d (an implicit product over
-// windows) run forward and backward. See common/gemm.cuh for the tile; 2·m·n·k operations on 4 (m·k + k·n + m·n) bytes.
+// Matrix products over views: what MatMul, Linear and Conv1d (an implicit product over windows) run forward and backward. See
+// common/gemm.cuh for the method, its work and traffic, common/tile_loader.cuh for operands.
 //
-// Grid (m / 128, n / 64, splits), block 256. The letters say how the views lie: n, rows of the view run along k; t, across it.
+// One kernel for each arithmetic, tile (Tile × Tile of C by a block of 2 · Tile threads) and order in memory: n, the rows of A's view run
+// along k, those of B's along C's columns; t, the transpose of that. Grid (tiles of C, splits of k).
 #include "common/gemm.cuh"
 
-#define PRODUCT(suffix, arithmetic, transposed_a, transposed_b)                                                                     \
-  KERNEL_BOUNDS(gemm::THREADS)                                                                                                      \
-  mat_mul_##suffix(const MatrixView a, const MatrixView b, float* __restrict__ c, int c_stride, int m, int n, int k,                \
-                   const float* __restrict__ bias, int accumulate, int k_each) {                                                    \
-    gemm::multiply<gemm::arithmetic, transposed_a, transposed_b>(a, b, c, c_stride, m, n, k, bias, accumulate, k_each);             \
-  }                                                                                                                                 \
-  EXPORT_KERNEL(mat_mul_##suffix)
+// 512 threads must fit a multiprocessor: at least two blocks of the large tile, so that one computes while another waits.
+#define PRODUCT(name, Arithmetic, k_major_a, k_major_b, tile)                                                                     \
+  extern "C" __global__ void __launch_bounds__(2 * tile, 256 / tile)                                                              \
+  name(const MatrixView a, const MatrixView b, float* __restrict__ c, int c_stride, int m, int n, int k,                          \
+       const float* __restrict__ bias, int accumulate, int k_each) {                                                              \
+    gemm::multiply<gemm::Arithmetic, k_major_a, k_major_b, tile>(a, b, c, c_stride, m, n, k, bias, accumulate, k_each);           \
+  }                                                                                                                               \
+  EXPORT_KERNEL(name)
 
-PRODUCT(fp32_nn, FP32, false, false)
-PRODUCT(fp32_nt, FP32, false, true)
-PRODUCT(fp32_tn, FP32, true, false)
-PRODUCT(fp32_tt, FP32, true, true)
-PRODUCT(tf32_nn, TF32, false, false)
-PRODUCT(tf32_nt, TF32, false, true)
-PRODUCT(tf32_tn, TF32, true, false)
-PRODUCT(tf32_tt, TF32, true, true)
-PRODUCT(bf16_nn, BF16, false, false)
-PRODUCT(bf16_nt, BF16, false, true)
-PRODUCT(bf16_tn, BF16, true, false)
-PRODUCT(bf16_tt, BF16, true, true)
+#define PRODUCTS(stem, Arithmetic, tile)             \
+  PRODUCT(stem##_nn, Arithmetic, true, false, tile)  \
+  PRODUCT(stem##_nt, Arithmetic, true, true, tile)   \
+  PRODUCT(stem##_tn, Arithmetic, false, false, tile) \
+  PRODUCT(stem##_tt, Arithmetic, false, true, tile)
 
-// c (+)= the parts [splits, m, n] added in order. One thread an element.
+PRODUCTS(mat_mul_fp32_128, Fp32, 128)
+PRODUCTS(mat_mul_fp32_64, Fp32, 64)
+PRODUCTS(mat_mul_tf32_128, Tf32, 128)
+PRODUCTS(mat_mul_tf32_64, Tf32, 64)
+PRODUCTS(mat_mul_bf16_128, Bf16, 128)
+PRODUCTS(mat_mul_bf16_64, Bf16, 64)
+
+// c (+)= the parts [splits, m, n] added in order + bias. One thread an element; reads 4 · m · n (splits + accumulate) bytes.
 KERNEL_BOUNDS(256)
-mat_mul_add_splits(const float* __restrict__ parts, int splits, float* __restrict__ c, int c_stride, int m, int n, const float* __restrict__ bias,
-                   int accumulate) {
+mat_mul_add_splits(const float* __restrict__ parts, int splits, float* __restrict__ c, int c_stride, int m, int n,
+                   const float* __restrict__ bias, int accumulate) {
   int64_t index = int64_t(blockIdx.x) * blockDim.x + threadIdx.x, count = int64_t(m) * n;
   if (index >= count) return;
   float sum = 0.0f;

@@ -9,19 +9,21 @@ namespace Spk.Engine.Numerics;
 internal static unsafe class CudaGemm
 {
     private const string Source = "encoder/mat_mul";
-    private const int TileM = 128, TileN = 64, TileK = 32, Threads = 256;
-    private const int SharedBytes = 2 * sizeof(float) * ((TileM * (TileK + 4)) + (TileN * (TileK + 4)));
 
-    // Enough blocks for a large GPU, but no part shorter than what a tile costs to start. Depends on the shape only.
-    private const int WantedBlocks = 264, ShortestPart = 256;
+    // Rows and columns of C that a block of twice as many threads computes.
+    private const int LargeTile = 128, SmallTile = 64;
 
-    // Indexed by precision, then by how A's and B's views lie: rows along k (n) or across it (t).
-    private static readonly KernelId[] Kernels =
-    [
-        Kernel("fp32_nn"), Kernel("fp32_nt"), Kernel("fp32_tn"), Kernel("fp32_tt"),
-        Kernel("tf32_nn"), Kernel("tf32_nt"), Kernel("tf32_tn"), Kernel("tf32_tt"),
-        Kernel("bf16_nn"), Kernel("bf16_nt"), Kernel("bf16_tn"), Kernel("bf16_tt"),
-    ];
+    // Tiles along k, and the bytes between their rows in shared memory: as in common/gemm_math.cuh.
+    private const int TileK = 16, GapBytes = 16, Stages = 3, StagesOfBf16 = 2;
+
+    // Enough blocks for a large GPU (132 multiprocessors, two blocks each), but no part shorter than what a tile costs to start.
+    // Constants, not the device's own numbers: the partition of sums, and so their bits, follow from the shape alone.
+    private const int WantedBlocks = 264, ShortestPart = 256, MostParts = 64;
+
+    private const int AddThreads = 256;
+
+    // By precision, then tile (large, small), then the order of A and of B in memory.
+    private static readonly KernelId[] Kernels = AllKernels();
 
     private static readonly KernelId AddSplitsKernel = new(Source, "mat_mul_add_splits");
 
@@ -41,13 +43,15 @@ internal static unsafe class CudaGemm
             return;
         }
 
-        // B's kernels read it as [N, K]: its view lies along k where it is a transposed one.
-        var kernel = Kernels[(4 * (int)cuda.Precision) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 0 : 1)];
-        int tiles = DivideUp(m, TileM) * DivideUp(n, TileN);
-        int parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Max(1, k / ShortestPart));
-        int each = DivideUp(DivideUp(k, parts), TileK) * TileK;
+        // Without columns nothing is read, but kernels divide by the width.
+        a.SegmentWidth = Math.Max(1, a.SegmentWidth);
+        b.SegmentWidth = Math.Max(1, b.SegmentWidth);
+        int tile = Tile(m, n, k), tiles = Tiles(m, n, tile);
+        int parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Clamp(k / ShortestPart, 1, MostParts));
+        int each = Math.Max(1, DivideUp(DivideUp(k, parts), TileK)) * TileK;
         parts = Math.Max(1, DivideUp(k, each));
-        var shape = new LaunchShape(DivideUp(m, TileM), Threads, DivideUp(n, TileN), parts, SharedBytes: SharedBytes);
+        var kernel = Kernels[(8 * (int)cuda.Precision) + (tile == LargeTile ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
+        var shape = new LaunchShape(tiles, 2 * tile, parts, SharedBytes: SharedBytes(cuda.Precision, tile));
         var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
         if (parts == 1)
         {
@@ -57,11 +61,42 @@ internal static unsafe class CudaGemm
 
         var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
         cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, k, (nint)0, 0, each);
-        int blocks = (int)((((long)m * n) + Threads - 1) / Threads);
-        cuda.Launch(AddSplitsKernel, new LaunchShape(blocks, Threads), sums.Address, parts, c, rowStride, m, n, bias, accumulate ? 1 : 0);
+        int blocks = (int)((((long)m * n) + AddThreads - 1) / AddThreads);
+        cuda.Launch(AddSplitsKernel, new LaunchShape(blocks, AddThreads), sums.Address, parts, c, rowStride, m, n, bias, accumulate ? 1 : 0);
     }
 
-    private static KernelId Kernel(string suffix) => new(Source, "mat_mul_" + suffix, SharedBytes);
+    // Large tiles halve the reads of global memory, but there must be enough of them, counting the splits they allow, to occupy a quarter
+    // of the wanted blocks.
+    private static int Tile(int m, int n, int k) =>
+        m >= LargeTile && n >= LargeTile && (long)Tiles(m, n, LargeTile) * Math.Max(1, k / (2 * ShortestPart)) >= WantedBlocks / 4
+            ? LargeTile
+            : SmallTile;
+
+    // Fits: C has no more elements than an int counts.
+    private static int Tiles(int m, int n, int tile) => DivideUp(m, tile) * DivideUp(n, tile);
+
+    // For rows along k, which take the most.
+    private static int SharedBytes(Precision precision, int tile) => precision == Precision.Bf16
+        ? StagesOfBf16 * 2 * tile * ((TileK * sizeof(ushort)) + GapBytes)
+        : Stages * 2 * tile * ((TileK * sizeof(float)) + GapBytes);
+
+    private static KernelId[] AllKernels()
+    {
+        var kernels = new List<KernelId>();
+        foreach (var precision in Enum.GetValues<Precision>())
+        {
+            foreach (int tile in (ReadOnlySpan<int>)[LargeTile, SmallTile])
+            {
+                foreach (string order in (ReadOnlySpan<string>)["nn", "nt", "tn", "tt"])
+                {
+                    string name = precision.ToString().ToLowerInvariant();
+                    kernels.Add(new KernelId(Source, $"mat_mul_{name}_{tile}_{order}", SharedBytes(precision, tile)));
+                }
+            }
+        }
+
+        return [.. kernels];
+    }
 
     private static int DivideUp(int value, int by) => (value + by - 1) / by;
 }
