@@ -8,6 +8,9 @@ public static unsafe class EmulatorSettings
 {
     public static string LibraryPath => Path.Combine(Repository.Root, "artifacts", "emulator", "libspk-cuda-emulator.so");
 
+    /// <summary>Whether a driver is the emulator and has switches.</summary>
+    public static bool IsEmulator(CudaDriver driver) => NativeLibrary.TryGetExport(driver.Library, "spkEmulatorConfigure", out _);
+
     /// <summary>Changes a switch: "order" 0 ascending, 1 descending, 2 shuffled; the others are in engine/emulator/README.md.</summary>
     public static void Set(CudaDriver driver, string name, int value)
     {

@@ -52,6 +52,29 @@ public class CudaTrainingTests(TestDevice on)
     }
 
     [Test]
+    public void Work_that_waits_as_long_as_it_may_and_memory_closed_to_the_host_change_no_bit()
+    {
+        double[] plain = Losses("plain", on.Open(), 5);
+        var device = (CudaDevice)on.Open();
+        if (!EmulatorSettings.IsEmulator(device.Driver))
+        {
+            Assert.Ignore("skipped, optional: only the emulator can delay work on purpose");
+        }
+
+        EmulatorSettings.Set(device.Driver, "lazy_streams", 1);
+        EmulatorSettings.Set(device.Driver, "strict_memory", 1);
+        try
+        {
+            Assert.That(Losses("delayed", device, 5), Is.EqualTo(plain));
+        }
+        finally
+        {
+            EmulatorSettings.Set(device.Driver, "lazy_streams", 0);
+            EmulatorSettings.Set(device.Driver, "strict_memory", 0);
+        }
+    }
+
+    [Test]
     public void A_run_goes_on_on_the_other_device()
     {
         Losses("run", on.Open(), 3);
