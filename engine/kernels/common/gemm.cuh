@@ -107,25 +107,33 @@ __device__ __forceinline__ void multiply_rounded(Math& math, LoaderA& a, LoaderB
   }
 }
 
-// One block. KMajorA: k runs along the columns of a's view, KMajorB: along those of b's (whose view is then of B transposed).
-// Blocks (tiles of C, splits of k_each, a multiple of BK); with several splits c is the parts, without gaps, and bias and accumulate are
-// left to their adding.
+// The sums of one tile of C over k_count of k from k_from on. KMajorA: k runs along the columns of a's view, KMajorB: along those of b's (whose
+// view is then of B transposed). The shared memory of the tiles is free for others once all threads are back.
 template <template <bool, bool, int> class Arithmetic, bool KMajorA, bool KMajorB, int Tile>
-__device__ __forceinline__ void multiply(
-    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
+__device__ __forceinline__ void sum_tile(Arithmetic<KMajorA, KMajorB, Tile>& math, const MatrixView& a, const MatrixView& b, int first_row,
+                                         int first_column, int k_from, int k_count) {
   using Math = Arithmetic<KMajorA, KMajorB, Tile>;
-  int tiles_of_row = divide_up(n, Tile);
-  int first_row = blockIdx.x / tiles_of_row * Tile, first_column = blockIdx.x % tiles_of_row * Tile;
-  int k_from = blockIdx.y * k_each, steps = divide_up(min(k - k_from, k_each), Math::BK);
+  int steps = divide_up(k_count, Math::BK);
   TileLoader<KMajorA, Tile, Math::BK, Math::THREADS> load_a(a, KMajorA ? first_row : k_from, KMajorA ? k_from : first_row);
   TileLoader<KMajorB, Tile, Math::BK, Math::THREADS> load_b(b, KMajorB ? first_column : k_from, KMajorB ? k_from : first_column);
-  Math math;
   math.clear();
   if constexpr (Math::ROUNDED) {
     multiply_rounded(math, load_a, load_b, steps);
   } else {
     multiply_copied(math, load_a, load_b, steps);
   }
+}
+
+// One block. Blocks (tiles of C, splits of k_each, a multiple of BK); with several splits c is the parts, without gaps, and bias and
+// accumulate are left to their adding.
+template <template <bool, bool, int> class Arithmetic, bool KMajorA, bool KMajorB, int Tile>
+__device__ __forceinline__ void multiply(
+    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
+  int tiles_of_row = divide_up(n, Tile);
+  int first_row = blockIdx.x / tiles_of_row * Tile, first_column = blockIdx.x % tiles_of_row * Tile;
+  int k_from = blockIdx.y * k_each;
+  Arithmetic<KMajorA, KMajorB, Tile> math;
+  sum_tile(math, a, b, first_row, first_column, k_from, min(k - k_from, k_each));
   math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column));
 }
 

@@ -75,8 +75,8 @@ internal static unsafe class CudaGemm
     // Fits: C has no more elements than an int counts.
     private static int Tiles(int m, int n, int tile) => DivideUp(m, tile) * DivideUp(n, tile);
 
-    // For rows along k, which take the most.
-    private static int SharedBytes(Precision precision, int tile) => precision == Precision.Bf16
+    /// <summary>Dynamic shared memory of a block, for rows along k, which take the most.</summary>
+    internal static int SharedBytes(Precision precision, int tile) => precision == Precision.Bf16
         ? StagesOfBf16 * 2 * tile * ((TileK * sizeof(ushort)) + GapBytes)
         : Stages * 2 * tile * ((TileK * sizeof(float)) + GapBytes);
 

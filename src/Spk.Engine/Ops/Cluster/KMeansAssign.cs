@@ -1,5 +1,6 @@
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -53,6 +54,8 @@ public static partial class KMeansAssign
             throw new ShapeException($"Rows [{count}, {rows.Shape[1]}] cannot be assigned to {centroids.Shape[0]} centroids: at least one centroid and one column are needed.");
         }
 
-        return CpuForward(Cpu.Of(device), rows, scales, centroids, metric, labels, distances, cancellation);
+        return device is CudaDevice cuda
+            ? CudaForward(cuda, rows, scales, centroids, metric, labels, distances)
+            : CpuForward(Cpu.Of(device), rows, scales, centroids, metric, labels, distances, cancellation);
     }
 }

@@ -1,5 +1,6 @@
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -35,6 +36,13 @@ public static partial class KMeansUpdate
             ClusterChecks.RequireVector(device, scales, nameof(scales), rows.Shape[0], ElementType.Float32);
         }
 
-        CpuForward(Cpu.Of(device), rows, scales, labels, metric, centroids, counts);
+        if (device is CudaDevice cuda)
+        {
+            CudaForward(cuda, rows, scales, labels, metric, centroids, counts);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(device), rows, scales, labels, metric, centroids, counts);
+        }
     }
 }

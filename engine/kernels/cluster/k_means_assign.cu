@@ -1,0 +1,205 @@
+// The nearest of K centroids for each of N rows: largest x·c − ‖c‖²/2, or x·c under cosine; equals go to the lowest index.
+//
+//   norms   ‖c‖²/2 and the largest ‖c‖
+//   search  tiles of x·c as in common/gemm.cuh; each is put into shared memory and reduced to the best two scores of its rows before the next
+//           is made. N × K is never stored: a block walks over the centroids and leaves 12 bytes a row.
+//   finish  a warp a row: merges the blocks' answers; where the two best scores are closer than what rounding can move, all centroids are
+//           compared again in f32, and those that are still within its error in f64. So labels are those of f64 arithmetic in every precision.
+//           Then the row's distance to its centroid in f64, and the sums over all rows in a fixed order.
+//   total   those sums added up
+//
+// Work: 2 N K D; traffic of search 4 D (N + K · row tiles) bytes through L2, of finish 8 N D.
+#include "common/gemm.cuh"
+#include "common/reduce.cuh"
+
+struct NearestTwo {
+  float best, second;
+  int index;
+};
+
+namespace {
+
+constexpr float NOTHING = -3.0e38f;
+constexpr int FINISH_THREADS = 256, FINISH_WARPS = FINISH_THREADS / WARP;
+
+// Keeps the better of two candidates; what loses may still be the second.
+__device__ __forceinline__ void take(NearestTwo& own, float score, int index, float second) {
+  bool wins = score > own.best || (score == own.best && index < own.index);
+  own.second = fmaxf(wins ? own.best : score, wins ? second : own.second);
+  own.best = wins ? score : own.best;
+  own.index = wins ? index : own.index;
+}
+
+// Sums of a tile go to shared memory, one word apart from a power of two, so that a column of it lies in different banks.
+template <int Tile>
+struct ScoreSink {
+  float* scores;
+  __device__ __forceinline__ void one(int row, int column, float value) const { scores[row * (Tile + 1) + column] = value; }
+  __device__ __forceinline__ void two(int row, int column, float x, float y) const {
+    one(row, column, x);
+    one(row, column + 1, y);
+  }
+};
+
+template <template <bool, bool, int> class Arithmetic, int Tile>
+__device__ __forceinline__ void search(const MatrixView& rows, const MatrixView& centroids, const float* offsets, int dimension, int tiles_each,
+                                       NearestTwo* results) {
+  DYNAMIC_SHARED(float, scores);
+  int first_row = blockIdx.x * Tile, own_row = threadIdx.x / 2, half = threadIdx.x % 2;
+  int tiles = divide_up(centroids.rows, Tile), end = min(tiles, int(blockIdx.y + 1) * tiles_each);
+  NearestTwo nearest = {NOTHING, NOTHING, 0x7fffffff};
+  for (int tile = blockIdx.y * tiles_each; tile < end; tile++) {
+    Arithmetic<true, true, Tile> math;
+    gemm::sum_tile(math, rows, centroids, first_row, tile * Tile, 0, dimension);
+    __syncthreads();  // All have read the operands, whose place the scores take.
+    math.for_each(ScoreSink<Tile>{scores});
+    __syncthreads();
+    int valid = min(Tile, centroids.rows - tile * Tile);
+    for (int column = half; column < valid; column += 2)
+      take(nearest, scores[own_row * (Tile + 1) + column] - offsets[tile * Tile + column], tile * Tile + column, NOTHING);
+    __syncthreads();  // All have read the scores, whose place the next operands take.
+  }
+  NearestTwo other;
+  other.best = __shfl_xor_sync(FULL_WARP, nearest.best, 1);
+  other.second = __shfl_xor_sync(FULL_WARP, nearest.second, 1);
+  other.index = __shfl_xor_sync(FULL_WARP, nearest.index, 1);
+  take(nearest, other.best, other.index, other.second);
+  if (half == 0 && first_row + own_row < rows.rows) results[int64_t(blockIdx.y) * rows.rows + first_row + own_row] = nearest;
+}
+
+__device__ __forceinline__ float dot(const float* x, const float* c, int dimension) {
+  float sum = 0.0f;
+  for (int d = threadIdx.x % WARP; d < dimension; d += WARP) sum = fmaf(x[d], c[d], sum);
+  return warp_sum(sum);
+}
+
+// Euclidean: squared distance; cosine: dot product. In f64, with the same order of sums for every centroid.
+__device__ __forceinline__ double exact(const float* x, const float* c, int dimension, int cosine) {
+  double sum = 0.0;
+  for (int d = threadIdx.x % WARP; d < dimension; d += WARP) {
+    double difference = double(x[d]) - double(c[d]);
+    sum += cosine != 0 ? double(x[d]) * double(c[d]) : difference * difference;
+  }
+  return warp_sum(sum);
+}
+
+}  // namespace
+
+// offsets [K]: ‖c‖²/2, or 0 under cosine. largest: the bits of the largest ‖c‖, 0 before. One warp a centroid. Grid (K / 8), block 256.
+KERNEL_BOUNDS(256)
+k_means_assign_norms(const float* __restrict__ centroids, int stride, int clusters, int dimension, int cosine, float* __restrict__ offsets,
+                     unsigned* __restrict__ largest) {
+  int k = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
+  if (k >= clusters) return;
+  const float* c = centroids + int64_t(k) * stride;
+  double sum = 0.0;
+  for (int d = threadIdx.x % WARP; d < dimension; d += WARP) sum += double(c[d]) * double(c[d]);
+  sum = warp_sum(sum);
+  if (threadIdx.x % WARP != 0) return;
+  offsets[k] = cosine != 0 ? 0.0f : float(0.5 * sum);
+  // Positive numbers are ordered as their bits are, and a maximum does not depend on the order: an atomic is deterministic here.
+  atomicMax(largest, __float_as_uint(float(sqrt(sum))));
+}
+EXPORT_KERNEL(k_means_assign_norms)
+
+// results [splits, N]. Grid (rows / tile, splits of tiles_each tiles of centroids), block 2 · tile.
+#define SEARCH(name, Arithmetic, tile)                                                                                            \
+  extern "C" __global__ void __launch_bounds__(2 * tile, 256 / tile)                                                              \
+  name(const MatrixView rows, const MatrixView centroids, const float* __restrict__ offsets, int dimension, int tiles_each,       \
+       NearestTwo* __restrict__ results) {                                                                                        \
+    search<gemm::Arithmetic, tile>(rows, centroids, offsets, dimension, tiles_each, results);                                     \
+  }                                                                                                                               \
+  EXPORT_KERNEL(name)
+
+SEARCH(k_means_assign_fp32_128, Fp32, 128)
+SEARCH(k_means_assign_fp32_64, Fp32, 64)
+SEARCH(k_means_assign_tf32_128, Tf32, 128)
+SEARCH(k_means_assign_tf32_64, Tf32, 64)
+SEARCH(k_means_assign_bf16_128, Bf16, 128)
+SEARCH(k_means_assign_bf16_64, Bf16, 64)
+
+// error: what rounding of operands and sums can change a product by, relative to ‖x‖ ‖c‖; error_f32: the same for f32.
+// labels: in the old ones, out the new. partial_objective and partial_changed: one a block, of `each` rows. Grid (N / each), block 256.
+KERNEL_BOUNDS(FINISH_THREADS)
+k_means_assign_finish(const float* __restrict__ rows, int stride, int count, int dimension, const float* __restrict__ centroids, int centroid_stride,
+                      int clusters, int cosine, const float* __restrict__ offsets, const float* __restrict__ largest,
+                      const NearestTwo* __restrict__ results, int splits, float error, float error_f32, const float* __restrict__ scales,
+                      int* __restrict__ labels, float* __restrict__ distances, int each, double* __restrict__ partial_objective,
+                      int* __restrict__ partial_changed) {
+  __shared__ double objectives[FINISH_WARPS];
+  __shared__ int changes[FINISH_WARPS];
+  int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+  float reach = *largest;
+  // Of the offsets, and of their subtraction.
+  float offset_error = 2.4e-7f * reach * reach;
+  double objective = 0.0;
+  int changed = 0, end = min(count, int(blockIdx.x + 1) * each);
+  for (int row = blockIdx.x * each + warp; row < end; row += FINISH_WARPS) {
+    const float* x = rows + int64_t(row) * stride;
+    NearestTwo nearest = results[row];
+    for (int s = 1; s < splits; s++) {
+      NearestTwo other = results[int64_t(s) * count + row];
+      take(nearest, other.best, other.index, other.second);
+    }
+    float length = sqrtf(dot(x, x, dimension));
+    int label = nearest.index;
+    // Written so that a NaN leads to the comparison of all.
+    if (clusters > 1 && !(nearest.best - nearest.second > 2.0f * (error * length * reach + offset_error))) {
+      float limit = NOTHING;
+      for (int k = 0; k < clusters; k++) limit = fmaxf(limit, dot(x, centroids + int64_t(k) * centroid_stride, dimension) - offsets[k]);
+      limit -= 2.0f * (error_f32 * length * reach + offset_error);
+      double best = 0.0;
+      label = -1;
+      for (int k = 0; k < clusters; k++) {
+        const float* c = centroids + int64_t(k) * centroid_stride;
+        if (dot(x, c, dimension) - offsets[k] < limit) continue;
+        double value = exact(x, c, dimension, cosine);
+        if (label < 0 || (cosine != 0 ? value > best : value < best)) {
+          best = value;
+          label = k;
+        }
+      }
+      label = max(label, 0);
+    }
+    double own = exact(x, centroids + int64_t(label) * centroid_stride, dimension, cosine);
+    double factor = scales == nullptr ? 1.0 : double(scales[row]);
+    objective += factor * (cosine != 0 ? -own : own);
+    changed += labels[row] != label ? 1 : 0;
+    __syncwarp();  // All lanes have read the old label.
+    if (lane == 0) {
+      labels[row] = label;
+      distances[row] = float(own);
+    }
+  }
+  if (lane == 0) {
+    objectives[warp] = objective;
+    changes[warp] = changed;
+  }
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  for (int w = 1; w < FINISH_WARPS; w++) {
+    objective += objectives[w];
+    changed += changes[w];
+  }
+  partial_objective[blockIdx.x] = objective;
+  partial_changed[blockIdx.x] = changed;
+}
+EXPORT_KERNEL(k_means_assign_finish)
+
+// total: objective and number of changed labels, both as f64. One block of 256.
+KERNEL_BOUNDS(256)
+k_means_assign_total(const double* __restrict__ partial_objective, const int* __restrict__ partial_changed, int parts, double* __restrict__ total) {
+  __shared__ double scratch[256 / WARP];
+  double objective = 0.0, changed = 0.0;
+  for (int i = threadIdx.x; i < parts; i += blockDim.x) {
+    objective += partial_objective[i];
+    changed += partial_changed[i];
+  }
+  objective = block_sum(objective, scratch);
+  changed = block_sum(changed, scratch);
+  if (threadIdx.x == 0) {
+    total[0] = objective;
+    total[1] = changed;
+  }
+}
+EXPORT_KERNEL(k_means_assign_total)
