@@ -19,6 +19,7 @@ internal sealed unsafe class PointTiles : IDisposable
     private readonly float* _data;
     private readonly nint _tileSize;
     private readonly bool[] _zero;
+    private readonly bool _hasZero;
 
     /// <summary>Copies points in a given order.</summary>
     /// <param name="rows">Row-major [N, D].</param>
@@ -44,6 +45,7 @@ internal sealed unsafe class PointTiles : IDisposable
             if (distance == ClusterDistance.Cosine)
             {
                 _zero[place] = !Normalize(values, unit);
+                _hasZero |= _zero[place];
                 values = unit;
             }
 
@@ -118,7 +120,7 @@ internal sealed unsafe class PointTiles : IDisposable
         s31.Store(squares + 112);
     }
 
-    /// <summary>As <see cref="SquaredDistances"/>, turned into distances; a point is at distance 0 from itself.</summary>
+    /// <summary>As <see cref="SquaredDistances"/>, turned into distances; a zero vector is at cosine distance 1 from all others.</summary>
     public void Distances(int first, int tile, float* distances)
     {
         SquaredDistances(first, tile, distances);
@@ -132,14 +134,28 @@ internal sealed unsafe class PointTiles : IDisposable
             return;
         }
 
-        // Of unit vectors 1 − cos = ½‖x − y‖²; adding ½ for each zero vector gives 1 for any pair that holds one.
-        for (int g = 0; g < Group; g++)
+        // Of unit vectors 1 − cos = ½‖x − y‖².
+        for (int i = 0; i < Group * Width; i += 16)
         {
-            float* row = distances + (g * Width);
-            for (int j = 0; j < Width; j++)
+            (Vector512.Load(distances + i) * 0.5f).Store(distances + i);
+        }
+
+        if (_hasZero)
+        {
+            SetZeroVectors(first, tile, distances);
+        }
+    }
+
+    private void SetZeroVectors(int first, int tile, float* distances)
+    {
+        for (int i = first; i < first + Group; i++)
+        {
+            for (int j = tile * Width; j < (tile + 1) * Width; j++)
             {
-                bool zero = _zero[(tile * Width) + j] || _zero[first + g];
-                row[j] = first + g == (tile * Width) + j ? 0 : zero ? 1 : row[j] / 2;
+                if (i != j && (_zero[i] || _zero[j]))
+                {
+                    distances[((i - first) * Width) + j - (tile * Width)] = 1;
+                }
             }
         }
     }
