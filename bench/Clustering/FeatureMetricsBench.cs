@@ -18,7 +18,7 @@ public class FeatureMetricsBench
     public double Silhouette() => FeatureMetrics.Silhouette(_rows, Dimension, _labels);
 
     [Benchmark]
-    public double SilhouetteCosine() => FeatureMetrics.Silhouette(_rows, Dimension, _labels, ClusterDistance.Cosine);
+    public double SilhouetteCosine() => FeatureMetrics.Silhouette(_rows, Dimension, _labels, ClusterMetric.Cosine);
 
     [Benchmark]
     public double CalinskiHarabasz() => FeatureMetrics.CalinskiHarabasz(_rows, Dimension, _labels);

@@ -16,6 +16,6 @@ public class GaussianMixtureBench
 
     [Benchmark]
     public double ThreeRounds() => GaussianMixture
-        .FitFromLabels(_rows, Dimension, _labels, new GaussianMixtureOptions { MaxIterations = 3, Tolerance = 0 })
+        .FitFromLabels(_rows, Dimension, _labels, new GaussianMixtureOptions { MaximumIterations = 3, Tolerance = 0 })
         .LogLikelihoods[^1];
 }

@@ -23,7 +23,7 @@ public class FeatureMetricsTests
             double[] got = output switch
             {
                 "silhouette_euclidean" => [FeatureMetrics.Silhouette(rows, dimension, labels)],
-                "silhouette_cosine" => [FeatureMetrics.Silhouette(rows, dimension, labels, ClusterDistance.Cosine)],
+                "silhouette_cosine" => [FeatureMetrics.Silhouette(rows, dimension, labels, ClusterMetric.Cosine)],
                 "silhouette_samples_euclidean" => FeatureMetrics.SilhouetteOfPoints(rows, dimension, labels),
                 "calinski_harabasz" => [FeatureMetrics.CalinskiHarabasz(rows, dimension, labels)],
                 "davies_bouldin" => [FeatureMetrics.DaviesBouldin(rows, dimension, labels)],
@@ -44,11 +44,11 @@ public class FeatureMetricsTests
     public void Silhouettes_are_those_of_the_definition(int count, int dimension, int clusters)
     {
         var (rows, labels) = Blobs(count + dimension, count, dimension, clusters, spread: 0.7f, offset: 100);
-        foreach (var distance in Enum.GetValues<ClusterDistance>())
+        foreach (var metric in Enum.GetValues<ClusterMetric>())
         {
             rows.AsSpan(0, dimension).Clear();
-            double[] want = NaiveSilhouettes(rows, dimension, labels, distance);
-            Close.Assert(FeatureMetrics.SilhouetteOfPoints(rows, dimension, labels, distance), want, distance == ClusterDistance.Euclidean ? 1e-5 : 1e-3, $"{distance}");
+            double[] want = NaiveSilhouettes(rows, dimension, labels, metric);
+            Close.Assert(FeatureMetrics.SilhouetteOfPoints(rows, dimension, labels, metric), want, metric == ClusterMetric.Euclidean ? 1e-5 : 1e-3, $"{metric}");
         }
     }
 
@@ -57,7 +57,7 @@ public class FeatureMetricsTests
     {
         // As products, squared distances of 1e-4 next to squared lengths of 1e6 would be noise.
         var (rows, labels) = Blobs(4, 60, 8, 3, spread: 1f / 512, offset: 1024);
-        Close.Assert(FeatureMetrics.SilhouetteOfPoints(rows, 8, labels), NaiveSilhouettes(rows, 8, labels, ClusterDistance.Euclidean), 1e-5, "silhouettes");
+        Close.Assert(FeatureMetrics.SilhouetteOfPoints(rows, 8, labels), NaiveSilhouettes(rows, 8, labels, ClusterMetric.Euclidean), 1e-5, "silhouettes");
     }
 
     [Test]
@@ -146,7 +146,7 @@ public class FeatureMetricsTests
         var (rows, labels) = Blobs(12, 20_000, 192, 500, spread: 1.5f, offset: 0);
         long before = GC.GetTotalAllocatedBytes(precise: true);
         var clock = Stopwatch.StartNew();
-        double silhouette = FeatureMetrics.Silhouette(rows, 192, labels, ClusterDistance.Cosine);
+        double silhouette = FeatureMetrics.Silhouette(rows, 192, labels, ClusterMetric.Cosine);
         double seconds = clock.Elapsed.TotalSeconds;
         double calinski = FeatureMetrics.CalinskiHarabasz(rows, 192, labels), davies = FeatureMetrics.DaviesBouldin(rows, 192, labels);
         TestContext.Out.WriteLine($"silhouette {silhouette:0.0000} in {seconds:0.00} s; CHS {calinski:0.00} and DBS {davies:0.00} in {clock.Elapsed.TotalSeconds - seconds:0.00} s");
@@ -172,14 +172,14 @@ public class FeatureMetricsTests
         return (rows, labels);
     }
 
-    private static double[] NaiveSilhouettes(float[] rows, int dimension, int[] labels, ClusterDistance distance)
+    private static double[] NaiveSilhouettes(float[] rows, int dimension, int[] labels, ClusterMetric metric)
     {
         double[] result = new double[labels.Length];
         for (int i = 0; i < labels.Length; i++)
         {
             var means = labels.Distinct().ToDictionary(label => label, label =>
             {
-                double[] distances = [.. Enumerable.Range(0, labels.Length).Where(j => j != i && labels[j] == label).Select(j => Distance(rows, dimension, i, j, distance))];
+                double[] distances = [.. Enumerable.Range(0, labels.Length).Where(j => j != i && labels[j] == label).Select(j => Distance(rows, dimension, i, j, metric))];
                 return distances.Length == 0 ? double.NaN : distances.Average();
             });
             double a = means[labels[i]], b = means.Where(m => m.Key != labels[i]).Min(m => m.Value);
@@ -189,7 +189,7 @@ public class FeatureMetricsTests
         return result;
     }
 
-    private static double Distance(float[] rows, int dimension, int i, int j, ClusterDistance distance)
+    private static double Distance(float[] rows, int dimension, int i, int j, ClusterMetric metric)
     {
         double dot = 0, first = 0, second = 0, difference = 0;
         for (int d = 0; d < dimension; d++)
@@ -198,6 +198,6 @@ public class FeatureMetricsTests
             (dot, first, second, difference) = (dot + (x * y), first + (x * x), second + (y * y), difference + ((x - y) * (x - y)));
         }
 
-        return distance == ClusterDistance.Euclidean ? Math.Sqrt(difference) : first == 0 || second == 0 ? 1 : 1 - (dot / Math.Sqrt(first * second));
+        return metric == ClusterMetric.Euclidean ? Math.Sqrt(difference) : first == 0 || second == 0 ? 1 : 1 - (dot / Math.Sqrt(first * second));
     }
 }

@@ -15,7 +15,7 @@ public class GaussianMixtureTests
     public void Every_round_is_that_of_the_definition(int count, int dimension, int components)
     {
         var (rows, labels) = FeatureMetricsTests.Blobs(count, count, dimension, components, spread: 1, offset: 5);
-        var options = new GaussianMixtureOptions { MaxIterations = 6, Tolerance = 0 };
+        var options = new GaussianMixtureOptions { MaximumIterations = 6, Tolerance = 0 };
         var mixture = GaussianMixture.FitFromLabels(rows, dimension, labels, options);
         var want = new Reference(rows, dimension, labels, components, options.VarianceFloor);
         double[] logLikelihoods = [.. Enumerable.Range(0, 7).Select(_ => want.Round())];
@@ -35,7 +35,7 @@ public class GaussianMixtureTests
     {
         var (rows, _) = FeatureMetricsTests.Blobs(1, 800, 8, 6, spread: 1, offset: 0);
         var seen = new Recorder();
-        var mixture = GaussianMixture.FitFromCentroids(rows, 8, rows.AsSpan(0, 6 * 8), new GaussianMixtureOptions { MaxIterations = 500, Tolerance = 1e-5 }, seen);
+        var mixture = GaussianMixture.FitFromCentroids(rows, 8, rows.AsSpan(0, 6 * 8), new GaussianMixtureOptions { MaximumIterations = 500, Tolerance = 1e-5 }, seen);
         double[] values = mixture.LogLikelihoods.ToArray();
         Assert.Multiple(() =>
         {
@@ -128,7 +128,7 @@ public class GaussianMixtureTests
             Assert.That(() => GaussianMixture.FitFromCentroids(rows, 2, [1, float.PositiveInfinity]), Throws.TypeOf<NonFiniteException>().With.Message.Contains("centroids: row 0, column 1"));
             Assert.That(() => GaussianMixture.FitFromLabels(rows, 2, [0, 0], new GaussianMixtureOptions { VarianceFloor = 0 }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("varianceFloor"));
             Assert.That(() => GaussianMixture.FitFromLabels(rows, 2, [0, 0], new GaussianMixtureOptions { Tolerance = double.NaN }), Throws.TypeOf<InvalidOptionException>());
-            Assert.That(() => GaussianMixture.FitFromLabels(rows, 2, [0, 0], new GaussianMixtureOptions { MaxIterations = 0 }), Throws.TypeOf<InvalidOptionException>());
+            Assert.That(() => GaussianMixture.FitFromLabels(rows, 2, [0, 0], new GaussianMixtureOptions { MaximumIterations = 0 }), Throws.TypeOf<InvalidOptionException>());
             Assert.That(() => GaussianMixture.FitFromLabels(rows, 2, [0, 0], cancellation: new CancellationToken(true)), Throws.InstanceOf<OperationCanceledException>());
         });
     }
@@ -138,7 +138,7 @@ public class GaussianMixtureTests
     {
         var (rows, labels) = FeatureMetricsTests.Blobs(3, 20_000, 192, 256, spread: 1, offset: 0);
         var clock = Stopwatch.StartNew();
-        var mixture = GaussianMixture.FitFromLabels(rows, 192, labels, new GaussianMixtureOptions { MaxIterations = 5, Tolerance = 0 });
+        var mixture = GaussianMixture.FitFromLabels(rows, 192, labels, new GaussianMixtureOptions { MaximumIterations = 5, Tolerance = 0 });
         TestContext.Out.WriteLine($"{mixture.Iterations + 1} expectations of 20000 x 192, K = 256: {clock.Elapsed.TotalSeconds:0.00} s");
         Assert.That(LabelMetrics.Compare(labels, mixture.Labels).Accuracy, Is.GreaterThan(0.9));
     }

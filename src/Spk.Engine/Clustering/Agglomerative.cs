@@ -35,14 +35,14 @@ public static class Agglomerative
         int count = Points.Count(rows, dimension);
         var parallel = Threads.Options(options.Threads, cancellation);
         bool ward = options.Linkage == Linkage.Ward;
-        if (ward && options.Distance != ClusterDistance.Euclidean)
+        if (ward && options.Metric != ClusterMetric.Euclidean)
         {
-            throw new InvalidOptionException($"linkage = Ward with distance = {options.Distance}: Ward needs Euclidean distances; scale the rows to unit length first.");
+            throw new InvalidOptionException($"linkage = Ward with metric = {options.Metric}: Ward needs Euclidean distances; scale the rows to unit length first.");
         }
 
         long[] sizes = Sizes(counts, count);
         using var distances = new CondensedDistances(count);
-        using (var tiles = new PointTiles(rows, dimension, [], options.Distance))
+        using (var tiles = new PointTiles(rows, dimension, [], options.Metric))
         {
             // The loop body reports rather than throws: of several failures the first by row is the one to name.
             var overflows = new (int First, int Second)?[tiles.Tiles];
@@ -53,8 +53,8 @@ public static class Agglomerative
             }
         }
 
-        var chain = new NeighbourChain(distances, sizes, ward);
-        var merges = chain.Run(done => progress?.Report(done), cancellation);
+        var chain = new NeighbourChain(distances, sizes, ward, parallel);
+        var merges = chain.Run(done => progress?.Report(done));
         return new Dendrogram(count, Sort(merges, count, sizes));
     }
 

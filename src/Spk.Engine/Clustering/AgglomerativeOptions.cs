@@ -19,8 +19,8 @@ public sealed record AgglomerativeOptions
     /// <summary>What the distance of two clusters is.</summary>
     public Linkage Linkage { get; init; } = Linkage.Ward;
 
-    /// <summary>Distance of two points; <see cref="Linkage.Ward"/> needs Euclidean (scale rows to unit length first for a cosine flavour).</summary>
-    public ClusterDistance Distance { get; init; } = ClusterDistance.Euclidean;
+    /// <summary>Distance of two points: Euclidean, or 1 − cosine; <see cref="Linkage.Ward"/> needs Euclidean (scale rows to unit length first for a cosine flavour).</summary>
+    public ClusterMetric Metric { get; init; } = ClusterMetric.Euclidean;
 
     /// <summary>Threads; 0 for one per processor. The result does not depend on it.</summary>
     public int Threads { get; init; }

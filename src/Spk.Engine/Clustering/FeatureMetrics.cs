@@ -21,7 +21,7 @@ public static class FeatureMetrics
     /// <param name="rows">Row-major [N, D], finite.</param>
     /// <param name="dimension">D, above 0.</param>
     /// <param name="labels">Cluster of each row, any ints.</param>
-    /// <param name="distance">Distance between rows.</param>
+    /// <param name="metric">Euclidean distance, or 1 − cosine (a zero vector is at distance 1 from every other row).</param>
     /// <param name="threads">Threads; 0 for one per processor.</param>
     /// <param name="cancellation">Ends the computation early.</param>
     /// <returns>A number of [−1, 1]; higher is better.</returns>
@@ -31,11 +31,11 @@ public static class FeatureMetrics
     /// <exception cref="InvalidOptionException">The number of threads is negative.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static double Silhouette(
-        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, ClusterDistance distance = ClusterDistance.Euclidean,
+        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, ClusterMetric metric = ClusterMetric.Euclidean,
         int threads = 0, CancellationToken cancellation = default)
     {
         double sum = 0;
-        double[] points = SilhouetteOfPoints(rows, dimension, labels, distance, threads, cancellation);
+        double[] points = SilhouetteOfPoints(rows, dimension, labels, metric, threads, cancellation);
         foreach (double value in points)
         {
             sum += value;
@@ -48,11 +48,11 @@ public static class FeatureMetrics
     /// <returns>[N] numbers of [−1, 1]; 0 for a point that is a cluster of its own.</returns>
     /// <inheritdoc cref="Silhouette" path="/param|/remarks|/exception"/>
     public static double[] SilhouetteOfPoints(
-        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, ClusterDistance distance = ClusterDistance.Euclidean,
+        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, ClusterMetric metric = ClusterMetric.Euclidean,
         int threads = 0, CancellationToken cancellation = default)
     {
         var clusters = Clusters(rows, dimension, labels);
-        return SilhouetteLoop.Run(rows, dimension, clusters, distance, Threads.Options(threads, cancellation));
+        return SilhouetteLoop.Run(rows, dimension, clusters, metric, Threads.Options(threads, cancellation));
     }
 
     /// <summary>
@@ -64,7 +64,7 @@ public static class FeatureMetrics
     /// <param name="labels">Cluster of each row, any ints.</param>
     /// <param name="sampleSize">Points in the sample, 3 to N; N gives the exact value.</param>
     /// <param name="seed">Draws the sample: the same seed takes the same points.</param>
-    /// <param name="distance">Distance between rows.</param>
+    /// <param name="metric">Euclidean distance, or 1 − cosine (a zero vector is at distance 1 from every other row).</param>
     /// <param name="threads">Threads; 0 for one per processor.</param>
     /// <param name="cancellation">Ends the computation early.</param>
     /// <returns>A number of [−1, 1].</returns>
@@ -74,7 +74,7 @@ public static class FeatureMetrics
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static double SilhouetteSampled(
         ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, int sampleSize, ulong seed = 0,
-        ClusterDistance distance = ClusterDistance.Euclidean, int threads = 0, CancellationToken cancellation = default)
+        ClusterMetric metric = ClusterMetric.Euclidean, int threads = 0, CancellationToken cancellation = default)
     {
         int count = Points.Count(rows, dimension, labels);
         if (sampleSize < 3 || sampleSize > count)
@@ -105,7 +105,7 @@ public static class FeatureMetrics
             sampleLabels[i] = labels[chosen[i]];
         }
 
-        return Silhouette(sample, dimension, sampleLabels, distance, threads, cancellation);
+        return Silhouette(sample, dimension, sampleLabels, metric, threads, cancellation);
     }
 
     /// <summary>Calinski-Harabasz score: variance between the clusters over variance within them.</summary>

@@ -15,18 +15,15 @@ namespace Spk.Engine.Clustering;
 public sealed class GaussianMixture
 {
     private readonly MixtureParameters _parameters;
-    private readonly int[] _labels;
-    private readonly float[] _means;
-    private readonly float[] _variances;
-    private readonly double[] _logLikelihoods;
 
     private GaussianMixture(MixtureParameters parameters, int[] labels, double[] logLikelihoods, bool converged)
     {
         _parameters = parameters;
-        _logLikelihoods = logLikelihoods;
-        _labels = labels;
-        _means = parameters.MeansOfRows();
-        _variances = Array.ConvertAll(parameters.Variances, v => (float)v);
+        LogLikelihoods = logLikelihoods;
+        Labels = labels;
+        Means = parameters.MeansOfRows();
+        Variances = Array.ConvertAll(parameters.Variances, v => (float)v);
+        Weights = [.. parameters.Weights];
         Converged = converged;
     }
 
@@ -37,22 +34,22 @@ public sealed class GaussianMixture
     public int Dimension => _parameters.Dimension;
 
     /// <summary>Most probable component of each row, 0 to K − 1.</summary>
-    public ReadOnlySpan<int> Labels => _labels;
+    public int[] Labels { get; }
 
     /// <summary>Row-major means [K, D].</summary>
-    public ReadOnlySpan<float> Means => _means;
+    public float[] Means { get; }
 
     /// <summary>Row-major variances [K, D].</summary>
-    public ReadOnlySpan<float> Variances => _variances;
+    public float[] Variances { get; }
 
     /// <summary>Share of each component; they sum to 1.</summary>
-    public ReadOnlySpan<double> Weights => _parameters.Weights;
+    public double[] Weights { get; }
 
     /// <summary>Mean log-likelihood of a row in nats, by round; never falls but for rounding. The last one is that of the result.</summary>
-    public ReadOnlySpan<double> LogLikelihoods => _logLikelihoods;
+    public double[] LogLikelihoods { get; }
 
     /// <summary>Rounds of maximization that were run.</summary>
-    public int Iterations => _logLikelihoods.Length - 1;
+    public int Iterations => LogLikelihoods.Length - 1;
 
     /// <summary>Whether the tolerance ended it, rather than the number of rounds.</summary>
     public bool Converged { get; }
@@ -152,7 +149,7 @@ public sealed class GaussianMixture
             logLikelihoods.Add(logLikelihood);
             progress?.Report(new GaussianMixtureProgress(iteration, logLikelihood));
             bool converged = options.Tolerance > 0 && logLikelihoods.Count > 1 && logLikelihood - logLikelihoods[^2] <= options.Tolerance;
-            if (converged || iteration > options.MaxIterations)
+            if (converged || iteration > options.MaximumIterations)
             {
                 return new GaussianMixture(parameters, found, [.. logLikelihoods], converged);
             }

@@ -6,7 +6,7 @@ namespace Spk.Engine.Clustering;
 public sealed record GaussianMixtureOptions
 {
     /// <summary>Most rounds of expectation and maximization, 1 or more.</summary>
-    public int MaxIterations { get; init; } = 100;
+    public int MaximumIterations { get; init; } = 100;
 
     /// <summary>Ends once the mean log-likelihood of a row rises by less than this (nats), 0 or more; 0 runs all rounds.</summary>
     public double Tolerance { get; init; } = 1e-3;
@@ -21,9 +21,9 @@ public sealed record GaussianMixtureOptions
     /// <exception cref="InvalidOptionException">A value is out of range; the message names it.</exception>
     public void Validate()
     {
-        if (MaxIterations < 1)
+        if (MaximumIterations < 1)
         {
-            throw new InvalidOptionException($"maxIterations = {MaxIterations}: allowed are 1 or more.");
+            throw new InvalidOptionException($"maximumIterations = {MaximumIterations}: allowed are 1 or more.");
         }
 
         if (!(Tolerance >= 0))

@@ -36,7 +36,7 @@ internal sealed unsafe class MixtureData : IDisposable
             }
         }
 
-        _tiles = new PointTiles(_rows, dimension, [], ClusterDistance.Euclidean);
+        _tiles = new PointTiles(_rows, dimension, [], ClusterMetric.Euclidean);
     }
 
     public int Count { get; }

@@ -25,12 +25,12 @@ internal sealed unsafe class PointTiles : IDisposable
     /// <param name="rows">Row-major [N, D].</param>
     /// <param name="dimension">D.</param>
     /// <param name="order">Which row each place takes; empty for all rows as they are.</param>
-    /// <param name="distance">Cosine scales every row to unit length.</param>
-    public PointTiles(ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> order, ClusterDistance distance)
+    /// <param name="metric">Cosine scales every row to unit length.</param>
+    public PointTiles(ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> order, ClusterMetric metric)
     {
         Count = order.IsEmpty ? rows.Length / dimension : order.Length;
         Dimension = dimension;
-        Distance = distance;
+        Metric = metric;
         Tiles = (Count + Width - 1) / Width;
         _tileSize = (nint)dimension * Width;
         nuint bytes = (nuint)(Tiles * _tileSize * sizeof(float));
@@ -42,7 +42,7 @@ internal sealed unsafe class PointTiles : IDisposable
         {
             int row = order.IsEmpty ? place : order[place];
             var values = rows.Slice(row * dimension, dimension);
-            if (distance == ClusterDistance.Cosine)
+            if (metric == ClusterMetric.Cosine)
             {
                 _zero[place] = !Normalize(values, unit);
                 _hasZero |= _zero[place];
@@ -61,7 +61,7 @@ internal sealed unsafe class PointTiles : IDisposable
 
     public int Dimension { get; }
 
-    public ClusterDistance Distance { get; }
+    public ClusterMetric Metric { get; }
 
     public int Tiles { get; }
 
@@ -124,7 +124,7 @@ internal sealed unsafe class PointTiles : IDisposable
     public void Distances(int first, int tile, float* distances)
     {
         SquaredDistances(first, tile, distances);
-        if (Distance == ClusterDistance.Euclidean)
+        if (Metric == ClusterMetric.Euclidean)
         {
             for (int i = 0; i < Group * Width; i += 16)
             {

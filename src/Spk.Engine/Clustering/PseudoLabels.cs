@@ -31,22 +31,19 @@ public sealed record PseudoLabelOptions
 /// </remarks>
 public sealed class PseudoLabels
 {
-    private readonly int[] _labels;
-    private readonly int[] _centroidLabels;
-
     private PseudoLabels(int[] labels, int[] centroidLabels, int clusters, Dendrogram dendrogram)
     {
-        _labels = labels;
-        _centroidLabels = centroidLabels;
+        Labels = labels;
+        CentroidLabels = centroidLabels;
         Clusters = clusters;
         Dendrogram = dendrogram;
     }
 
     /// <summary>Label of each row, 0 to Clusters − 1; every label occurs.</summary>
-    public ReadOnlySpan<int> Labels => _labels;
+    public int[] Labels { get; }
 
     /// <summary>Label of each centroid, −1 for one without rows.</summary>
-    public ReadOnlySpan<int> CentroidLabels => _centroidLabels;
+    public int[] CentroidLabels { get; }
 
     /// <summary>Number of labels.</summary>
     public int Clusters { get; }

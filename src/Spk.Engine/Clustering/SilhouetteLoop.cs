@@ -20,10 +20,10 @@ internal sealed unsafe class SilhouetteLoop
     }
 
     /// <summary>The silhouettes by row.</summary>
-    public static double[] Run(ReadOnlySpan<float> rows, int dimension, DenseLabels clusters, ClusterDistance distance, ParallelOptions parallel)
+    public static double[] Run(ReadOnlySpan<float> rows, int dimension, DenseLabels clusters, ClusterMetric metric, ParallelOptions parallel)
     {
         var (order, starts) = clusters.Group();
-        using var tiles = new PointTiles(rows, dimension, order, distance);
+        using var tiles = new PointTiles(rows, dimension, order, metric);
         var loop = new SilhouetteLoop(tiles, order, starts);
         double[] result = new double[order.Length];
         Parallel.For(0, tiles.Tiles, parallel, block => loop.Block(block, result));
