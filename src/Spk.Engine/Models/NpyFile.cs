@@ -58,13 +58,24 @@ public static partial class NpyFile
     /// <param name="values">Row-major elements.</param>
     /// <param name="shape">Lengths of the axes; their product is the number of elements.</param>
     /// <exception cref="SpkException">The file cannot be written; an older one is untouched.</exception>
-    public static void Write(string path, ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    public static void Write(string path, ReadOnlySpan<float> values, params ReadOnlySpan<int> shape) =>
+        Write(path, "<f4", MemoryMarshal.AsBytes(values), shape);
+
+    /// <summary>Writes an array of i32 as a version 1 file, all or nothing (<see cref="AtomicFile"/>).</summary>
+    /// <param name="path">The file; replaced if it exists.</param>
+    /// <param name="values">Row-major elements.</param>
+    /// <param name="shape">Lengths of the axes; their product is the number of elements.</param>
+    /// <exception cref="SpkException">The file cannot be written; an older one is untouched.</exception>
+    public static void Write(string path, ReadOnlySpan<int> values, params ReadOnlySpan<int> shape) =>
+        Write(path, "<i4", MemoryMarshal.AsBytes(values), shape);
+
+    private static void Write(string path, string type, ReadOnlySpan<byte> values, ReadOnlySpan<int> shape)
     {
         using var file = AtomicFile.Create(path);
         try
         {
-            WriteHeader(file.Stream, "<f4", shape);
-            file.Stream.Write(MemoryMarshal.AsBytes(values));
+            WriteHeader(file.Stream, type, shape);
+            file.Stream.Write(values);
         }
         catch (IOException error)
         {
