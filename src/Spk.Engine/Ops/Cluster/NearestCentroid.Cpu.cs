@@ -23,8 +23,6 @@ internal unsafe struct NearestCentroidRequest
     public float* Centroids;
     public nint CentroidStride;
 
-    /// <summary>Which centroids, or null for the first <see cref="Clusters"/>; labels are positions in this list.</summary>
-    public int* CentroidList;
     public int Clusters;
     public ClusterMetric Metric;
 
@@ -39,7 +37,7 @@ internal unsafe struct NearestCentroidRequest
     /// </summary>
     public float* RunnerUp;
 
-    public readonly float* Centroid(int index) => Centroids + ((CentroidList == null ? index : CentroidList[index]) * CentroidStride);
+    public readonly float* Centroid(int index) => Centroids + (index * CentroidStride);
 }
 
 /// <summary>

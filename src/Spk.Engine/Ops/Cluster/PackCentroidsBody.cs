@@ -15,38 +15,19 @@ internal unsafe struct PackCentroidsBody<TKernel> : IParallelBody
     {
         int first = index * TKernel.Width;
         int columns = Math.Min(TKernel.Width, Request.Clusters - first);
+        var view = MatrixView.Of(Request.Centroids, Request.Clusters, Request.Dimension, (int)Request.CentroidStride);
         int padded = Layout.Strips * TKernel.Width;
         for (int from = 0; from < Request.Dimension; from += Layout.BlockDepth)
         {
             int depth = Math.Min(Layout.BlockDepth, Request.Dimension - from);
             float* to = Packed + ((nint)from * padded) + ((nint)first * depth);
-            if (Request.CentroidList == null)
-            {
-                var view = MatrixView.Of(Request.Centroids, Request.Clusters, Request.Dimension, (int)Request.CentroidStride);
-                GemmPack.TransposedStrips(view, first, columns, from, depth, TKernel.Width, depth, to);
-            }
-            else
-            {
-                Gather(first, columns, from, depth, to);
-            }
+            GemmPack.TransposedStrips(view, first, columns, from, depth, TKernel.Width, depth, to);
         }
 
         for (int k = 0; k < TKernel.Width; k++)
         {
             float* c = k < columns ? Request.Centroid(first + k) : null;
             Offsets[first + k] = c == null ? float.PositiveInfinity : (float)(0.5 * RowMath.Dot(c, c, Request.Dimension));
-        }
-    }
-
-    private readonly void Gather(int first, int columns, int from, int depth, float* to)
-    {
-        for (int k = 0; k < TKernel.Width; k++)
-        {
-            float* c = k < columns ? Request.Centroid(first + k) + from : null;
-            for (int d = 0; d < depth; d++)
-            {
-                to[((nint)d * TKernel.Width) + k] = c == null ? 0f : c[d];
-            }
         }
     }
 }

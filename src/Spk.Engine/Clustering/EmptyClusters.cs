@@ -1,0 +1,132 @@
+using Spk.Engine.Numerics;
+using Spk.Engine.Ops.Cluster;
+
+namespace Spk.Engine.Clustering;
+
+/// <summary>New centroids for clusters without rows, in host memory.</summary>
+internal static unsafe class EmptyClusters
+{
+    // Perturbation of faiss's split, exact in f32.
+    private const float Step = 1f / 1024;
+
+    // Below this 1 − cosine two rows have the same direction as far as f32 can tell.
+    private const double SameDirection = 1e-6;
+
+    /// <summary>See <see cref="EmptyClusterPolicy.Farthest"/>.</summary>
+    public static void MoveToFarthest(in KMeansData data, ClusterMetric metric, float* distances, int[] counts, float* centroids)
+    {
+        var queue = new PriorityQueue<int, (double Nearness, int Row)>(Candidates(data, metric, distances));
+        var taken = new List<(int Row, double Nearness)>();
+        for (int k = 0; k < counts.Length; k++)
+        {
+            if (counts[k] > 0)
+            {
+                continue;
+            }
+
+            int chosen = -1;
+            while (chosen < 0)
+            {
+                if (!queue.TryDequeue(out int row, out var key))
+                {
+                    return;
+                }
+
+                chosen = IsCopy(data, row, key.Nearness, taken) ? -1 : row;
+                taken.Add((row, key.Nearness));
+            }
+
+            WriteRow(data.Row(chosen), data.Dimension, metric, centroids + ((nint)k * data.Dimension));
+        }
+    }
+
+    /// <summary>See <see cref="EmptyClusterPolicy.Split"/>. Counts are updated.</summary>
+    public static void Split(KMeansOptions options, int restart, int iteration, int[] counts, float* centroids, int dimension)
+    {
+        var random = new CounterRandom(options.Seed, RandomPurpose.Clustering, KMeansStreams.Split + iteration, restart);
+        for (int k = 0; k < counts.Length; k++)
+        {
+            long spare = counts.Sum(c => (long)Math.Max(0, c - 1));
+            if (counts[k] > 0 || spare == 0)
+            {
+                continue;
+            }
+
+            long draw = (long)(((double)random.NextWord() / 4294967296.0) * spare);
+            int donor = 0;
+            for (; draw >= Math.Max(0, counts[donor] - 1); donor++)
+            {
+                draw -= Math.Max(0, counts[donor] - 1);
+            }
+
+            float* from = centroids + ((nint)donor * dimension), to = centroids + ((nint)k * dimension);
+            for (int d = 0; d < dimension; d++)
+            {
+                float sign = d % 2 == 0 ? Step : -Step;
+                float value = from[d];
+                to[d] = value * (1 + sign);
+                from[d] = value * (1 - sign);
+            }
+
+            if (options.Metric == ClusterMetric.Cosine)
+            {
+                WriteRow(from, dimension, options.Metric, from);
+                WriteRow(to, dimension, options.Metric, to);
+            }
+
+            counts[k] = counts[donor] / 2;
+            counts[donor] -= counts[k];
+        }
+    }
+
+    /// <summary>Copies a row to a centroid; under cosine at unit length.</summary>
+    public static void WriteRow(float* row, int dimension, ClusterMetric metric, float* centroid)
+    {
+        double length = metric == ClusterMetric.Cosine ? Math.Sqrt(RowMath.Dot(row, row, dimension)) : 1;
+        for (int d = 0; d < dimension; d++)
+        {
+            centroid[d] = (float)(row[d] / length);
+        }
+    }
+
+    // Smallest first: minus the squared distance, or the similarity.
+    private static List<(int, (double, int))> Candidates(in KMeansData data, ClusterMetric metric, float* distances)
+    {
+        var found = new List<(int, (double, int))>();
+        for (int i = 0; i < data.Count; i++)
+        {
+            if (data.Scales != null && !(data.Scales[i] > 0))
+            {
+                continue;
+            }
+
+            double nearness = -distances[i];
+            if (metric == ClusterMetric.Cosine)
+            {
+                nearness = distances[i] * (double)data.Scales[i] / (data.Weights == null ? 1 : data.Weights[i]);
+            }
+
+            if (metric == ClusterMetric.Cosine ? nearness < 1 - SameDirection : nearness < 0)
+            {
+                found.Add((i, (nearness, i)));
+            }
+        }
+
+        return found;
+    }
+
+    // Copies of a row have the same label and so the same distance: only those need be compared.
+    private static bool IsCopy(in KMeansData data, int row, double nearness, List<(int Row, double Nearness)> taken)
+    {
+        for (int t = taken.Count - 1; t >= 0 && taken[t].Nearness == nearness; t--)
+        {
+            var one = new ReadOnlySpan<float>(data.Row(taken[t].Row), data.Dimension);
+            if (one.SequenceEqual(new ReadOnlySpan<float>(data.Row(row), data.Dimension)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+using Spk.Engine.Devices;
+using Spk.Interop;
+
+namespace Spk.Engine.Clustering;
+
+/// <summary>Many problems at once: small ones side by side, each on one thread; large ones one after the other on all threads.</summary>
+internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansOptions options, CancellationToken cancellation)
+{
+    // Multiply-adds of an iteration from which a problem alone keeps all threads busy.
+    private const double WorkOfLarge = 5e8;
+
+    private readonly KMeansResult[] _results = new KMeansResult[problems.Count];
+    private CpuDevice?[] _devices = [];
+    private int[] _small = [];
+
+    public KMeansResult[] Run(Device device)
+    {
+        var small = new List<int>();
+        for (int p = 0; p < problems.Count; p++)
+        {
+            if (device is CpuDevice && (double)problems[p].Rows.Length * problems[p].Clusters < WorkOfLarge)
+            {
+                small.Add(p);
+            }
+            else
+            {
+                _results[p] = Fit(p, device);
+            }
+        }
+
+        if (small.Count > 0)
+        {
+            // The longest first, so that no thread is left with one at the end.
+            _small = [.. small.OrderByDescending(p => (double)problems[p].Rows.Length * problems[p].Clusters)];
+            RunSmall((CpuDevice)device);
+        }
+
+        return _results;
+    }
+
+    private void RunSmall(CpuDevice cpu)
+    {
+        _devices = new CpuDevice?[cpu.Threads];
+        var self = GCHandle.Alloc(this);
+        try
+        {
+            var body = new Body { Batch = GCHandle.ToIntPtr(self) };
+            cpu.Workers.For(_small.Length, ref body);
+        }
+        finally
+        {
+            self.Free();
+            foreach (var one in _devices)
+            {
+                one?.Dispose();
+            }
+        }
+    }
+
+    private KMeansResult Fit(int index, Device device)
+    {
+        var problem = problems[index] ?? throw new InvalidOptionException($"problem {index} is null.");
+        var own = options with { Clusters = problem.Clusters, Seed = problem.Seed ?? options.Seed };
+        try
+        {
+            return KMeans.Fit(
+                problem.Rows.Span, problem.Dimension, own, problem.InitialCentroids.Span, problem.Weights.Span, device, null, cancellation);
+        }
+        catch (InvalidOptionException e)
+        {
+            throw new InvalidOptionException($"problem {index}: {e.Message}", e);
+        }
+        catch (ShapeException e)
+        {
+            throw new ShapeException($"problem {index}: {e.Message}", e);
+        }
+        catch (NonFiniteException e)
+        {
+            throw new NonFiniteException($"problem {index}: {e.Message}", e);
+        }
+    }
+
+    private struct Body : IParallelBody
+    {
+        public nint Batch;
+
+        public readonly void Run(int index, int worker)
+        {
+            var batch = (KMeansBatch)GCHandle.FromIntPtr(Batch).Target!;
+
+            // A worker's devices are its own: one thread each, memory kept from problem to problem.
+            var device = batch._devices[worker] ??= new CpuDevice(1);
+            int problem = batch._small[index];
+            batch._results[problem] = batch.Fit(problem, device);
+        }
+    }
+}

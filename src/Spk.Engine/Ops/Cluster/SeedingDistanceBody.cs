@@ -1,0 +1,138 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Spk.Engine.Clustering;
+using Spk.Engine.Devices;
+
+namespace Spk.Engine.Ops.Cluster;
+
+/// <summary>One chunk of rows against the candidates of a step of k-means++.</summary>
+internal unsafe struct SeedingDistanceBody : IParallelBody
+{
+    public const int ChunkRows = 512;
+
+    // Below this 1 − cosine two rows have the same direction as far as f32 can tell.
+    private const float SameDirection = 1e-6f;
+
+    public SeedingSource Source;
+
+    /// <summary>Row numbers, or null for all.</summary>
+    public int* List;
+    public int Count, Draws;
+    public float** Drawn;
+    public float* DrawnInverse;
+
+    /// <summary>Per row: distance to the nearest chosen row, weight, 1 / length (cosine), distance after each draw.</summary>
+    public float* Nearest, Weights, Inverse, Trial;
+
+    /// <summary>Per chunk: sum of weight times nearest distance; the same after each draw.</summary>
+    public double* Sums, Potentials;
+
+    public readonly float* Row(int position) => Source.Row(List == null ? position : List[position]);
+
+    public readonly void Run(int index, int worker)
+    {
+        int end = Math.Min(Count, (index + 1) * ChunkRows);
+        double* potentials = Potentials + ((long)index * Draws);
+        for (int c = 0; c < Draws; c++)
+        {
+            potentials[c] = 0;
+        }
+
+        for (int i = index * ChunkRows; i < end; i++)
+        {
+            if (Weights[i] == 0)
+            {
+                continue;
+            }
+
+            float* x = Row(i);
+            float* trial = Trial + ((long)i * Draws);
+
+            // The first choice replaces the stand-in distance of 1.
+            float limit = Draws == 1 && Nearest[i] == 1f ? float.PositiveInfinity : Nearest[i];
+            for (int c = 0; c < Draws; c++)
+            {
+                trial[c] = Math.Min(limit, Distance(x, Inverse[i], Drawn[c], DrawnInverse[c]));
+                potentials[c] += (double)Weights[i] * trial[c];
+            }
+        }
+    }
+
+    private readonly float Distance(float* x, float inverse, float* c, float drawnInverse)
+    {
+        if (Source.Metric == ClusterMetric.Euclidean)
+        {
+            return SquaredDistance(x, c, Source.Dimension);
+        }
+
+        float distance = 1f - (Dot(x, c, Source.Dimension) * inverse * drawnInverse);
+        return distance < SameDirection ? 0f : distance;
+    }
+
+    // Differences, not products: copies of a row must be at distance 0 exactly.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float SquaredDistance(float* a, float* b, int length)
+    {
+        Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;
+        int i = 0;
+        for (; i <= length - 32; i += 32)
+        {
+            var low = Vector512.Load(a + i) - Vector512.Load(b + i);
+            var high = Vector512.Load(a + i + 16) - Vector512.Load(b + i + 16);
+            first = Vector512.FusedMultiplyAdd(low, low, first);
+            second = Vector512.FusedMultiplyAdd(high, high, second);
+        }
+
+        float sum = Vector512.Sum(first + second);
+        for (; i < length; i++)
+        {
+            float difference = a[i] - b[i];
+            sum += difference * difference;
+        }
+
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Dot(float* a, float* b, int length)
+    {
+        Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;
+        int i = 0;
+        for (; i <= length - 32; i += 32)
+        {
+            first = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), first);
+            second = Vector512.FusedMultiplyAdd(Vector512.Load(a + i + 16), Vector512.Load(b + i + 16), second);
+        }
+
+        float sum = Vector512.Sum(first + second);
+        for (; i < length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
+    }
+}
+
+/// <summary>Makes the distances after one of the draws those of its chunk.</summary>
+internal unsafe struct SeedingTakeBody : IParallelBody
+{
+    public SeedingDistanceBody Distances;
+    public int Taken;
+
+    public readonly void Run(int index, int worker)
+    {
+        int end = Math.Min(Distances.Count, (index + 1) * SeedingDistanceBody.ChunkRows);
+        double sum = 0;
+        for (int i = index * SeedingDistanceBody.ChunkRows; i < end; i++)
+        {
+            if (Distances.Weights[i] > 0)
+            {
+                Distances.Nearest[i] = Distances.Trial[((long)i * Distances.Draws) + Taken];
+                sum += (double)Distances.Weights[i] * Distances.Nearest[i];
+            }
+        }
+
+        Distances.Sums[index] = sum;
+    }
+}
