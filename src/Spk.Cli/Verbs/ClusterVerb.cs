@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
@@ -237,7 +238,7 @@ internal sealed class ClusterVerb : Verb
 
         foreach (var (name, value) in json["metrics"]!.AsObject())
         {
-            writer.WriteLine($"{name,-18} {(double)value!:G5}");
+            writer.WriteLine($"{name,-18} {(value!.AsValue().TryGetValue(out double number) ? number.ToString("G5", CultureInfo.InvariantCulture) : value)}");
         }
 
         if (json["out"] is { } path)

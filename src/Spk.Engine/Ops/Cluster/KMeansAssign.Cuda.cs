@@ -37,7 +37,9 @@ public static unsafe partial class KMeansAssign
             return default;
         }
 
+        // What is rented here goes back: a whole optimisation runs in one step of the workspace.
         var workspace = cuda.Workspace;
+        var before = workspace.Position;
         var offsets = workspace.Rent(new Shape(clusters));
         var largest = workspace.Rent(new Shape(1));
         cuda.Zero(largest);
@@ -70,6 +72,7 @@ public static unsafe partial class KMeansAssign
         cuda.Launch(TotalKernel, new LaunchShape(1, CudaThreads), objectives.Address, changes.Address, parts, total.Address);
         double* host = stackalloc double[2];
         cuda.Download(host, total.Address, 2 * sizeof(double));
+        workspace.Advance(before);
         return new KMeansAssignment(host[0], (int)host[1]);
     }
 

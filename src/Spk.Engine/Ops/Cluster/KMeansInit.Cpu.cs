@@ -1,8 +1,6 @@
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
-using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
-using Spk.Interop;
 
 namespace Spk.Engine.Ops.Cluster;
 
@@ -41,45 +39,13 @@ public static unsafe partial class KMeansInit
         int clusters = centroids.Shape[0];
         int[] chosen = kind switch
         {
-            KMeansInitialization.RandomRows => RandomRows(source, clusters, seed, start),
+            KMeansInitialization.RandomRows => RandomRows(source.Count, source.ScaleSpan, clusters, seed, start),
             KMeansInitialization.PlusPlus => PlusPlusSeeding.Run(cpu, source, null, clusters, Candidates(candidates, clusters), seed, start, cancellation),
-            _ => ParallelSeeding.Run(cpu, source, clusters, Candidates(candidates, clusters), seed, start, cancellation),
+            _ => new ParallelSeeding(new CpuSeedingRows(cpu, source)).Run(source.ScaleSpan, clusters, Candidates(candidates, clusters), seed, start, cancellation),
         };
         for (int k = 0; k < clusters; k++)
         {
             EmptyClusters.WriteRow(source.Row(chosen[k]), source.Dimension, metric, centroids.Row(k));
-        }
-    }
-
-    /// <summary>The first K places of a random permutation of the rows that may be chosen.</summary>
-    internal static int[] RandomRows(in SeedingSource source, int clusters, ulong seed, int start)
-    {
-        int[] rows = new int[source.Count];
-        int usable = 0;
-        for (int i = 0; i < rows.Length; i++)
-        {
-            if (source.Scales == null || source.Scales[i] > 0)
-            {
-                rows[usable++] = i;
-            }
-        }
-
-        RequireRows(usable, clusters);
-        var random = new CounterRandom(seed, RandomPurpose.Clustering, KMeansStreams.Initialization, start);
-        for (int k = 0; k < clusters; k++)
-        {
-            int other = k + random.NextInt(usable - k);
-            (rows[k], rows[other]) = (rows[other], rows[k]);
-        }
-
-        return rows.AsSpan(0, clusters).ToArray();
-    }
-
-    internal static void RequireRows(int usable, int clusters)
-    {
-        if (usable < clusters)
-        {
-            throw new InvalidOptionException($"{clusters} first centroids were asked for, but only {usable} rows have a scale above 0; ask for fewer clusters.");
         }
     }
 }

@@ -1,5 +1,7 @@
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -47,9 +49,53 @@ public static partial class KMeansInit
             throw new ShapeException("Cosine needs the scale of every row: its weight over its length.");
         }
 
-        CpuForward(Cpu.Of(device), rows, scales, metric, kind, candidates, seed, start, centroids, cancellation);
+        if (device is CudaDevice cuda)
+        {
+            CudaForward(cuda, rows, scales, metric, kind, candidates, seed, start, centroids, cancellation);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(device), rows, scales, metric, kind, candidates, seed, start, centroids, cancellation);
+        }
     }
 
     /// <summary>Candidates a step of k-means++: what is asked for, or 2 + ln K.</summary>
     internal static int Candidates(int asked, int clusters) => asked > 0 ? asked : 2 + (int)Math.Log(clusters);
+
+    /// <summary>The first K places of a random permutation of the rows that may be chosen.</summary>
+    /// <param name="count">N.</param>
+    /// <param name="scales">Scales of the rows, or nothing for 1.</param>
+    /// <param name="clusters">K.</param>
+    /// <param name="seed">Seed.</param>
+    /// <param name="start">Which start.</param>
+    internal static int[] RandomRows(int count, ReadOnlySpan<float> scales, int clusters, ulong seed, int start)
+    {
+        int[] rows = new int[count];
+        int usable = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            if (scales.IsEmpty || scales[i] > 0)
+            {
+                rows[usable++] = i;
+            }
+        }
+
+        RequireRows(usable, clusters);
+        var random = new CounterRandom(seed, RandomPurpose.Clustering, KMeansStreams.Initialization, start);
+        for (int k = 0; k < clusters; k++)
+        {
+            int other = k + random.NextInt(usable - k);
+            (rows[k], rows[other]) = (rows[other], rows[k]);
+        }
+
+        return rows.AsSpan(0, clusters).ToArray();
+    }
+
+    internal static void RequireRows(int usable, int clusters)
+    {
+        if (usable < clusters)
+        {
+            throw new InvalidOptionException($"{clusters} first centroids were asked for, but only {usable} rows have a scale above 0; ask for fewer clusters.");
+        }
+    }
 }

@@ -28,7 +28,9 @@ public static unsafe partial class KMeansUpdate
             return;
         }
 
+        // What is rented here goes back: a whole optimisation runs in one step of the workspace.
         var workspace = cuda.Workspace;
+        var before = workspace.Position;
         nint order = Sort(cuda, labels, count, clusters);
         var starts = workspace.Rent(new Shape(clusters + 1), ElementType.Int32);
         cuda.Launch(StartsKernel, new LaunchShape(DivideUp(count + 1, CudaThreads), CudaThreads), labels.Address, order, count, clusters, starts.Address);
@@ -44,6 +46,7 @@ public static unsafe partial class KMeansUpdate
         cuda.Launch(
             FinishKernel, new LaunchShape(clusters, SumThreads), firstPieces.Address, dimension, metric == ClusterMetric.Cosine ? 1 : 0, sums.Address,
             factors.Address, centroids.Address, centroids.RowStride);
+        workspace.Advance(before);
     }
 
     // The rows by label, those of one label in their own order.

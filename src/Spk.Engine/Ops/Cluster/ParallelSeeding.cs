@@ -1,5 +1,4 @@
 using Spk.Engine.Clustering;
-using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 
 namespace Spk.Engine.Ops.Cluster;
@@ -8,7 +7,7 @@ namespace Spk.Engine.Ops.Cluster;
 /// k-means‖: five rounds draw about 2K rows each, with probability proportional to weight times distance from what is drawn already;
 /// k-means++ then chooses among them, each weighted by the rows nearest to it.
 /// </summary>
-internal static unsafe class ParallelSeeding
+internal sealed class ParallelSeeding(ISeedingRows rows)
 {
     private const int Rounds = 5;
     private const int Oversampling = 2;
@@ -27,22 +26,36 @@ internal static unsafe class ParallelSeeding
             + Math.Max(search, PlusPlusSeeding.ScratchBytes(drawn, candidates));
     }
 
-    public static int[] Run(CpuDevice cpu, SeedingSource source, int clusters, int candidates, ulong seed, int start, CancellationToken cancellation)
+    // Squared distance, or 1 − cosine, to the nearest row drawn so far, and which of all drawn that is.
+    private readonly float[] _nearest = new float[rows.Count];
+    private readonly int[] _nearestDrawn = new int[rows.Count];
+    private readonly float[] _distances = new float[rows.Count];
+    private readonly int[] _labels = new int[rows.Count];
+
+    /// <summary>Chooses distinct rows.</summary>
+    /// <param name="scales">Scales of the rows, or nothing for 1.</param>
+    /// <param name="clusters">How many.</param>
+    /// <param name="candidates">Draws a step of the final k-means++.</param>
+    /// <param name="seed">Seed.</param>
+    /// <param name="start">Which start.</param>
+    /// <param name="cancellation">Looked at every round.</param>
+    /// <returns>Row numbers.</returns>
+    public int[] Run(ReadOnlySpan<float> scales, int clusters, int candidates, ulong seed, int start, CancellationToken cancellation)
     {
-        int[] first = KMeansInit.RandomRows(source, 1, seed, start);
-        var state = new State(source);
-        KMeansInit.RequireRows(state.Weights.Count(w => w > 0), clusters);
+        int[] first = KMeansInit.RandomRows(rows.Count, scales, 1, seed, start);
+        KMeansInit.RequireRows(rows.Weights.Count(w => w > 0), clusters);
+        Array.Fill(_nearest, float.PositiveInfinity);
         var drawn = new List<int>(first);
         var batch = drawn;
         for (int round = 0; ; round++)
         {
-            state.Compare(cpu, batch, drawn.Count - batch.Count, cancellation);
+            Compare(batch, drawn.Count - batch.Count, cancellation);
             if (round == Rounds)
             {
                 break;
             }
 
-            batch = state.Draw((double)Oversampling * clusters, seed, start, round);
+            batch = Draw((double)Oversampling * clusters, seed, start, round);
             if (batch.Count == 0)
             {
                 break;
@@ -53,26 +66,26 @@ internal static unsafe class ParallelSeeding
 
         if (drawn.Count <= clusters)
         {
-            return Complete(source, drawn, clusters, seed, start);
+            return Complete(scales, drawn, clusters, seed, start);
         }
 
         double[] weights = new double[drawn.Count];
-        for (int i = 0; i < source.Count; i++)
+        for (int i = 0; i < rows.Count; i++)
         {
-            weights[state.NearestDrawn[i]] += state.Weights[i];
+            weights[_nearestDrawn[i]] += rows.Weights[i];
         }
 
-        return PlusPlusSeeding.Run(cpu, source, ([.. drawn], weights), clusters, candidates, seed, start, cancellation);
+        return rows.PlusPlus([.. drawn], weights, clusters, candidates, seed, start, cancellation);
     }
 
     // Too few distinct rows: random others fill up.
-    private static int[] Complete(in SeedingSource source, List<int> drawn, int clusters, ulong seed, int start)
+    private int[] Complete(ReadOnlySpan<float> scales, List<int> drawn, int clusters, ulong seed, int start)
     {
         var taken = new HashSet<int>(drawn);
         var free = new List<int>();
-        for (int i = 0; i < source.Count; i++)
+        for (int i = 0; i < rows.Count; i++)
         {
-            if ((source.Scales == null || source.Scales[i] > 0) && !taken.Contains(i))
+            if ((scales.IsEmpty || scales[i] > 0) && !taken.Contains(i))
             {
                 free.Add(i);
             }
@@ -83,104 +96,48 @@ internal static unsafe class ParallelSeeding
         return [.. drawn, .. order.AsSpan(0, clusters - drawn.Count)];
     }
 
-    private sealed class State
+    // Brings distances up to date with the rows just drawn, of which the first is number "offset".
+    private void Compare(List<int> batch, int offset, CancellationToken cancellation)
     {
-        private readonly SeedingSource _source;
-        private readonly float[] _nearest, _inverse, _distances;
-        private readonly int[] _labels;
-
-        public State(SeedingSource source)
+        rows.Search([.. batch], _labels, _distances, cancellation);
+        bool cosine = rows.Metric == ClusterMetric.Cosine;
+        for (int i = 0; i < _nearest.Length; i++)
         {
-            _source = source;
-            _nearest = new float[source.Count];
-            _distances = new float[source.Count];
-            _labels = new int[source.Count];
-            NearestDrawn = new int[source.Count];
-            Weights = new double[source.Count];
-            _inverse = source.Metric == ClusterMetric.Cosine ? new float[source.Count] : [];
-            Array.Fill(_nearest, float.PositiveInfinity);
-            for (int i = 0; i < source.Count; i++)
+            double distance = cosine ? 1.0 - ((double)_distances[i] * rows.Inverse[i]) : _distances[i];
+            distance = cosine && distance < SameDirection ? 0 : distance;
+            if (distance < _nearest[i])
             {
-                Weights[i] = source.Weight(i);
-                if (source.Metric == ClusterMetric.Cosine)
-                {
-                    double length = Math.Sqrt(RowMath.Dot(source.Row(i), source.Row(i), source.Dimension));
-                    _inverse[i] = length > 0 ? (float)(1 / length) : 0f;
-                }
+                _nearest[i] = (float)distance;
+                _nearestDrawn[i] = offset + _labels[i];
+            }
+        }
+    }
+
+    // Every row on its own: drawn with probability expected · share of the sum, at most 1.
+    private List<int> Draw(double expected, ulong seed, int start, int round)
+    {
+        double sum = 0;
+        for (int i = 0; i < _nearest.Length; i++)
+        {
+            sum += rows.Weights[i] * _nearest[i];
+        }
+
+        var drawn = new List<int>();
+        (uint R0, uint R1, uint R2, uint R3) words = default;
+        for (int i = 0; i < _nearest.Length && sum > 0; i++)
+        {
+            if (i % 4 == 0)
+            {
+                words = Philox.Block(seed, (uint)(i / 4), (uint)start, (uint)(KMeansStreams.Candidates + round), (uint)RandomPurpose.Clustering);
+            }
+
+            uint word = (i % 4) switch { 0 => words.R0, 1 => words.R1, 2 => words.R2, _ => words.R3 };
+            if (word / 4294967296.0 * sum < expected * rows.Weights[i] * _nearest[i])
+            {
+                drawn.Add(i);
             }
         }
 
-        public double[] Weights { get; }
-
-        /// <summary>Position, among all drawn, of the nearest drawn row.</summary>
-        public int[] NearestDrawn { get; }
-
-        /// <summary>Brings distances up to date with the rows just drawn, of which the first is number <paramref name="offset"/>.</summary>
-        public void Compare(CpuDevice cpu, List<int> batch, int offset, CancellationToken cancellation)
-        {
-            float[] centroids = new float[(long)batch.Count * _source.Dimension];
-            fixed (float* to = centroids, distances = _distances)
-            fixed (int* labels = _labels)
-            {
-                for (int k = 0; k < batch.Count; k++)
-                {
-                    EmptyClusters.WriteRow(_source.Row(batch[k]), _source.Dimension, _source.Metric, to + ((nint)k * _source.Dimension));
-                }
-
-                var request = new NearestCentroidRequest
-                {
-                    Rows = _source.Rows,
-                    RowStride = _source.RowStride,
-                    Count = _source.Count,
-                    Dimension = _source.Dimension,
-                    Centroids = to,
-                    CentroidStride = _source.Dimension,
-                    Clusters = batch.Count,
-                    Metric = _source.Metric,
-                    Labels = labels,
-                    Distances = distances,
-                };
-                NearestCentroid.Run(cpu, request, cancellation);
-            }
-
-            for (int i = 0; i < _nearest.Length; i++)
-            {
-                double distance = _source.Metric == ClusterMetric.Euclidean ? _distances[i] : 1.0 - ((double)_distances[i] * _inverse[i]);
-                distance = _source.Metric == ClusterMetric.Cosine && distance < SameDirection ? 0 : distance;
-                if (distance < _nearest[i])
-                {
-                    _nearest[i] = (float)distance;
-                    NearestDrawn[i] = offset + _labels[i];
-                }
-            }
-        }
-
-        /// <summary>Every row on its own: drawn with probability expected · share of the sum, at most 1.</summary>
-        public List<int> Draw(double expected, ulong seed, int start, int round)
-        {
-            double sum = 0;
-            for (int i = 0; i < _nearest.Length; i++)
-            {
-                sum += Weights[i] * _nearest[i];
-            }
-
-            var drawn = new List<int>();
-            (uint R0, uint R1, uint R2, uint R3) words = default;
-            for (int i = 0; i < _nearest.Length && sum > 0; i++)
-            {
-                if (i % 4 == 0)
-                {
-                    words = Philox.Block(seed, (uint)(i / 4), (uint)start, (uint)(KMeansStreams.Candidates + round), (uint)RandomPurpose.Clustering);
-                }
-
-                uint word = (i % 4) switch { 0 => words.R0, 1 => words.R1, 2 => words.R2, _ => words.R3 };
-                if (word / 4294967296.0 * sum < expected * Weights[i] * _nearest[i])
-                {
-                    drawn.Add(i);
-                }
-            }
-
-            return drawn;
-        }
+        return drawn;
     }
 }

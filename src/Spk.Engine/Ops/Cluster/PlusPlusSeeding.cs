@@ -61,10 +61,10 @@ internal static unsafe class PlusPlusSeeding
                 body.Draws = k == 0 ? 1 : candidates;
                 for (int c = 0; c < body.Draws; c++)
                 {
-                    draws[c] = Draw(body, chunks, ref random);
+                    draws[c] = SeedingDraw.Next(ref body, ref random);
                     if (draws[c] < 0)
                     {
-                        Fill(body, chosen, k, ref random);
+                        SeedingDraw.Fill(ref body, subset?.Rows, chosen, k, ref random);
                         return chosen;
                     }
 
@@ -73,7 +73,7 @@ internal static unsafe class PlusPlusSeeding
                 }
 
                 cpu.Workers.For(chunks, ref body);
-                int best = Best(body, chunks);
+                int best = SeedingDraw.Best(new ReadOnlySpan<double>(body.Potentials, chunks * body.Draws), body.Draws, chunks, 1, body.Draws);
                 chosen[k] = list == null ? draws[best] : list[draws[best]];
                 var take = new SeedingTakeBody { Distances = body, Taken = best };
                 cpu.Workers.For(chunks, ref take);
@@ -113,94 +113,5 @@ internal static unsafe class PlusPlusSeeding
         }
 
         return usable;
-    }
-
-    // −1 where every row coincides with a chosen one.
-    private static int Draw(in SeedingDistanceBody body, int chunks, ref CounterRandom random)
-    {
-        double total = 0;
-        for (int chunk = 0; chunk < chunks; chunk++)
-        {
-            total += body.Sums[chunk];
-        }
-
-        if (!(total > 0))
-        {
-            return -1;
-        }
-
-        double left = (random.NextWord() + (random.NextWord() / 4294967296.0)) / 4294967296.0 * total;
-        int at = 0;
-        while (at < chunks - 1 && left >= body.Sums[at])
-        {
-            left -= body.Sums[at++];
-        }
-
-        // Rounding may carry the draw past the last row that has a chance: take that row then.
-        int found = -1;
-        for (; at >= 0 && found < 0; at--)
-        {
-            int end = Math.Min(body.Count, (at + 1) * SeedingDistanceBody.ChunkRows);
-            for (int i = at * SeedingDistanceBody.ChunkRows; i < end; i++)
-            {
-                double chance = (double)body.Weights[i] * body.Nearest[i];
-                if (chance > 0)
-                {
-                    found = i;
-                    if (left < chance)
-                    {
-                        break;
-                    }
-                }
-
-                left -= chance;
-            }
-        }
-
-        return found;
-    }
-
-    private static int Best(in SeedingDistanceBody body, int chunks)
-    {
-        int best = 0;
-        double lowest = double.PositiveInfinity;
-        for (int c = 0; c < body.Draws; c++)
-        {
-            double sum = 0;
-            for (int chunk = 0; chunk < chunks; chunk++)
-            {
-                sum += body.Potentials[((long)chunk * body.Draws) + c];
-            }
-
-            if (sum < lowest)
-            {
-                (lowest, best) = (sum, c);
-            }
-        }
-
-        return best;
-    }
-
-    // Fewer distinct rows than clusters: the rest are copies, drawn without replacement.
-    private static void Fill(in SeedingDistanceBody body, int[] chosen, int done, ref CounterRandom random)
-    {
-        var taken = new HashSet<int>(chosen.AsSpan(0, done).ToArray());
-        var free = new List<int>();
-        for (int i = 0; i < body.Count; i++)
-        {
-            int row = body.List == null ? i : body.List[i];
-            if (body.Weights[i] > 0 && !taken.Contains(row))
-            {
-                free.Add(row);
-            }
-        }
-
-        for (int k = done; k < chosen.Length; k++)
-        {
-            int at = random.NextInt(free.Count);
-            chosen[k] = free[at];
-            free[at] = free[^1];
-            free.RemoveAt(free.Count - 1);
-        }
     }
 }

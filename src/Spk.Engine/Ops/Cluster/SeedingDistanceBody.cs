@@ -6,7 +6,7 @@ using Spk.Engine.Devices;
 namespace Spk.Engine.Ops.Cluster;
 
 /// <summary>One chunk of rows against the candidates of a step of k-means++.</summary>
-internal unsafe struct SeedingDistanceBody : IParallelBody
+internal unsafe struct SeedingDistanceBody : IParallelBody, ISeedingChances
 {
     public const int ChunkRows = 512;
 
@@ -26,6 +26,14 @@ internal unsafe struct SeedingDistanceBody : IParallelBody
 
     /// <summary>Per chunk: sum of weight times nearest distance; the same after each draw.</summary>
     public double* Sums, Potentials;
+
+    readonly int ISeedingChances.Count => Count;
+
+    public readonly double Sum(int chunk) => Sums[chunk];
+
+    public readonly double Chance(int position) => (double)Weights[position] * Nearest[position];
+
+    public readonly bool HasWeight(int position) => Weights[position] > 0;
 
     public readonly float* Row(int position) => Source.Row(List == null ? position : List[position]);
 

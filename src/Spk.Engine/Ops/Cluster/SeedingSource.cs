@@ -13,6 +13,8 @@ internal unsafe struct SeedingSource
     public float* Scales;
     public ClusterMetric Metric;
 
+    public readonly ReadOnlySpan<float> ScaleSpan => Scales == null ? [] : new ReadOnlySpan<float>(Scales, Count);
+
     public readonly float* Row(int row) => Rows + (row * RowStride);
 
     /// <summary>The row's weight: its scale, under cosine times its length.</summary>
