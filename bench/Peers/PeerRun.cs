@@ -63,13 +63,22 @@ internal static class PeerRun
         threads = threads == 0 ? Environment.ProcessorCount : threads;
         precisions ??= deviceName == "cpu" ? [Precision.Fp32] : Enum.GetValues<Precision>();
         using var lines = save is null ? null : new StreamWriter(save) { AutoFlush = true };
+        // Held for the whole run: making a GPU's context anew for every set takes longer than most sets.
+        using var keptOpen = Device.Open(deviceName, threads);
         foreach (var make in PeerCases.All.Concat(KernelCases.All))
         {
             foreach (var precision in precisions)
             {
                 using var device = Device.Open(deviceName, threads);
                 device.Precision = precision;
-                RunSet(make(device), device, only, budget, lines);
+                try
+                {
+                    RunSet(make(device), device, only, budget, lines);
+                }
+                catch (SpkException e)
+                {
+                    Write(new JsonObject { ["device"] = device.Name, ["precision"] = precision.ToString(), ["error"] = e.Message }.ToJsonString(), lines);
+                }
             }
         }
 
@@ -101,9 +110,14 @@ internal static class PeerRun
                 line = new JsonObject { ["case"] = one.Name, ["params"] = one.Parameters, ["device"] = device.Name, ["error"] = e.Message }.ToJsonString();
             }
 
-            Console.WriteLine(line);
-            lines?.WriteLine(line);
+            Write(line, lines);
         }
+    }
+
+    private static void Write(string line, StreamWriter? lines)
+    {
+        Console.WriteLine(line);
+        lines?.WriteLine(line);
     }
 
     private static string Measure(PeerCase one, Device device, double budget)

@@ -83,3 +83,19 @@ public sealed class NonFiniteException : SpkException
     /// <inheritdoc cref="SpkException()"/>
     public NonFiniteException() { }
 }
+
+/// <summary>A device has too little memory left.</summary>
+public sealed class OutOfDeviceMemoryException : SpkException
+{
+    /// <summary>Creates the exception.</summary>
+    public OutOfDeviceMemoryException() { }
+
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">How much was needed, what is free, what is held, and what to do.</param>
+    public OutOfDeviceMemoryException(string message) : base(message) { }
+
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">How much was needed, what is free, what is held, and what to do.</param>
+    /// <param name="innerException">What the driver said.</param>
+    public OutOfDeviceMemoryException(string message, Exception innerException) : base(message, innerException) { }
+}

@@ -13,6 +13,9 @@ public sealed class TestDevice
 {
     private static readonly Lazy<CudaDriver?> Emulator = new(Load);
 
+    // Making a GPU's context anew for every test takes longer than the tests.
+    private static readonly Lazy<Device> KeptOpen = new(() => Device.Open("cuda"));
+
     private TestDevice(string name, int? threadOrder) => (Name, ThreadOrder) = (name, threadOrder);
 
     public static TestDevice Cpu { get; } = new("cpu", null);
@@ -47,6 +50,7 @@ public sealed class TestDevice
 
         if (UsesGpu)
         {
+            _ = KeptOpen.Value;
             var gpu = Device.Open("cuda");
             gpu.Precision = precision;
             return gpu;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using NUnit.Framework;
 using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
+using Spk.Tests.Cuda;
 using Spk.Tests.Support;
 using Spk.Training;
 
@@ -45,10 +46,30 @@ public class CudaTrainingTests(TestDevice on)
     {
         var recorded = (CudaDevice)on.Open();
         var eager = (CudaDevice)on.Open();
-        eager.RecordsSteps = false;
+        eager.Recorder.IsEnabled = false;
         Assert.That(Losses("recorded", recorded, 5), Is.EqualTo(Losses("eager", eager, 5)));
-        Assert.That(recorded.Replays, Is.GreaterThan(0));
-        Assert.That(eager.Replays, Is.Zero);
+        Assert.That(recorded.Recorder.Replays, Is.GreaterThan(0));
+        Assert.That(eager.Recorder.Replays, Is.Zero);
+    }
+
+    [Test]
+    public void Steps_are_replayed_though_crops_are_augmented_and_speakers_evaluated()
+    {
+        var device = (CudaDevice)on.Open();
+        Losses("augmented", device, 30, "training.batch=8", "data.devSpeakers=3", "evaluation.devEveryEpochs=1", "evaluation.everyEpochs=1");
+
+        // Two steps before the first recording, and a few more for the memory that evaluations and louder epochs ask for.
+        Assert.That(device.Recorder.Replays, Is.GreaterThanOrEqualTo(15));
+    }
+
+    [Test]
+    public void Synchronising_after_every_launch_changes_no_bit()
+    {
+        double[] plain = Losses("plain", on.Open(), 5);
+        using (new EnvironmentValue("SPK_CUDA_SYNC", "1"))
+        {
+            Assert.That(Losses("synchronised", on.Open(), 5), Is.EqualTo(plain));
+        }
     }
 
     [Test]

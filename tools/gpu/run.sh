@@ -21,6 +21,14 @@ step "tests on the GPU"
 ./spk-gpu tests "cuda, GPU" > "$results/tests.txt" 2>&1 || status=1
 tail -n 1 "$results/tests.txt"
 
+if command -v compute-sanitizer > /dev/null; then
+  for tool in memcheck racecheck; do
+    step "compute-sanitizer $tool over small shapes"
+    compute-sanitizer --tool "$tool" --error-exitcode 1 ./spk-gpu tests ParityTests > "$results/$tool.txt" 2>&1 || status=1
+    tail -n 2 "$results/$tool.txt"
+  done
+fi
+
 step "kernels and training steps"
 ./spk-gpu bench --device cuda --budget 0.5 --save "$results/bench.jsonl" > "$results/bench.txt" 2>&1 || status=1
 grep -c median_s "$results/bench.jsonl"
@@ -37,8 +45,11 @@ fi
 
 if [[ -d peers ]] && python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then
   step "peers (PyTorch)"
-  python3 peers/gpu_peers.py --no-compile --save "$results/gpu_peers.json" > "$results/gpu_peers.txt" 2>&1
+  python3 peers/gpu_peers.py --no-compile --budget 0.5 --save "$results/gpu_peers.json" > "$results/gpu_peers.txt" 2>&1
   tail -n 3 "$results/gpu_peers.txt"
+  step "peers (PyTorch, compiled)"
+  python3 peers/gpu_peers.py --only xvector_train,ecapa_c512_train --budget 0.5 --save "$results/gpu_peers_compiled.json" > "$results/gpu_peers_compiled.txt" 2>&1
+  tail -n 3 "$results/gpu_peers_compiled.txt"
 fi
 
 rm -rf "$results/extracted"

@@ -64,11 +64,16 @@ DRIVER_API cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes) {
   return Success;
 }
 
-DRIVER_API cuMemAlloc_v2(uint64_t* address, size_t bytes) { return allocate_device(bytes, address); }
+DRIVER_API cuMemAlloc_v2(uint64_t* address, size_t bytes) {
+  std::lock_guard<std::recursive_mutex> hold(stream_lock());
+  Status refused = refused_while_capturing("allocating");
+  return refused != Success ? refused : allocate_device(bytes, address);
+}
 
 // Like the driver, waits for all work before the memory goes.
 DRIVER_API cuMemFree_v2(uint64_t address) {
   std::lock_guard<std::recursive_mutex> hold(stream_lock());
+  if (Status refused = refused_while_capturing("freeing"); refused != Success) return refused;
   Status finished = finish_all_streams(), freed = free_device(address);
   return freed != Success ? freed : finished;
 }
@@ -112,10 +117,15 @@ DRIVER_API cuMemPoolGetAttribute(void*, int attribute, void* value) {
   return Success;
 }
 
-DRIVER_API cuMemHostAlloc(void** address, size_t bytes, unsigned) { return allocate_pinned(bytes, address); }
+DRIVER_API cuMemHostAlloc(void** address, size_t bytes, unsigned) {
+  std::lock_guard<std::recursive_mutex> hold(stream_lock());
+  Status refused = refused_while_capturing("allocating");
+  return refused != Success ? refused : allocate_pinned(bytes, address);
+}
 
 DRIVER_API cuMemFreeHost(void* address) {
   std::lock_guard<std::recursive_mutex> hold(stream_lock());
+  if (Status refused = refused_while_capturing("freeing"); refused != Success) return refused;
   Status finished = finish_all_streams(), freed = free_pinned(address);
   return freed != Success ? freed : finished;
 }

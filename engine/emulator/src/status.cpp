@@ -35,6 +35,7 @@ const char* status_name(int status) {
     case LaunchFailed: return "CUDA_ERROR_LAUNCH_FAILED";
     case NotSupported: return "CUDA_ERROR_NOT_SUPPORTED";
     case StreamCaptureUnsupported: return "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED";
+    case StreamCaptureInvalidated: return "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED";
     default: return "CUDA_ERROR_UNKNOWN";
   }
 }

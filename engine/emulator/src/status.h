@@ -20,6 +20,7 @@ enum Status : int {
   LaunchFailed = 719,
   NotSupported = 801,
   StreamCaptureUnsupported = 900,
+  StreamCaptureInvalidated = 901,
 };
 
 const char* status_name(int status);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <vector>
 
 namespace emulator {
 namespace {
@@ -18,6 +19,9 @@ Stream* default_stream() {
   static auto* stream = new Stream;
   return stream;
 }
+
+// Streams that this thread began to capture.
+thread_local std::vector<Stream*> captures_of_thread;
 
 }  // namespace
 
@@ -46,6 +50,7 @@ Stream::~Stream() {
 bool Stream::lazy() const { return settings.lazy_streams != 0; }
 
 Status Stream::submit(Operation operation) {
+  if (capture_ && broken_) return fail(StreamCaptureInvalidated, "an earlier call broke the capture");
   if (capture_) {
     capture_->operations.push_back(std::move(operation));
     return Success;
@@ -68,7 +73,10 @@ Status Stream::run_next() {
 }
 
 Status Stream::finish() {
-  if (capture_) return fail(StreamCaptureUnsupported, "waiting for a stream that is capturing");
+  if (capture_) {
+    broken_ = true;
+    return fail(StreamCaptureUnsupported, "waiting for a stream that is capturing");
+  }
   while (!queue_.empty()) {
     Status status = run_next();
     if (status != Success) return status;
@@ -87,14 +95,28 @@ Status Stream::finish(const Event& event, uint64_t number) {
 Status Stream::begin_capture() {
   if (capture_) return fail(InvalidValue, "the stream is capturing already");
   Status status = finish();
-  if (status == Success) capture_ = std::make_unique<Graph>();
-  return status;
+  if (status != Success) return status;
+  capture_ = std::make_unique<Graph>();
+  broken_ = false;
+  captures_of_thread.push_back(this);
+  return Success;
 }
 
 Status Stream::end_capture(Graph** graph) {
   if (!capture_) return fail(InvalidValue, "the stream is not capturing");
+  captures_of_thread.erase(std::remove(captures_of_thread.begin(), captures_of_thread.end(), this), captures_of_thread.end());
+  if (broken_) {
+    capture_.reset();
+    return fail(StreamCaptureInvalidated, "an earlier call broke the capture");
+  }
   *graph = capture_.release();
   return Success;
+}
+
+Status refused_while_capturing(const std::string& what) {
+  if (captures_of_thread.empty()) return Success;
+  for (Stream* stream : captures_of_thread) stream->break_capture();
+  return fail(StreamCaptureUnsupported, what + " while this thread is capturing a stream");
 }
 
 Status Stream::record(const std::shared_ptr<Event>& event) {

@@ -29,6 +29,9 @@ struct Graph {
   std::vector<Operation> operations;
 };
 
+// A call that the driver refuses to a thread with a capture under way (allocating, freeing, waiting): the captures are broken then.
+Status refused_while_capturing(const std::string& what);
+
 class Stream {
  public:
   ~Stream();
@@ -41,6 +44,7 @@ class Stream {
   bool lazy() const;
 
   bool capturing() const { return capture_ != nullptr; }
+  void break_capture() { broken_ = true; }
   Status begin_capture();
   Status end_capture(Graph** graph);
 
@@ -52,6 +56,7 @@ class Stream {
 
   std::deque<Operation> queue_;
   std::unique_ptr<Graph> capture_;
+  bool broken_ = false;
   std::vector<std::weak_ptr<Event>> recorded_;
 };
 

@@ -148,9 +148,10 @@ __device__ __forceinline__ float derivative(const CosineProblem& p, const Anchor
 enum Role { ANCHOR = 1, CANDIDATE = 2 };
 
 // result [own_rows, width] = Σ_j w(r, j) other_j. Roles says what the own rows are; with CANDIDATE the others are anchors.
-// Block (x, y): own rows 32x to 32x + 31, elements 128·WIDTH_STEPS·y … of the width. A thread sums 4 rows × WIDTH_STEPS elements.
+// Block (x, y, z): own rows 32x to 32x + 31, elements 32·WIDTH_STEPS·y … of the width, and part z of the others, `each` of them: several parts
+// have their own results behind each other. A thread sums 4 rows × WIDTH_STEPS elements.
 template <int WIDTH_STEPS>
-__device__ __forceinline__ void gradient(const CosineProblem& p, int roles, const AnchorFactors* factors, float* result) {
+__device__ __forceinline__ void gradient(const CosineProblem& p, int roles, const AnchorFactors* factors, int each, float* result) {
   __shared__ Tiles tiles;
   __shared__ float weights[ROWS][COLUMNS + 1];
   bool by_anchor = (roles & ANCHOR) != 0;
@@ -165,7 +166,9 @@ __device__ __forceinline__ void gradient(const CosineProblem& p, int roles, cons
 #pragma unroll
     for (int e = 0; e < WIDTH_STEPS; e++) sums[i][e] = 0.0f;
 
-  for (int column = 0; column < other_rows; column += COLUMNS) {
+  int end = min(other_rows, int(blockIdx.z + 1) * each);
+  result += int64_t(blockIdx.z) * own_rows * p.width;
+  for (int column = blockIdx.z * each; column < end; column += COLUMNS) {
     float c[2];
     cosines(tiles, own, first, own_rows, other, column, other_rows, p.width, c);
 #pragma unroll

@@ -61,6 +61,9 @@ public abstract class Device : IDisposable
     /// <summary>What the device's memory is held for.</summary>
     public DeviceMemory Memory => new(PersistentBytes, Workspace.ReservedBytes, Workspace.UsedBytes, Workspace.PeakBytes, FreeBytes);
 
+    /// <summary>Bytes held, as in <see cref="Memory"/>, without asking the driver for the rest.</summary>
+    public long HeldBytes => PersistentBytes + Workspace.ReservedBytes;
+
     /// <summary>Bytes of all persistent tensors.</summary>
     private protected long PersistentBytes { get; set; }
 
@@ -141,6 +144,9 @@ public abstract class Device : IDisposable
     /// replays it without the cost of single launches; the CPU just runs it.
     /// </summary>
     internal virtual void Replay(ReplayedWork work) => work.RunEagerly();
+
+    /// <summary>Makes room for the inputs of such a sequence where they were the last time.</summary>
+    internal virtual void Begin(ReplayedWork work) { }
 
     internal abstract unsafe void CopyRowsToHost(Tensor source, void* host);
 

@@ -18,6 +18,7 @@ public sealed class Workspace : IDisposable
     private int _block;
     private long _offset;
     private long _used;
+    private long _handedOut;
 
     internal Workspace(Device device) => _device = device;
 
@@ -67,7 +68,7 @@ public sealed class Workspace : IDisposable
         {
             // One block of the whole size replaces the pieces, so that the next step is contiguous and allocates nothing.
             Release();
-            AddBlock(PeakBytes + (PeakBytes / 8));
+            AddBlock(PeakBytes + (PeakBytes / 8), PeakBytes);
         }
 
         _tensorsUsed = 0;
@@ -100,8 +101,52 @@ public sealed class Workspace : IDisposable
     /// <summary>How much has been handed out by now.</summary>
     internal WorkspacePosition Position => new(_tensorsUsed, _block, _offset, _used);
 
-    /// <summary>Hands out again, unchanged, everything that had been handed out up to a position.</summary>
+    /// <summary>Number of the tensor handed out last.</summary>
+    internal long HandedOut => _handedOut;
+
+    /// <summary>Bytes that can be handed out before another block is needed.</summary>
+    internal long RoomLeft => _block < _blocks.Count ? Math.Max(0, _blocks[_block].Bytes - _offset) : 0;
+
+    /// <summary>Goes to a position: back, which gives everything since then away, or forward to where tensors already are.</summary>
     internal void Advance(in WorkspacePosition to) => (_tensorsUsed, _block, _offset, _used) = (to.Tensors, to.Block, to.Offset, to.Used);
+
+    /// <summary>Whether a position lies ahead in the present block, so that what lies between can be left unused.</summary>
+    internal bool CanSkipTo(in WorkspacePosition mark) => _block == mark.Block && _offset <= mark.Offset && _tensorsUsed <= mark.Tensors;
+
+    /// <summary>Leaves everything up to a position unused.</summary>
+    internal void SkipTo(in WorkspacePosition mark)
+    {
+        while (_tensors.Count < mark.Tensors)
+        {
+            _tensors.Add(new Tensor());
+        }
+
+        _used += mark.Offset - _offset;
+        (_tensorsUsed, _offset) = (mark.Tensors, mark.Offset);
+        PeakBytes = Math.Max(PeakBytes, _used);
+    }
+
+    /// <summary>A position some way ahead: what comes before it may vary from step to step without moving what comes after.</summary>
+    internal WorkspacePosition Ahead()
+    {
+        const long Step = 1 << 16;
+        long offset = (_offset + (_offset / 2) + Step - 1) / Step * Step;
+        return new WorkspacePosition(_tensorsUsed + 32, _block, offset, _used + offset - _offset);
+    }
+
+    /// <summary>Whether no tensor between two positions was handed out anew since one with a certain number.</summary>
+    internal bool IsUndisturbed(in WorkspacePosition from, in WorkspacePosition to, long handedOut)
+    {
+        for (int i = from.Tensors; i < to.Tensors; i++)
+        {
+            if (_tensors[i].HandedOut > handedOut)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private Tensor NextTensor()
     {
@@ -110,7 +155,9 @@ public sealed class Workspace : IDisposable
             _tensors.Add(new Tensor());
         }
 
-        return _tensors[_tensorsUsed++];
+        var tensor = _tensors[_tensorsUsed++];
+        tensor.HandedOut = ++_handedOut;
+        return tensor;
     }
 
     private nint Take(long bytes)
@@ -123,7 +170,7 @@ public sealed class Workspace : IDisposable
 
         if (_block == _blocks.Count)
         {
-            AddBlock(Math.Max(bytes, Math.Max(FirstBlockBytes, ReservedBytes)));
+            AddBlock(Math.Max(bytes, Math.Max(FirstBlockBytes, ReservedBytes)), bytes);
         }
 
         nint address = _blocks[_block].Address + (nint)_offset;
@@ -133,9 +180,22 @@ public sealed class Workspace : IDisposable
         return address;
     }
 
-    private void AddBlock(long bytes)
+    // Takes less than wanted, but no less than needed, where the device has not so much left.
+    private void AddBlock(long wanted, long needed)
     {
-        _blocks.Add((_device.AllocateBlock(bytes), bytes));
+        long bytes = wanted;
+        nint address;
+        try
+        {
+            address = _device.AllocateBlock(bytes);
+        }
+        catch (Spk.Interop.OutOfDeviceMemoryException) when (needed < wanted)
+        {
+            bytes = needed;
+            address = _device.AllocateBlock(bytes);
+        }
+
+        _blocks.Add((address, bytes));
         Generation++;
         ReservedBytes += bytes;
         _offset = 0;

@@ -65,6 +65,9 @@ public sealed unsafe class Tensor
         }
     }
 
+    /// <summary>When the workspace last handed this object out: a number that grows with every tensor it hands out.</summary>
+    internal long HandedOut { get; set; }
+
     internal float* Data => (float*)Address;
 
     internal int* IntData => (int*)Address;

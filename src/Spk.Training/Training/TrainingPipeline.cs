@@ -114,6 +114,8 @@ internal sealed class TrainingPipeline : IDisposable
         var batch = Batches.Read(epoch, (int)(step % batchesPerEpoch));
         long dataReady = Stopwatch.GetTimestamp();
 
+        // Noise and reverberation take more or less memory from step to step; what follows lies in the same place.
+        _forwardBackward.Begin();
         _features = _extractor.Compute(batch.Waves, Recipe.Training.Seed, step);
         _objective.Prepare(batch);
         _currentMargin = (float)_margin.At((int)epoch);

@@ -131,7 +131,7 @@ internal sealed class TrainingSession : IDisposable
         double seconds = _pipeline.Throughput.SecondsPerStep;
         return new TrainingStatus(
             record.Step, _pipeline.StepsInAll, record.Epoch, _pipeline.Recipe.Training.Epochs, record.Loss, _epoch.Loss,
-            _pipeline.Recipe.Training.Batch / seconds, _pipeline.Throughput.DataShare, _pipeline.Model.Device.Memory.Held,
+            _pipeline.Recipe.Training.Batch / seconds, _pipeline.Throughput.DataShare, _pipeline.Model.Device.HeldBytes,
             TimeSpan.FromSeconds((_pipeline.StepsInAll - record.Step) * seconds));
     }
 

@@ -10,7 +10,6 @@ namespace Spk.Engine.Devices.Cuda;
 public sealed unsafe class CudaDevice : Device
 {
     private const int OutOfMemory = 2;
-    private const int EagerRunsBeforeRecording = 2;
 
     [ThreadStatic]
     private static CudaDevice? _current;
@@ -19,7 +18,6 @@ public sealed unsafe class CudaDevice : Device
     private readonly CudaContext _context;
     private readonly KernelTable _kernels;
     private readonly List<nint> _persistent = [];
-    private readonly List<ReplayedWork> _graphs = [];
     private readonly ConditionalWeakTable<object, object> _tables = [];
     private readonly bool _synchronizeLaunches;
     private bool _disposed;
@@ -56,6 +54,7 @@ public sealed unsafe class CudaDevice : Device
         Stream = driver.CreateStream();
         _kernels = new KernelTable(driver, new KernelImages(driver));
         _synchronizeLaunches = Environment.GetEnvironmentVariable("SPK_CUDA_SYNC") is "1";
+        Recorder = new WorkRecorder(this) { IsEnabled = !_synchronizeLaunches };
         Workspace = new Workspace(this);
     }
 
@@ -89,11 +88,8 @@ public sealed unsafe class CudaDevice : Device
         }
     }
 
-    /// <summary>Whether repeated work is recorded and replayed as a graph; off, every kernel is launched each time.</summary>
-    internal bool RecordsSteps { get; set; } = true;
-
-    /// <summary>How often a recording was replayed.</summary>
-    internal long Replays { get; private set; }
+    /// <summary>Records and replays repeated work.</summary>
+    internal WorkRecorder Recorder { get; }
 
     /// <summary>Queues a kernel; an empty grid is nothing to do. Allocates nothing.</summary>
     internal void Launch(KernelId kernel, in LaunchShape shape, params ReadOnlySpan<KernelArgument> arguments)
@@ -160,6 +156,7 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Queues a copy from host memory, which may be reused when this returns.</summary>
     internal void Upload(nint destination, void* source, long bytes)
     {
+        RequireNoRecording("An upload");
         MakeCurrent();
         Driver.CopyToDevice(destination, source, bytes, Stream);
     }
@@ -167,6 +164,7 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Copies to host memory and waits for it.</summary>
     internal void Download(void* destination, nint source, long bytes)
     {
+        RequireNoRecording("Reading back");
         MakeCurrent();
         Driver.CopyToHost(destination, source, bytes, Stream);
         Driver.Synchronize(Stream);
@@ -237,49 +235,17 @@ public sealed unsafe class CudaDevice : Device
         Driver.Fill(tensor.Address, BitConverter.SingleToUInt32Bits(value), tensor.Count, Stream);
     }
 
+    internal override void Begin(ReplayedWork work) => Recorder.Begin(work);
+
     internal override void Replay(ReplayedWork work)
     {
         MakeCurrent();
-        var start = Workspace.Position;
-        var (key, generation, from, to) = work.Recorded;
-        if (work.Graph.Value != 0 && key == work.Key && generation == Workspace.Generation && from == start)
-        {
-            Driver.Launch(work.Graph, Stream);
-            Replays++;
-            Workspace.Advance(to);
-            return;
-        }
-
-        // The first runs load kernels, fill tables and let the workspace find its size: none of that can be recorded.
-        if (!RecordsSteps || work.EagerRuns < EagerRunsBeforeRecording || generation != Workspace.Generation)
-        {
-            work.EagerRuns = generation == Workspace.Generation ? work.EagerRuns + 1 : 1;
-            work.RunEagerly();
-            work.Recorded = (work.Key, Workspace.Generation, start, Workspace.Position);
-            return;
-        }
-
-        Discard(work);
-        Driver.BeginCapture(Stream);
-        CudaGraph graph;
-        try
-        {
-            work.RunEagerly();
-        }
-        finally
-        {
-            graph = Driver.EndCapture(Stream);
-        }
-
-        work.Graph = Driver.Instantiate(graph);
-        Driver.Destroy(graph);
-        _graphs.Add(work);
-        work.Recorded = (work.Key, Workspace.Generation, start, Workspace.Position);
-        Driver.Launch(work.Graph, Stream);
+        Recorder.Run(work);
     }
 
     internal override void CopyRowsToHost(Tensor source, void* host)
     {
+        RequireNoRecording("Reading back");
         MakeCurrent();
         CopyRows((nint)host, source.Shape.Last, source.Address, source.RowStride, source, fromHost: false);
         Driver.Synchronize(Stream);
@@ -287,13 +253,19 @@ public sealed unsafe class CudaDevice : Device
 
     internal override void CopyRowsFromHost(void* host, Tensor destination)
     {
+        RequireNoRecording("An upload");
         MakeCurrent();
         CopyRows(destination.Address, destination.RowStride, (nint)host, destination.Shape.Last, destination, fromHost: true);
-        Driver.Synchronize(Stream);
+        if (!destination.IsContiguous)
+        {
+            // A plain copy has taken pageable memory when the call returns; of strided ones the driver promises nothing.
+            Driver.Synchronize(Stream);
+        }
     }
 
     internal override nint AllocateBlock(long bytes)
     {
+        RequireNoRecording("Allocating memory");
         MakeCurrent();
         try
         {
@@ -302,7 +274,7 @@ public sealed unsafe class CudaDevice : Device
         catch (CudaException e) when (e.Code == OutOfMemory)
         {
             var (free, total) = Driver.MemoryInfo();
-            throw new SpkException(
+            throw new OutOfDeviceMemoryException(
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"Out of device memory on {Name}: {bytes >> 20} MiB more were needed, {free >> 20} of {total >> 20} MiB are free and this program holds {PersistentBytes >> 20} MiB for parameters and tables and {Workspace.ReservedBytes >> 20} MiB for a step; use a smaller batch or shorter crops."),
@@ -326,37 +298,43 @@ public sealed unsafe class CudaDevice : Device
 
         _disposed = true;
         MakeCurrent();
+
+        // After a fault every call fails with its status: the error that was thrown then is the one to report, not these.
         foreach (var (_, tables) in _tables)
         {
-            (tables as IDisposable)?.Dispose();
+            Quietly(() => (tables as IDisposable)?.Dispose());
         }
 
-        Workspace.Dispose();
-        foreach (var work in _graphs)
-        {
-            Driver.Destroy(work.Graph);
-        }
-
-        _graphs.Clear();
+        Quietly(Recorder.Dispose);
+        Quietly(Workspace.Dispose);
         foreach (nint address in _persistent)
         {
-            Driver.MemoryFree(address);
+            Quietly(() => Driver.MemoryFree(address));
         }
 
         _persistent.Clear();
-        _kernels.Unload();
-        Driver.Destroy(Stream);
+        Quietly(_kernels.Unload);
+        Quietly(() => Driver.Destroy(Stream));
         _current = null;
-        Driver.PrimaryContextRelease(_device);
+        Quietly(() => Driver.PrimaryContextRelease(_device));
     }
 
-    private void Discard(ReplayedWork work)
+    private static void Quietly(Action cleanUp)
     {
-        if (work.Graph.Value != 0)
+        try
         {
-            Driver.Destroy(work.Graph);
-            work.Graph = default;
-            _graphs.Remove(work);
+            cleanUp();
+        }
+        catch (CudaException)
+        {
+        }
+    }
+
+    private void RequireNoRecording(string what)
+    {
+        if (Recorder.IsRecording)
+        {
+            throw new NotRecordableException(what);
         }
     }
 

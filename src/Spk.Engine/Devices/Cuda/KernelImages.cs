@@ -147,7 +147,7 @@ internal sealed class KernelImages
         driver.Attribute(device, DeviceProperty.ComputeCapabilityMajor), driver.Attribute(device, DeviceProperty.ComputeCapabilityMinor));
 
     private static string Advice =>
-        $"Install NVRTC (Debian: libnvrtc11.2; pip: nvidia-cuda-nvrtc; or the CUDA toolkit) of a version not above the driver's, or name its file in {Nvrtc.OverrideVariable}.";
+        $"Install NVRTC (Debian: libnvrtc11.2; or the CUDA toolkit) of a version not above the driver's, or name its file in {Nvrtc.OverrideVariable} (pip's nvidia-cuda-nvrtc puts it into site-packages, where nobody looks for it).";
 
     private static ReadOnlyMemory<byte>? TryCompile(KernelCompiler compiler, KernelSource source, string target, ICollection<string> trace)
     {

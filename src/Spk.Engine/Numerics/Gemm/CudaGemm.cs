@@ -61,8 +61,14 @@ internal static unsafe class CudaGemm
 
         var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
         cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, k, (nint)0, 0, each);
+        AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, bias, accumulate);
+    }
+
+    /// <summary>C (+)= the sum of parts [splits, M, N], in their order, + bias.</summary>
+    public static void AddSplits(CudaDevice cuda, nint parts, int splits, float* c, int rowStride, int m, int n, float* bias = null, bool accumulate = false)
+    {
         int blocks = (int)((((long)m * n) + AddThreads - 1) / AddThreads);
-        cuda.Launch(AddSplitsKernel, new LaunchShape(blocks, AddThreads), sums.Address, parts, c, rowStride, m, n, bias, accumulate ? 1 : 0);
+        cuda.Launch(AddSplitsKernel, new LaunchShape(blocks, AddThreads), parts, splits, c, rowStride, m, n, bias, accumulate ? 1 : 0);
     }
 
     // Large tiles halve the reads of global memory, but there must be enough of them, counting the splits they allow, to occupy a quarter

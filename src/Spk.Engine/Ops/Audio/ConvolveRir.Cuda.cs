@@ -74,11 +74,13 @@ public static partial class ConvolveRir
             Spectra = device.AllocatePersistent(new Shape(responses.Count, Longest * CudaBins * 2));
             for (int r = 0; r < responses.Count; r++)
             {
+                var before = device.Workspace.Position;
                 var response = device.Workspace.Rent(new Shape(responses[r].Length));
                 response.CopyFrom(responses[r]);
                 device.Launch(
                     SpectraKernel, new LaunchShape(partCounts[r], CudaThreads), response.Address, 0, (nint)0, responses[r].Length, 0, CudaPart,
                     Twiddles.Address, Spectra.Address + ((nint)r * Longest * CudaBins * 2 * sizeof(float)));
+                device.Workspace.Advance(before);
             }
         }
 

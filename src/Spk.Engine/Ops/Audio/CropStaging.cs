@@ -63,6 +63,8 @@ internal sealed unsafe class CropStaging : IDisposable
 
     public void Dispose()
     {
+        // The threads first: the driver's calls may fail after a fault.
+        _workers.Dispose();
         _device.Driver.Synchronize(_stream);
         foreach (var slot in _slots)
         {
@@ -73,7 +75,6 @@ internal sealed unsafe class CropStaging : IDisposable
 
         ForgetSpeeds();
         _device.Driver.Destroy(_stream);
-        _workers.Dispose();
     }
 
     private Slot? Find(PcmSource source, ReadOnlySpan<CropRequest> crops, int samples)
@@ -188,6 +189,7 @@ internal sealed unsafe class CropStaging : IDisposable
         }
 
         Free(slot);
+        bytes += bytes / 8;
         slot.Host = _device.Driver.HostAllocate(bytes);
         slot.Device = _device.AllocateBlock(bytes);
         slot.Bytes = bytes;

@@ -1,4 +1,5 @@
 using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
 using Spk.Interop.Cuda;
 
@@ -48,9 +49,7 @@ internal static unsafe class CudaCosineSoftmax
     public static Tensor Run(CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, int classes = 0)
     {
         int rowBlocks = DivideUp(problem.Rows, RowsOfBlock);
-        int parts = Math.Clamp(WantedBlocks / rowBlocks, 1, Math.Max(1, problem.CandidateRows / ShortestPart));
-        int each = DivideUp(DivideUp(problem.CandidateRows, parts), ColumnsOfTile) * ColumnsOfTile;
-        parts = DivideUp(problem.CandidateRows, each);
+        var (parts, each) = Parts(rowBlocks, problem.CandidateRows);
         var workspace = cuda.Workspace;
         var sums = workspace.Rent(new Shape(parts, problem.Rows, FloatsOfSums));
         var positives = workspace.Rent(new Shape(problem.Rows));
@@ -77,10 +76,23 @@ internal static unsafe class CudaCosineSoftmax
     {
         bool wide = problem.Width > 128;
         int rows = roles == CosineRole.Candidate ? problem.KeyRows : problem.Rows;
-        cuda.Launch(
-            wide ? WideGradientKernel : NarrowGradientKernel,
-            new LaunchShape(DivideUp(rows, RowsOfBlock), Threads, DivideUp(problem.Width, wide ? 512 : 128)),
-            KernelArgument.Structure(&problem), (int)roles, factors.Address, result);
+        int others = roles == CosineRole.Candidate ? problem.Rows : problem.CandidateRows;
+        var shape = new LaunchShape(DivideUp(rows, RowsOfBlock), Threads, DivideUp(problem.Width, wide ? 512 : 128));
+        var (parts, each) = Parts(shape.GridX * shape.GridY, others);
+        var kernel = wide ? WideGradientKernel : NarrowGradientKernel;
+        nint sums = parts == 1 ? result : cuda.Workspace.Rent(new Shape(parts, rows, problem.Width)).Address;
+        cuda.Launch(kernel, shape with { GridZ = parts }, KernelArgument.Structure(&problem), (int)roles, factors.Address, each, sums);
+        if (parts > 1)
+        {
+            CudaGemm.AddSplits(cuda, sums, parts, (float*)result, problem.Width, rows, problem.Width);
+        }
+    }
+
+    private static (int Parts, int Each) Parts(int blocks, int candidates)
+    {
+        int parts = Math.Clamp(WantedBlocks / blocks, 1, Math.Max(1, candidates / ShortestPart));
+        int each = DivideUp(DivideUp(candidates, parts), ColumnsOfTile) * ColumnsOfTile;
+        return (Math.Max(1, DivideUp(candidates, each)), each);
     }
 
     private static int DivideUp(int value, int by) => (value + by - 1) / by;
