@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -19,11 +20,11 @@ internal static unsafe class ParallelSeeding
     /// <summary>Bytes of scratch memory of <see cref="Run"/>, for an expected number of draws and a quarter more.</summary>
     public static long ScratchBytes(int threads, int count, int dimension, int clusters, int candidates)
     {
-        int batch = (int)Math.Min(count, Oversampling * clusters * 1.25);
-        long drawn = Math.Min(count, (long)batch * Rounds);
-        long rows = count * (long)((3 * sizeof(float)) + (2 * sizeof(int)) + sizeof(double));
-        long search = NearestCentroid.ScratchBytes(threads, count, dimension, Math.Max(1, batch));
-        return rows + ((long)batch * dimension * sizeof(float)) + (drawn * (sizeof(int) + sizeof(double)))
+        long drawn = Math.Min(count, (long)(Oversampling * clusters * 1.25) * Rounds);
+        long rows = count * (long)((4 * sizeof(float)) + (2 * sizeof(int)));
+        int atOnce = Math.Min(count, clusters);
+        long search = NearestCentroid.ScratchBytes(threads, count, dimension, atOnce);
+        return rows + ((long)atOnce * dimension * sizeof(float)) + (drawn * (sizeof(int) + sizeof(double)))
             + Math.Max(search, PlusPlusSeeding.ScratchBytes(drawn, candidates));
     }
 
@@ -36,7 +37,13 @@ internal static unsafe class ParallelSeeding
         var batch = drawn;
         for (int round = 0; ; round++)
         {
-            state.Compare(cpu, batch, drawn.Count - batch.Count, cancellation);
+            // At most K at once: then this needs no more memory than the iterations that follow.
+            for (int done = 0; done < batch.Count; done += clusters)
+            {
+                int here = Math.Min(clusters, batch.Count - done);
+                state.Compare(cpu, CollectionsMarshal.AsSpan(batch).Slice(done, here), drawn.Count - batch.Count + done, cancellation);
+            }
+
             if (round == Rounds)
             {
                 break;
@@ -51,15 +58,17 @@ internal static unsafe class ParallelSeeding
             drawn.AddRange(batch);
         }
 
-        if (drawn.Count <= clusters)
-        {
-            return Complete(source, drawn, clusters, seed, start);
-        }
-
         double[] weights = new double[drawn.Count];
         for (int i = 0; i < source.Count; i++)
         {
             weights[state.NearestDrawn[i]] += state.Weights[i];
+        }
+
+        // Copies of a drawn row have no rows of their own.
+        var distinct = drawn.Where((_, i) => weights[i] > 0).ToList();
+        if (distinct.Count <= clusters)
+        {
+            return Complete(source, distinct, clusters, seed, start);
         }
 
         return PlusPlusSeeding.Run(cpu, source, ([.. drawn], weights), clusters, candidates, seed, start, cancellation);
@@ -96,12 +105,12 @@ internal static unsafe class ParallelSeeding
             _distances = new float[source.Count];
             _labels = new int[source.Count];
             NearestDrawn = new int[source.Count];
-            Weights = new double[source.Count];
+            Weights = new float[source.Count];
             _inverse = source.Metric == ClusterMetric.Cosine ? new float[source.Count] : [];
             Array.Fill(_nearest, float.PositiveInfinity);
             for (int i = 0; i < source.Count; i++)
             {
-                Weights[i] = source.Weight(i);
+                Weights[i] = (float)source.Weight(i);
                 if (source.Metric == ClusterMetric.Cosine)
                 {
                     double length = Math.Sqrt(RowMath.Dot(source.Row(i), source.Row(i), source.Dimension));
@@ -110,19 +119,19 @@ internal static unsafe class ParallelSeeding
             }
         }
 
-        public double[] Weights { get; }
+        public float[] Weights { get; }
 
         /// <summary>Position, among all drawn, of the nearest drawn row.</summary>
         public int[] NearestDrawn { get; }
 
         /// <summary>Brings distances up to date with the rows just drawn, of which the first is number <paramref name="offset"/>.</summary>
-        public void Compare(CpuDevice cpu, List<int> batch, int offset, CancellationToken cancellation)
+        public void Compare(CpuDevice cpu, ReadOnlySpan<int> batch, int offset, CancellationToken cancellation)
         {
-            float[] centroids = new float[(long)batch.Count * _source.Dimension];
+            float[] centroids = new float[(long)batch.Length * _source.Dimension];
             fixed (float* to = centroids, distances = _distances)
             fixed (int* labels = _labels)
             {
-                for (int k = 0; k < batch.Count; k++)
+                for (int k = 0; k < batch.Length; k++)
                 {
                     EmptyClusters.WriteRow(_source.Row(batch[k]), _source.Dimension, _source.Metric, to + ((nint)k * _source.Dimension));
                 }
@@ -135,7 +144,7 @@ internal static unsafe class ParallelSeeding
                     Dimension = _source.Dimension,
                     Centroids = to,
                     CentroidStride = _source.Dimension,
-                    Clusters = batch.Count,
+                    Clusters = batch.Length,
                     Metric = _source.Metric,
                     Labels = labels,
                     Distances = distances,
@@ -161,7 +170,7 @@ internal static unsafe class ParallelSeeding
             double sum = 0;
             for (int i = 0; i < _nearest.Length; i++)
             {
-                sum += Weights[i] * _nearest[i];
+                sum += (double)Weights[i] * _nearest[i];
             }
 
             var drawn = new List<int>();
