@@ -11,7 +11,10 @@ internal unsafe struct KMeansBoundsBody : IParallelBody
     // Lengths of f32 unit vectors are 1 to about 1e-7: a larger dot product may belong to a centroid that much farther away.
     private const double UnitSlack = 1e-6;
 
-    // Far above the rounding of f64 distances, far below anything f32 rows can tell apart.
+    // Of one f32 operation.
+    private const double Roundoff = 1.0 / (1 << 24);
+
+    // Far above the rounding of f64 distances.
     private const double Slack = 1e-9;
 
     // f32 squares of up to thousands of columns, summed in 16 lanes.
@@ -47,7 +50,7 @@ internal unsafe struct KMeansBoundsBody : IParallelBody
     public readonly void Run(int index, int worker)
     {
         int listed = 0;
-        double sum = 0;
+        double sum = 0, error = (Data.Dimension + 16) * Roundoff;
         int first = index * ChunkRows, end = Math.Min(Data.Count, first + ChunkRows);
         for (int row = first; row < end; row++)
         {
@@ -59,14 +62,14 @@ internal unsafe struct KMeansBoundsBody : IParallelBody
             double own, squared;
             if (Metric == ClusterMetric.Euclidean)
             {
-                own = RowMath.SquaredDistance(x, c, Data.Dimension);
-                squared = own * (1 + Slack);
+                own = RowMath.SquaredDistanceInRange(x, c, Data.Dimension);
+                squared = own * (1 + error);
             }
             else
             {
-                own = RowMath.Dot(x, c, Data.Dimension);
-                double length = Math.Sqrt(RowMath.Dot(x, x, Data.Dimension));
-                squared = length > 0 ? 2 - (2 * own / length) + (2 * UnitSlack) : double.PositiveInfinity;
+                own = RowMath.DotSingle(x, c, Data.Dimension);
+                double length = RowMath.ApproximateNorm(x, Data.Dimension);
+                squared = length > 0 ? 2 - (2 * own / length) + (4 * error) + (2 * UnitSlack) : double.PositiveInfinity;
             }
 
             if ((double)Lower[row] * Lower[row] > squared)
