@@ -33,6 +33,18 @@ public static unsafe partial class KMeans
 
         long own = clusters * (long)sizeof(int);
         own += weighted || options.Metric == ClusterMetric.Cosine ? rows * (long)sizeof(float) : 0;
+        own += options.Algorithm switch
+        {
+            KMeansAlgorithm.Bounded => KMeansBounds.Bytes(rows, dimension, clusters),
+            KMeansAlgorithm.MiniBatch => KMeansRun.MiniBatchBytes(Math.Min(options.MiniBatchSize, rows), dimension, clusters),
+            _ => 0,
+        };
+        if (options.TrainingSampleSize is { } sample && sample < rows)
+        {
+            own += sample * ((dimension + 4L) * sizeof(float));
+            own += rows * (long)sizeof(int);
+        }
+
         own += options.Restarts > 1 ? (long)clusters * dimension * sizeof(float) : 0;
         return shared + own;
     }

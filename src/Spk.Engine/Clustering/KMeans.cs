@@ -60,7 +60,9 @@ public static unsafe partial class KMeans
         fixed (float* rowPointer = rows, scalePointer = scales, weightPointer = weights)
         {
             var data = new KMeansData { Rows = rowPointer, Scales = scalePointer, Weights = weightPointer, Count = count, Dimension = dimension };
-            return Fit(data, options, initialCentroids, device, started, progress, cancellation);
+            return options.TrainingSampleSize < count
+                ? FitSample(data, options, initialCentroids, device, started, progress, cancellation)
+                : Fit(data, options, initialCentroids, device, started, progress, cancellation);
         }
     }
 

@@ -57,16 +57,16 @@ internal static class KMeansInput
     }
 
     /// <summary>Row-major copy of a jagged array.</summary>
-    public static float[] Flatten(float[][] rows, out int dimension)
+    public static float[] Flatten(float[][] rows, string name, out int dimension)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(rows, name);
         dimension = rows.Length == 0 || rows[0] is null ? 0 : rows[0].Length;
         var values = new float[(long)rows.Length * dimension];
         for (int i = 0; i < rows.Length; i++)
         {
             if (rows[i] is null || rows[i].Length != dimension)
             {
-                throw new ShapeException($"rows: row {i} has {rows[i]?.Length ?? 0} columns, row 0 has {dimension}; all rows need as many.");
+                throw new ShapeException($"{name}: row {i} has {rows[i]?.Length ?? 0} columns, row 0 has {dimension}; all rows need as many.");
             }
 
             rows[i].CopyTo(values, i * dimension);

@@ -24,7 +24,10 @@ public sealed record KMeansOptions
     /// <summary>Independent starts, 1 to 10,000; the one with the lowest final objective is the result. Given centroids allow one only.</summary>
     public int Restarts { get; init; } = 1;
 
-    /// <summary>What happens to a cluster without rows.</summary>
+    /// <summary>
+    /// What happens to a cluster without rows. <see cref="KMeansAlgorithm.MiniBatch"/> looks once a pass for clusters that never had a
+    /// row, and moves them to the farthest rows of the batch unless this is <see cref="EmptyClusterPolicy.Keep"/>.
+    /// </summary>
     public EmptyClusterPolicy EmptyClusters { get; init; } = EmptyClusterPolicy.Farthest;
 
     /// <summary>
@@ -53,7 +56,8 @@ public sealed record KMeansOptions
 
     /// <summary>
     /// Rows, drawn at random without replacement, that the centroids are trained on; null (default) for all of them. All rows are
-    /// labelled in the end, and <see cref="KMeansResult.Inertia"/> is over all rows.
+    /// labelled in the end, and <see cref="KMeansResult.Inertia"/> is over all rows; <see cref="KMeansResult.InertiaPerIteration"/> is over
+    /// the sample.
     /// </summary>
     public int? TrainingSampleSize { get; init; }
 

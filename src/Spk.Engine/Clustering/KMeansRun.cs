@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Spk.Engine.Devices;
 using Spk.Engine.Ops.Cluster;
 using Spk.Engine.Tensors;
 
@@ -8,7 +9,7 @@ namespace Spk.Engine.Clustering;
 /// Optimises centroids on one device. All pointers are to host memory of the caller that stays where it is; on a device without
 /// host memory they are mirrored, and the host's copies are current where a method says so.
 /// </summary>
-internal sealed unsafe class KMeansRun
+internal sealed unsafe partial class KMeansRun
 {
     private readonly KMeansOptions _options;
     private readonly KMeansMemory _memory;
@@ -62,7 +63,8 @@ internal sealed unsafe class KMeansRun
         _memory.Store(labels, labelTensor);
         var outcome = _options.Algorithm switch
         {
-            _ => Lloyd(restart, centroids, centroidTensor, labelTensor, distances, distanceTensor),
+            KMeansAlgorithm.MiniBatch => MiniBatches(restart, centroids, centroidTensor),
+            _ => Lloyd(restart, centroids, centroidTensor, labels, labelTensor, distances, distanceTensor),
         };
         if (outcome.Stop != KMeansStop.Converged)
         {
@@ -90,18 +92,23 @@ internal sealed unsafe class KMeansRun
         return assigned.Objective;
     }
 
-    private KMeansOutcome Lloyd(int restart, float* centroids, Tensor centroidTensor, Tensor labelTensor, float* distances, Tensor distanceTensor)
+    private KMeansOutcome Lloyd(
+        int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances, Tensor distanceTensor)
     {
         var counts = new int[Clusters];
         var inertia = new List<double>();
+
+        // Bounds change the speed only; where there is no implementation, all rows are compared.
+        var bounds = _options.Algorithm == KMeansAlgorithm.Bounded && _memory.Device is CpuDevice ? new KMeansBounds(_data, _options) : null;
         fixed (int* hostCounts = counts)
         {
             var countTensor = _memory.Output(hostCounts, new Shape(Clusters), ElementType.Int32);
             var stop = KMeansStop.MaximumIterations;
             for (int iteration = 1; iteration <= _options.MaximumIterations; iteration++)
             {
-                var assigned = KMeansAssign.Forward(
-                    _memory.Device, _rows, _scales, centroidTensor, _options.Metric, labelTensor, distanceTensor, _cancellation);
+                var assigned = bounds is null
+                    ? KMeansAssign.Forward(_memory.Device, _rows, _scales, centroidTensor, _options.Metric, labelTensor, distanceTensor, _cancellation)
+                    : bounds.Assign((CpuDevice)_memory.Device, centroids, labels, distances, _cancellation);
                 inertia.Add(assigned.Objective);
                 if (assigned.Changed == 0 && !(_options.EmptyClusters == EmptyClusterPolicy.Split && counts.Contains(0)))
                 {

@@ -13,11 +13,11 @@ internal sealed unsafe class CpuSeedingRows : ISeedingRows
     {
         _cpu = cpu;
         _source = source;
-        Weights = new double[source.Count];
+        Weights = new float[source.Count];
         Inverse = source.Metric == ClusterMetric.Cosine ? new float[source.Count] : [];
         for (int i = 0; i < source.Count; i++)
         {
-            Weights[i] = source.Weight(i);
+            Weights[i] = (float)source.Weight(i);
             if (source.Metric == ClusterMetric.Cosine)
             {
                 double length = Math.Sqrt(RowMath.Dot(source.Row(i), source.Row(i), source.Dimension));
@@ -33,13 +33,13 @@ internal sealed unsafe class CpuSeedingRows : ISeedingRows
     public ClusterMetric Metric => _source.Metric;
 
     /// <inheritdoc/>
-    public double[] Weights { get; }
+    public float[] Weights { get; }
 
     /// <inheritdoc/>
     public float[] Inverse { get; }
 
     /// <inheritdoc/>
-    public void Search(int[] batch, int[] labels, float[] distances, CancellationToken cancellation)
+    public void Search(ReadOnlySpan<int> batch, int[] labels, float[] distances, CancellationToken cancellation)
     {
         float[] centroids = new float[(long)batch.Length * _source.Dimension];
         fixed (float* to = centroids, distancePointer = distances)

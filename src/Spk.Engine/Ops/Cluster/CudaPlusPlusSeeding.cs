@@ -100,7 +100,7 @@ internal sealed unsafe class CudaPlusPlusSeeding : ISeedingChances
     }
 
     /// <summary>Weight of every row, and under cosine 1 / length, 0 for a row of zeros.</summary>
-    public (double[] Weights, float[] Inverse) WeightsAndInverse()
+    public (float[] Weights, float[] Inverse) WeightsAndInverse()
     {
         float[] inverse = _cosine == 0 ? [] : new float[Count];
         if (_cosine != 0)
@@ -108,7 +108,7 @@ internal sealed unsafe class CudaPlusPlusSeeding : ISeedingChances
             _inverse.CopyTo(inverse);
         }
 
-        return (Array.ConvertAll(_hostWeights, w => (double)w), Array.ConvertAll(inverse, v => float.IsFinite(v) ? v : 0f));
+        return (_hostWeights, Array.ConvertAll(inverse, v => float.IsFinite(v) ? v : 0f));
     }
 
     /// <summary>Chooses distinct rows.</summary>

@@ -23,13 +23,13 @@ internal sealed class CudaSeedingRows : ISeedingRows
     public ClusterMetric Metric { get; }
 
     /// <inheritdoc/>
-    public double[] Weights { get; }
+    public float[] Weights { get; }
 
     /// <inheritdoc/>
     public float[] Inverse { get; }
 
     /// <inheritdoc/>
-    public void Search(int[] batch, int[] labels, float[] distances, CancellationToken cancellation)
+    public void Search(ReadOnlySpan<int> batch, int[] labels, float[] distances, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var before = _cuda.Workspace.Position;

@@ -11,7 +11,7 @@ internal interface ISeedingRows
     ClusterMetric Metric { get; }
 
     /// <summary>[N], weight of every row.</summary>
-    double[] Weights { get; }
+    float[] Weights { get; }
 
     /// <summary>[N], under cosine 1 / length of every row, 0 for a row of zeros.</summary>
     float[] Inverse { get; }
@@ -21,7 +21,7 @@ internal interface ISeedingRows
     /// <param name="labels">[N], out: position in the batch.</param>
     /// <param name="distances">[N], out: squared distance, or under cosine the dot product with the unit row.</param>
     /// <param name="cancellation">Looked at now and then.</param>
-    void Search(int[] batch, int[] labels, float[] distances, CancellationToken cancellation);
+    void Search(ReadOnlySpan<int> batch, int[] labels, float[] distances, CancellationToken cancellation);
 
     /// <summary>k-means++ among some rows.</summary>
     /// <param name="chosen">Row numbers.</param>

@@ -13,9 +13,9 @@ public static partial class KMeansInit
     private static readonly KernelId WriteKernel = new("cluster/k_means_init", "k_means_init_write");
 
     /// <summary>Makes rows centroids, under cosine of unit length.</summary>
-    internal static void CudaWrite(CudaDevice cuda, Tensor rows, int[] chosen, ClusterMetric metric, Tensor centroids)
+    internal static void CudaWrite(CudaDevice cuda, Tensor rows, ReadOnlySpan<int> chosen, ClusterMetric metric, Tensor centroids)
     {
-        var numbers = cuda.RentCopy<int>(chosen);
+        var numbers = cuda.RentCopy(chosen);
         cuda.Launch(
             WriteKernel, new LaunchShape(chosen.Length, CudaThreads), rows.Address, rows.RowStride, numbers.Address, rows.Shape[1],
             metric == ClusterMetric.Cosine ? 1 : 0, centroids.Address, centroids.RowStride);

@@ -96,7 +96,7 @@ internal static unsafe class NearestCentroid
         cpu.Workers.For(layout.Strips, ref pack);
         body.LargestNorm = LargestNorm(body.Offsets, request);
 
-        int atOnce = (int)Math.Clamp(WorkBetweenChecks / ((long)layout.Rows * request.Dimension * request.Clusters), cpu.Threads, layout.Tasks);
+        int atOnce = (int)Math.Clamp(WorkBetweenChecks / ((long)layout.Rows * request.Dimension * request.Clusters), Math.Min(cpu.Threads, layout.Tasks), layout.Tasks);
         for (int first = 0; first < layout.Tasks; first += atOnce)
         {
             cancellation.ThrowIfCancellationRequested();

@@ -20,8 +20,12 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
     // 2^-24 and some slack for the arithmetic of the bounds themselves.
     private const double Roundoff = 1.01 / (1 << 24);
 
-    // Scores of rows and centroids below this product of lengths cannot overflow f32.
+    // Between these products of lengths, scores of rows and centroids neither overflow f32 nor lose bits to underflow.
     private const double LargestProduct = 1e30;
+    private const double SmallestProduct = 1e-30;
+
+    // What a column may add to a row's length without its square showing in f32.
+    private const double HiddenLength = 1e-18;
 
     public NearestCentroidRequest Request;
     public NearestCentroid.Layout<TKernel> Layout;
@@ -151,7 +155,7 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
             float* x = Request.Rows + (row * Request.RowStride);
             float* state = states + ((nint)r * StateFloats);
             int label = Decide(x, state, out float runnerUp);
-            double distance = Exact(x, label);
+            double distance = Measure(x, label);
             sum += Request.Scales == null ? distance : Request.Scales[row] * distance;
             changed += Request.Labels[row] == label ? 0 : 1;
             Request.Labels[row] = label;
@@ -174,10 +178,10 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
         float largest = Largest(best);
 
         // What the product, summed in order in f32, and the offset may be wrong by; the same for every centroid of the row.
-        double product = RowMath.ApproximateNorm(x, Request.Dimension) * LargestNorm;
+        double product = (RowMath.ApproximateNorm(x, Request.Dimension) + (HiddenLength * Request.Dimension)) * LargestNorm;
         double offset = Request.Metric == ClusterMetric.Cosine ? 0 : LargestNorm * LargestNorm;
         float error = (float)(Roundoff * (((Request.Dimension + 8) * product) + offset));
-        if (!(product < LargestProduct && offset < LargestProduct))
+        if (!(product is > SmallestProduct and < LargestProduct && offset < LargestProduct))
         {
             runnerUp = float.PositiveInfinity;
             return Search(x);
@@ -232,6 +236,10 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
 
         return label;
     }
+
+    private readonly double Measure(float* x, int label) => Request.Metric == ClusterMetric.Cosine
+        ? RowMath.DotSingle(x, Request.Centroid(label), Request.Dimension)
+        : RowMath.SquaredDistanceInRange(x, Request.Centroid(label), Request.Dimension);
 
     private readonly double Loss(float* x, int label) => Request.Metric == ClusterMetric.Cosine ? -Exact(x, label) : Exact(x, label);
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Spk.Engine.Clustering;
 using Spk.Engine.Numerics;
 
@@ -18,11 +19,11 @@ internal sealed class ParallelSeeding(ISeedingRows rows)
     /// <summary>Bytes of scratch memory of <see cref="Run"/>, for an expected number of draws and a quarter more.</summary>
     public static long ScratchBytes(int threads, int count, int dimension, int clusters, int candidates)
     {
-        int batch = (int)Math.Min(count, Oversampling * clusters * 1.25);
-        long drawn = Math.Min(count, (long)batch * Rounds);
-        long rows = count * (long)((3 * sizeof(float)) + (2 * sizeof(int)) + sizeof(double));
-        long search = NearestCentroid.ScratchBytes(threads, count, dimension, Math.Max(1, batch));
-        return rows + ((long)batch * dimension * sizeof(float)) + (drawn * (sizeof(int) + sizeof(double)))
+        long drawn = Math.Min(count, (long)(Oversampling * clusters * 1.25) * Rounds);
+        long rows = count * (long)((4 * sizeof(float)) + (2 * sizeof(int)));
+        int atOnce = Math.Min(count, clusters);
+        long search = NearestCentroid.ScratchBytes(threads, count, dimension, atOnce);
+        return rows + ((long)atOnce * dimension * sizeof(float)) + (drawn * (sizeof(int) + sizeof(double)))
             + Math.Max(search, PlusPlusSeeding.ScratchBytes(drawn, candidates));
     }
 
@@ -49,7 +50,13 @@ internal sealed class ParallelSeeding(ISeedingRows rows)
         var batch = drawn;
         for (int round = 0; ; round++)
         {
-            Compare(batch, drawn.Count - batch.Count, cancellation);
+            // At most K at once: then this needs no more memory than the iterations that follow.
+            for (int done = 0; done < batch.Count; done += clusters)
+            {
+                int here = Math.Min(clusters, batch.Count - done);
+                Compare(CollectionsMarshal.AsSpan(batch).Slice(done, here), drawn.Count - batch.Count + done, cancellation);
+            }
+
             if (round == Rounds)
             {
                 break;
@@ -64,15 +71,17 @@ internal sealed class ParallelSeeding(ISeedingRows rows)
             drawn.AddRange(batch);
         }
 
-        if (drawn.Count <= clusters)
-        {
-            return Complete(scales, drawn, clusters, seed, start);
-        }
-
         double[] weights = new double[drawn.Count];
         for (int i = 0; i < rows.Count; i++)
         {
             weights[_nearestDrawn[i]] += rows.Weights[i];
+        }
+
+        // Copies of a drawn row have no rows of their own.
+        var distinct = drawn.Where((_, i) => weights[i] > 0).ToList();
+        if (distinct.Count <= clusters)
+        {
+            return Complete(scales, distinct, clusters, seed, start);
         }
 
         return rows.PlusPlus([.. drawn], weights, clusters, candidates, seed, start, cancellation);
@@ -97,9 +106,9 @@ internal sealed class ParallelSeeding(ISeedingRows rows)
     }
 
     // Brings distances up to date with the rows just drawn, of which the first is number "offset".
-    private void Compare(List<int> batch, int offset, CancellationToken cancellation)
+    private void Compare(ReadOnlySpan<int> batch, int offset, CancellationToken cancellation)
     {
-        rows.Search([.. batch], _labels, _distances, cancellation);
+        rows.Search(batch, _labels, _distances, cancellation);
         bool cosine = rows.Metric == ClusterMetric.Cosine;
         for (int i = 0; i < _nearest.Length; i++)
         {
@@ -119,7 +128,7 @@ internal sealed class ParallelSeeding(ISeedingRows rows)
         double sum = 0;
         for (int i = 0; i < _nearest.Length; i++)
         {
-            sum += rows.Weights[i] * _nearest[i];
+            sum += (double)rows.Weights[i] * _nearest[i];
         }
 
         var drawn = new List<int>();

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
 
@@ -70,55 +68,12 @@ internal unsafe struct SeedingDistanceBody : IParallelBody, ISeedingChances
     {
         if (Source.Metric == ClusterMetric.Euclidean)
         {
-            return SquaredDistance(x, c, Source.Dimension);
+            // Differences, not products: copies of a row must be at distance 0 exactly.
+            return RowMath.SquaredDistanceSingle(x, c, Source.Dimension);
         }
 
-        float distance = 1f - (Dot(x, c, Source.Dimension) * inverse * drawnInverse);
+        float distance = 1f - (RowMath.DotSingle(x, c, Source.Dimension) * inverse * drawnInverse);
         return distance < SameDirection ? 0f : distance;
-    }
-
-    // Differences, not products: copies of a row must be at distance 0 exactly.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float SquaredDistance(float* a, float* b, int length)
-    {
-        Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;
-        int i = 0;
-        for (; i <= length - 32; i += 32)
-        {
-            var low = Vector512.Load(a + i) - Vector512.Load(b + i);
-            var high = Vector512.Load(a + i + 16) - Vector512.Load(b + i + 16);
-            first = Vector512.FusedMultiplyAdd(low, low, first);
-            second = Vector512.FusedMultiplyAdd(high, high, second);
-        }
-
-        float sum = Vector512.Sum(first + second);
-        for (; i < length; i++)
-        {
-            float difference = a[i] - b[i];
-            sum += difference * difference;
-        }
-
-        return sum;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Dot(float* a, float* b, int length)
-    {
-        Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;
-        int i = 0;
-        for (; i <= length - 32; i += 32)
-        {
-            first = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), first);
-            second = Vector512.FusedMultiplyAdd(Vector512.Load(a + i + 16), Vector512.Load(b + i + 16), second);
-        }
-
-        float sum = Vector512.Sum(first + second);
-        for (; i < length; i++)
-        {
-            sum += a[i] * b[i];
-        }
-
-        return sum;
     }
 }
 

@@ -1,0 +1,457 @@
+using System.Numerics.Tensors;
+using NUnit.Framework;
+using Spk.Engine.Clustering;
+using Spk.Engine.Devices;
+using Spk.Engine.Numerics;
+using Spk.Interop;
+using Spk.Tests.Support;
+
+namespace Spk.Tests.Clustering;
+
+/// <summary>What k-means promises for any data: fixed points, monotone objectives, determinism, rules for odd inputs.</summary>
+public class KMeansTests
+{
+    private static readonly KMeansOptions Exact = new() { Tolerance = 0, MaximumIterations = 200, Initialization = KMeansInitialization.RandomRows };
+
+    private static KMeansInitialization[] Initializations { get; } = Enum.GetValues<KMeansInitialization>();
+
+    private static ClusterMetric[] Metrics { get; } = Enum.GetValues<ClusterMetric>();
+
+    private static KMeansAlgorithm[] Algorithms { get; } = Enum.GetValues<KMeansAlgorithm>();
+
+    [Test]
+    public void Inertia_and_labels_follow_the_reference(
+        [ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(KMeansAlgorithm.Lloyd, KMeansAlgorithm.Bounded)] KMeansAlgorithm algorithm,
+        [Values(1, 2, 31, 32, 33, 513)] int dimension, [Values(1, 7, 33, 300)] int clusters)
+    {
+        float[] rows = Blobs(dimension, 701, dimension, 12);
+        float[] initial = rows.AsSpan(0, clusters * dimension).ToArray();
+        if (metric == ClusterMetric.Cosine && dimension == 1)
+        {
+            Assert.Pass("two directions only: ties everywhere");
+        }
+
+        var options = Exact with { Clusters = clusters, Metric = metric, Algorithm = algorithm, EmptyClusters = EmptyClusterPolicy.Keep, MaximumIterations = 6 };
+        var got = KMeans.Fit(rows, dimension, options, initial);
+        var want = KMeansReference.Run(rows, dimension, initial, got.Stop == KMeansStop.Converged ? got.Iterations - 1 : 6, metric);
+        Assert.That(got.Labels, Is.EqualTo(want.Labels));
+        Close.Assert(got.Centroids, want.Centroids, 1e-6 * want.Centroids.Max(Math.Abs), "centroids");
+        double[] inertia = got.Stop == KMeansStop.Converged ? got.InertiaPerIteration : [.. got.InertiaPerIteration, got.Inertia];
+        for (int i = 0; i < inertia.Length; i++)
+        {
+            Assert.That(inertia[i], Is.EqualTo(want.Inertia[i]).Within(1e-6 * Math.Abs(want.Inertia[i]) + 1e-12), $"inertia {i}");
+        }
+    }
+
+    [Test]
+    public void Objective_never_rises(
+        [ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(EmptyClusterPolicy.Keep, EmptyClusterPolicy.Farthest)] EmptyClusterPolicy policy,
+        [Values(1UL, 2UL, 3UL)] ulong seed)
+    {
+        float[] rows = Blobs(9, 3000, 17, 40);
+        var result = KMeans.Fit(rows, 17, Exact with { Clusters = 60, Metric = metric, EmptyClusters = policy, Seed = seed });
+        double[] inertia = [.. result.InertiaPerIteration, result.Inertia];
+        for (int i = 1; i < inertia.Length; i++)
+        {
+            Assert.That(inertia[i], Is.LessThanOrEqualTo(inertia[i - 1] + (1e-8 * Math.Abs(inertia[i - 1]))), $"iteration {i}");
+        }
+
+        Assert.That(result.Stop, Is.EqualTo(KMeansStop.Converged));
+        Assert.That(result.Iterations, Is.GreaterThan(3));
+    }
+
+    [Test]
+    public void Bits_do_not_depend_on_threads(
+        [ValueSource(nameof(Metrics))] ClusterMetric metric, [ValueSource(nameof(Algorithms))] KMeansAlgorithm algorithm,
+        [ValueSource(nameof(Initializations))] KMeansInitialization initialization)
+    {
+        float[] rows = Blobs(4, 5000, 24, 30);
+        float[] weights = [.. Enumerable.Range(0, 5000).Select(i => i % 3 * 0.5f)];
+        var options = Exact with { Clusters = 40, Metric = metric, Algorithm = algorithm, Initialization = initialization, MaximumIterations = 8, Restarts = 2, MiniBatchSize = 700 };
+        KMeansResult? first = null;
+        for (int run = 0; run < 6; run++)
+        {
+            using var device = new CpuDevice((run % 3) + 1);
+            var result = KMeans.Fit(rows, 24, options, default, weights, device);
+            first ??= result;
+            Assert.Multiple(() =>
+            {
+                Assert.That(result.Labels, Is.EqualTo(first.Labels));
+                Assert.That(Bits(result.Centroids), Is.EqualTo(Bits(first.Centroids)));
+                Assert.That(Bits(result.OwnSimilarity), Is.EqualTo(Bits(first.OwnSimilarity)));
+                Assert.That(result.InertiaPerIteration, Is.EqualTo(first.InertiaPerIteration));
+                Assert.That(result.Inertia, Is.EqualTo(first.Inertia));
+            });
+        }
+    }
+
+    [Test]
+    public void Bounded_gives_the_labels_of_lloyd_to_the_end(
+        [ValueSource(nameof(Metrics))] ClusterMetric metric, [Values] EmptyClusterPolicy policy, [Values(1UL, 2UL)] ulong seed)
+    {
+        float[] rows = Blobs(2, 4000, 13, 25);
+        var options = Exact with { Clusters = 50, Metric = metric, EmptyClusters = policy, Seed = seed };
+        var lloyd = KMeans.Fit(rows, 13, options);
+        var bounded = KMeans.Fit(rows, 13, options with { Algorithm = KMeansAlgorithm.Bounded });
+        Assert.That(bounded.Labels, Is.EqualTo(lloyd.Labels));
+        Assert.That(bounded.Iterations, Is.EqualTo(lloyd.Iterations));
+        Assert.That(Bits(bounded.Centroids), Is.EqualTo(Bits(lloyd.Centroids)));
+        Assert.That(bounded.Inertia, Is.EqualTo(lloyd.Inertia).Within(1e-10).Percent);
+    }
+
+    [Test]
+    public void One_cluster_is_the_mean()
+    {
+        float[] rows = Samples.Normal(1, 100 * 5);
+        var result = KMeans.Fit(rows, 5, Exact with { Clusters = 1 });
+        double[] mean = [.. Enumerable.Range(0, 5).Select(d => Enumerable.Range(0, 100).Average(i => (double)rows[(i * 5) + d]))];
+        Close.Assert(result.Centroids, mean, 1e-7, "mean");
+        Assert.That(result.Counts, Is.EqualTo(new[] { 100 }));
+    }
+
+    [Test]
+    public void As_many_clusters_as_rows_leaves_no_distance([ValueSource(nameof(Metrics))] ClusterMetric metric, [ValueSource(nameof(Initializations))] KMeansInitialization initialization)
+    {
+        float[] rows = Samples.Normal(1, 60 * 7);
+        var result = KMeans.Fit(rows, 7, Exact with { Clusters = 60, Metric = metric, Initialization = initialization });
+        Assert.That(result.Labels, Is.Unique);
+        Assert.That(result.Inertia, Is.EqualTo(metric == ClusterMetric.Euclidean ? 0 : -60).Within(1e-5));
+    }
+
+    [Test]
+    public void Duplicates_fall_together_on_the_lowest_cluster([ValueSource(nameof(Initializations))] KMeansInitialization initialization, [Values] EmptyClusterPolicy policy)
+    {
+        // Three distinct rows, forty times each; six clusters, so that some centroids must coincide or stay empty.
+        float[] distinct = [1, 2, 3, 4, 5, 6.5f, -1, 0, 2];
+        float[] rows = [.. Enumerable.Range(0, 120).SelectMany(i => distinct.AsSpan(i % 3 * 3, 3).ToArray())];
+        var result = KMeans.Fit(rows, 3, Exact with { Clusters = 6, Initialization = initialization, EmptyClusters = policy, MaximumIterations = 20, Seed = 3 });
+        Assert.Multiple(() =>
+        {
+            Assert.That(result.Labels.Distinct().Count(), Is.LessThanOrEqualTo(3));
+            Assert.That(Enumerable.Range(3, 117).Select(i => result.Labels[i] == result.Labels[i - 3]), Is.All.True);
+        });
+        if (policy == EmptyClusterPolicy.Farthest)
+        {
+            Assert.That(result.Inertia, Is.Zero);
+        }
+    }
+
+    [Test]
+    public void Permuted_rows_reach_the_same_inertia()
+    {
+        float[] rows = Blobs(6, 2000, 19, 15);
+        float[] initial = rows.AsSpan(0, 20 * 19).ToArray();
+        int[] order = [.. Enumerable.Range(0, 2000)];
+        new CounterRandom(5, RandomPurpose.Shuffle).Shuffle(order);
+        float[] permuted = [.. order.SelectMany(i => rows.AsSpan(i * 19, 19).ToArray())];
+        var first = KMeans.Fit(rows, 19, Exact with { Clusters = 20 }, initial);
+        var second = KMeans.Fit(permuted, 19, Exact with { Clusters = 20 }, initial);
+        Assert.That(second.Inertia, Is.EqualTo(first.Inertia).Within(1e-6 * first.Inertia));
+        Assert.That(second.Labels, Is.EqualTo(order.Select(i => first.Labels[i])));
+    }
+
+    [Test]
+    public void Whole_weights_act_like_copies([ValueSource(nameof(Metrics))] ClusterMetric metric)
+    {
+        float[] rows = Blobs(3, 400, 6, 9);
+        float[] initial = rows.AsSpan(0, 9 * 6).ToArray();
+        float[] weights = [.. Enumerable.Range(0, 400).Select(i => (float)((i % 4) + 1))];
+        float[] copies = [.. Enumerable.Range(0, 400).SelectMany(i => Enumerable.Repeat(i, (i % 4) + 1)).SelectMany(i => rows.AsSpan(i * 6, 6).ToArray())];
+        var weighted = KMeans.Fit(rows, 6, Exact with { Clusters = 9, Metric = metric }, initial, weights);
+        var copied = KMeans.Fit(copies, 6, Exact with { Clusters = 9, Metric = metric }, initial);
+        Close.Assert(weighted.Centroids, copied.Centroids, 1e-5, "centroids");
+        Assert.That(weighted.Inertia, Is.EqualTo(copied.Inertia).Within(1e-4).Percent);
+        Assert.That(weighted.MeanOwnSimilarity, Is.EqualTo(copied.MeanOwnSimilarity).Within(1e-5));
+    }
+
+    [Test]
+    public void Cosine_ignores_lengths_and_returns_unit_centroids()
+    {
+        float[] rows = Blobs(8, 900, 21, 9), scaled = (float[])rows.Clone();
+        for (int i = 0; i < scaled.Length; i++)
+        {
+            // Powers of two: exact.
+            scaled[i] *= MathF.Pow(2, (i / 21 % 7) - 3);
+        }
+
+        var options = Exact with { Clusters = 12, Metric = ClusterMetric.Cosine };
+        float[] initial = rows.AsSpan(0, 12 * 21).ToArray();
+        var one = KMeans.Fit(rows, 21, options, initial);
+        var other = KMeans.Fit(scaled, 21, options, initial);
+        Assert.That(other.Labels, Is.EqualTo(one.Labels));
+        for (int k = 0; k < 12; k++)
+        {
+            Assert.That(TensorPrimitives.Norm(one.Centroid(k)), Is.EqualTo(1).Within(1e-6));
+        }
+
+        Assert.That(one.MeanOwnSimilarity, Is.EqualTo(-one.Inertia / 900).Within(1e-7));
+        Assert.That(one.OwnSimilarity, Is.All.InRange(-1.000001f, 1.000001f));
+    }
+
+    [Test]
+    public void Zero_rows_under_cosine_have_similarity_zero_and_move_nothing()
+    {
+        float[] rows = Blobs(8, 100, 5, 4);
+        rows.AsSpan(50 * 5, 5).Clear();
+        float[] without = [.. rows.AsSpan(0, 250), .. rows.AsSpan(255)];
+        float[] initial = rows.AsSpan(0, 20).ToArray();
+        var options = Exact with { Clusters = 4, Metric = ClusterMetric.Cosine };
+        var result = KMeans.Fit(rows, 5, options, initial);
+        Assert.Multiple(() =>
+        {
+            Assert.That(result.Labels[50], Is.Zero);
+            Assert.That(result.OwnSimilarity[50], Is.Zero);
+            Assert.That(Bits(result.Centroids), Is.EqualTo(Bits(KMeans.Fit(without, 5, options, initial).Centroids)));
+        });
+        Assert.That(
+            () => KMeans.Fit(rows, 5, options with { Clusters = 100 }),
+            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("99 non-zero rows"));
+    }
+
+    [Test]
+    public void Near_ties_are_decided_as_in_exact_arithmetic()
+    {
+        // Far from the origin, centroids a few units in the last place apart: f32 products cannot tell them apart.
+        const int Dimension = 24, Count = 500, Clusters = 37;
+        float[] rows = Samples.Normal(1, Count * Dimension, 0.01f), centroids = Samples.Normal(2, Clusters * Dimension, 0.01f);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            rows[i] += 100;
+        }
+
+        for (int i = 0; i < centroids.Length; i++)
+        {
+            centroids[i] += 100;
+        }
+
+        int[] want = new int[Count];
+        KMeansReference.Assign(rows, Dimension, centroids, ClusterMetric.Euclidean, null, want);
+        Assert.That(KMeans.Predict(rows, Dimension, centroids), Is.EqualTo(want));
+    }
+
+    [TestCase(1e-30f)]
+    [TestCase(1e15f)]
+    [TestCase(1e25f)]
+    public void Any_finite_scale_works(float scale)
+    {
+        float[] rows = Blobs(3, 300, 8, 5);
+        float[] scaled = [.. rows.Select(v => v * scale)];
+        float[] initial = rows.AsSpan(0, 40).ToArray();
+        var want = KMeans.Fit(rows, 8, Exact with { Clusters = 5 }, initial);
+        var got = KMeans.Fit(scaled, 8, Exact with { Clusters = 5 }, [.. initial.Select(v => v * scale)]);
+        Assert.That(got.Labels, Is.EqualTo(want.Labels));
+        Assert.That(double.IsFinite(got.Inertia), Is.True);
+    }
+
+    [Test]
+    public void An_empty_cluster_follows_its_policy()
+    {
+        // Two tight groups and one far row; the third centroid starts where nothing is.
+        float[] rows = [0, 0, 0, 1, 1, 0, 10, 10, 10, 11, 11, 10, 30, 30];
+        float[] initial = [0, 0, 10, 10, -500, -500];
+        KMeansResult Fit(EmptyClusterPolicy policy) => KMeans.Fit(rows, 2, Exact with { Clusters = 3, EmptyClusters = policy }, initial);
+        var keep = Fit(EmptyClusterPolicy.Keep);
+        var farthest = Fit(EmptyClusterPolicy.Farthest);
+        var split = Fit(EmptyClusterPolicy.Split);
+        Assert.Multiple(() =>
+        {
+            Assert.That(keep.Counts, Is.EqualTo(new[] { 3, 4, 0 }));
+            Assert.That(keep.Centroid(2).ToArray(), Is.EqualTo(new[] { -500f, -500f }));
+            Assert.That(farthest.Counts, Is.EqualTo(new[] { 3, 3, 1 }));
+            Assert.That(farthest.Labels[6], Is.EqualTo(2));
+            Assert.That(split.Counts, Has.None.Zero);
+        });
+    }
+
+    [Test]
+    public void Restarts_keep_the_best_start()
+    {
+        float[] rows = Blobs(11, 1500, 8, 25);
+        var options = Exact with { Clusters = 25, Restarts = 6, Seed = 4 };
+        var best = KMeans.Fit(rows, 8, options);
+        var seen = new List<KMeansProgress>();
+        var watched = KMeans.Fit(rows, 8, options, progress: new Recorder(seen));
+        double lowest = seen.GroupBy(p => p.Restart).Min(start => start.Last().Inertia);
+        Assert.Multiple(() =>
+        {
+            Assert.That(seen.Select(p => p.Restart).Distinct().Count(), Is.EqualTo(6));
+            Assert.That(best.Inertia, Is.EqualTo(lowest).Within(1e-9).Percent);
+            Assert.That(best.Inertia, Is.EqualTo(seen.Where(p => p.Restart == best.Restart).Last().Inertia).Within(1e-9).Percent);
+            Assert.That(watched.Labels, Is.EqualTo(best.Labels));
+        });
+        int[] labels = new int[1500];
+        KMeansReference.Assign(rows, 8, best.Centroids, ClusterMetric.Euclidean, null, labels);
+        Assert.That(best.Labels, Is.EqualTo(labels), "labels belong to the centroids that were kept");
+    }
+
+    [Test]
+    public void Seeding_finds_well_separated_groups([Values(KMeansInitialization.PlusPlus, KMeansInitialization.Parallel)] KMeansInitialization initialization, [ValueSource(nameof(Metrics))] ClusterMetric metric)
+    {
+        float[] rows = Blobs(21, 2000, 16, 20, spread: 0.02f);
+        for (ulong seed = 0; seed < 5; seed++)
+        {
+            var result = KMeans.Fit(rows, 16, Exact with { Clusters = 20, Initialization = initialization, Metric = metric, Seed = seed });
+            Assert.That(Enumerable.Range(20, 1980).Count(i => result.Labels[i] != result.Labels[i % 20]), Is.Zero, $"seed {seed}");
+        }
+    }
+
+    [Test]
+    public void Mini_batches_come_close_to_lloyd()
+    {
+        float[] rows = Blobs(5, 20_000, 12, 15, spread: 0.3f);
+        var options = Exact with { Clusters = 15, Initialization = KMeansInitialization.PlusPlus, Seed = 1 };
+        var lloyd = KMeans.Fit(rows, 12, options);
+        var batches = KMeans.Fit(rows, 12, options with { Algorithm = KMeansAlgorithm.MiniBatch, MiniBatchSize = 500, MaximumIterations = 200 });
+        Assert.That(batches.Inertia, Is.LessThan(1.05 * lloyd.Inertia));
+        Assert.That(batches.InertiaPerIteration.TakeLast(40).Average(), Is.EqualTo(batches.Inertia).Within(5).Percent);
+    }
+
+    [Test]
+    public void A_named_sample_trains_and_all_rows_are_labelled()
+    {
+        float[] rows = Blobs(5, 5000, 12, 15, spread: 0.3f);
+        var options = Exact with { Clusters = 15, Initialization = KMeansInitialization.PlusPlus };
+        var sampled = KMeans.Fit(rows, 12, options with { TrainingSampleSize = 1000 });
+        int[] labels = new int[5000];
+        double inertia = KMeansReference.Assign(rows, 12, sampled.Centroids, ClusterMetric.Euclidean, null, labels);
+        Assert.Multiple(() =>
+        {
+            Assert.That(sampled.Labels, Is.EqualTo(labels));
+            Assert.That(sampled.Counts.Sum(), Is.EqualTo(5000));
+            Assert.That(sampled.Inertia, Is.EqualTo(inertia).Within(1e-6 * inertia));
+            Assert.That(sampled.InertiaPerIteration[^1], Is.LessThan(0.3 * inertia), "of the sample");
+        });
+    }
+
+    [Test]
+    public void A_batch_gives_the_bits_of_single_calls()
+    {
+        var problems = new List<KMeansProblem>();
+        for (int p = 0; p < 40; p++)
+        {
+            int d = 3 + (p % 5);
+            problems.Add(new KMeansProblem(Blobs(p, 50 + (p * 7), d, 5), d, 2 + (p % 6)) { Seed = p % 2 == 0 ? null : (ulong)p });
+        }
+
+        var results = KMeans.FitBatch(problems, Exact);
+        for (int p = 0; p < problems.Count; p++)
+        {
+            var alone = KMeans.Fit(problems[p].Rows, problems[p].Dimension, Exact with { Clusters = problems[p].Clusters, Seed = problems[p].Seed ?? 0 });
+            Assert.That(Bits(results[p].Centroids), Is.EqualTo(Bits(alone.Centroids)), $"problem {p}");
+            Assert.That(results[p].Labels, Is.EqualTo(alone.Labels));
+        }
+
+        problems[7] = problems[7] with { Clusters = 0 };
+        Assert.That(() => KMeans.FitBatch(problems, Exact), Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("problem 7:"));
+    }
+
+    [Test]
+    public void All_kinds_of_matrices_agree()
+    {
+        float[] rows = Blobs(1, 60, 4, 3);
+        var options = Exact with { Clusters = 3 };
+        var square = new float[60, 4];
+        Buffer.BlockCopy(rows, 0, square, 0, rows.Length * sizeof(float));
+        float[][] jagged = [.. Enumerable.Range(0, 60).Select(i => rows.AsSpan(i * 4, 4).ToArray())];
+        float[] wide = [.. Enumerable.Range(0, 60).SelectMany(i => (float[])[.. jagged[i], 99f])];
+        int[] want = KMeans.Fit(rows, 4, options).Labels;
+        Assert.Multiple(() =>
+        {
+            Assert.That(KMeans.Fit(rows.AsMemory(), 4, options).Labels, Is.EqualTo(want));
+            Assert.That(KMeans.Fit(square, options).Labels, Is.EqualTo(want));
+            Assert.That(KMeans.Fit(jagged, options).Labels, Is.EqualTo(want));
+            Assert.That(KMeans.Fit(new ReadOnlyTensorSpan<float>(rows, [60, 4]), options).Labels, Is.EqualTo(want));
+            Assert.That(KMeans.Fit(new ReadOnlyTensorSpan<float>(wide, [60, 4], [5, 1]), options).Labels, Is.EqualTo(want));
+        });
+    }
+
+    [Test]
+    public void Predict_labels_new_rows([ValueSource(nameof(Metrics))] ClusterMetric metric)
+    {
+        float[] rows = Blobs(1, 800, 10, 6), fresh = Blobs(1, 1200, 10, 6);
+        var result = KMeans.Fit(rows, 10, Exact with { Clusters = 6, Metric = metric });
+        float[] similarities = new float[800];
+        Assert.That(KMeans.Predict(rows, 10, result.Centroids, metric, similarities), Is.EqualTo(result.Labels));
+        Close.Assert(similarities, result.OwnSimilarity, 1e-6, "similarities");
+        int[] want = new int[1200];
+        KMeansReference.Assign(fresh, 10, result.Centroids, metric, null, want);
+        Assert.That(KMeans.Predict(fresh, 10, result.Centroids, metric), Is.EqualTo(want));
+    }
+
+    [Test]
+    public void A_sweep_fits_every_k_and_scores_it()
+    {
+        float[] rows = Blobs(1, 300, 5, 4);
+        var points = KMeans.SweepK(rows, 5, [2, 3, 4], Exact, (x, d, r) => new Dictionary<string, double> { ["rows"] = x.Length / d, ["k"] = r.Clusters });
+        Assert.That(points.Select(p => p.Clusters), Is.EqualTo(new[] { 2, 3, 4 }));
+        Assert.That(points.Select(p => p.Scores["k"]), Is.EqualTo(new[] { 2.0, 3, 4 }));
+        Assert.That(points[2].Result.Inertia, Is.LessThan(points[0].Result.Inertia));
+    }
+
+    [Test]
+    public void Stops_for_the_reason_given()
+    {
+        float[] rows = Blobs(1, 4000, 16, 40);
+        var options = Exact with { Clusters = 50 };
+        Assert.Multiple(() =>
+        {
+            Assert.That(KMeans.Fit(rows, 16, options).Stop, Is.EqualTo(KMeansStop.Converged));
+            Assert.That(KMeans.Fit(rows, 16, options with { Tolerance = 0.1 }).Stop, Is.EqualTo(KMeansStop.Tolerance));
+            Assert.That(KMeans.Fit(rows, 16, options with { MaximumIterations = 2 }).Iterations, Is.EqualTo(2));
+            Assert.That(KMeans.Fit(rows, 16, options with { MaximumIterations = 2 }).Stop, Is.EqualTo(KMeansStop.MaximumIterations));
+            Assert.That(KMeans.Fit(rows, 16, options with { MaximumTime = TimeSpan.FromTicks(1) }).Stop, Is.EqualTo(KMeansStop.MaximumTime));
+            Assert.That(() => KMeans.Fit(rows, 16, options, cancellation: new CancellationToken(true)), Throws.InstanceOf<OperationCanceledException>());
+        });
+    }
+
+    [Test]
+    public void Bad_input_is_named()
+    {
+        float[] rows = Samples.Normal(1, 30 * 4), bad = (float[])rows.Clone();
+        bad[(17 * 4) + 2] = float.NaN;
+        var options = Exact with { Clusters = 3 };
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => KMeans.Fit(bad, 4, options), Throws.TypeOf<NonFiniteException>().With.Message.Contains("row 17, column 2"));
+            Assert.That(() => KMeans.Fit(rows, 7, options), Throws.TypeOf<ShapeException>());
+            Assert.That(() => KMeans.Fit(rows, 4, options with { Clusters = 31 }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("only 30 rows"));
+            Assert.That(() => KMeans.Fit(rows, 4, options, new float[11]), Throws.TypeOf<ShapeException>());
+            Assert.That(() => KMeans.Fit(rows, 4, options with { Metric = ClusterMetric.Cosine }, new float[12]), Throws.TypeOf<InvalidOptionException>());
+            Assert.That(() => KMeans.Fit(rows, 4, options, default, [.. Enumerable.Repeat(-1f, 30)]), Throws.TypeOf<NonFiniteException>().With.Message.Contains("row 0"));
+            Assert.That(() => KMeans.Fit(rows, 4, options, default, new float[30]), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("weight above 0"));
+            Assert.That(() => KMeans.Fit(rows, 4, options with { MaximumScratchBytes = 100 }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("bytes"));
+            Assert.That(() => KMeans.Fit(rows, 4, options with { Tolerance = double.NaN }), Throws.TypeOf<InvalidOptionException>());
+        });
+    }
+
+    [TestCase(20_000, 192, 256)]
+    [TestCase(100_000, 192, 1000)]
+    [TestCase(100_000, 512, 1000)]
+    public void Scratch_is_below_a_tenth_of_the_distance_matrix(int rows, int dimension, int clusters)
+    {
+        foreach (var initialization in Initializations)
+        {
+            long bytes = KMeans.EstimateScratchBytes(rows, dimension, new KMeansOptions { Clusters = clusters, Initialization = initialization }, threads: 2);
+            Assert.That(bytes, Is.LessThan(rows * (long)clusters * sizeof(float) / 10), initialization.ToString());
+        }
+    }
+
+    // Group i % groups of every row; deviations of the given spread around centres of unit deviation.
+    private static float[] Blobs(int seed, int count, int dimension, int groups, float spread = 0.8f)
+    {
+        float[] centres = Samples.Normal(1000 + seed, groups * dimension), rows = Samples.Normal(seed, count * dimension, spread);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            rows[i] += centres[(i / dimension % groups * dimension) + (i % dimension)];
+        }
+
+        return rows;
+    }
+
+    private static int[] Bits(float[] values) => Array.ConvertAll(values, BitConverter.SingleToInt32Bits);
+
+    private sealed class Recorder(List<KMeansProgress> seen) : IProgress<KMeansProgress>
+    {
+        public void Report(KMeansProgress value) => seen.Add(value);
+    }
+}
