@@ -1,8 +1,10 @@
 using Spk.Engine.Audio;
 using Spk.Engine.Autograd;
+using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
 using Spk.Engine.Features;
 using Spk.Engine.Ops.Audio;
+using Spk.Engine.Ops.Cluster;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Features;
 using Spk.Engine.Ops.Loss;
@@ -69,6 +71,18 @@ internal static class ParityCases
             indices.CopyIntsTo(which);
             return [Samples.Read(cosines), [.. which.Select(i => (float)i)]];
         }),
+        .. Enum.GetValues<ClusterMetric>().SelectMany(metric => (ParityCase[])
+        [
+            new($"KMeansAssign {metric}", Sums, d => Assigned(d, metric, 150, 70, 37)),
+            new($"KMeansAssign {metric}, large tiles", Sums, d => Assigned(d, metric, 130, 140, 9)),
+            new($"KMeansUpdate {metric}", Sums, d => Updated(d, metric)),
+            .. Enum.GetValues<KMeansInitialization>().Select(kind => new ParityCase($"KMeansInit {metric} {kind}", Sums, d =>
+            {
+                var centroids = Constant(d, 3, 7, 20);
+                KMeansInit.Forward(d, Constant(d, 1, 600, 20), Weights(d, 600), metric, kind, 3, seed: 5, start: 1, centroids);
+                return [Samples.Read(centroids)];
+            })),
+        ]),
         new("Adam", Sums, d => Update(d, (v, g, m, s, step) => Adam.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
         new("AdamW", Sums, d => Update(d, (v, g, m, s, step) => AdamW.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
         new("Sgd", Sums, d => Update(d, (v, g, m, s, step) => Sgd.Step(v, g, m, new SgdSettings { LearningRate = 0.01, Momentum = 0.9, Nesterov = true, WeightDecay = 0.1 }))),
@@ -138,6 +152,30 @@ internal static class ParityCases
     private static Tensor Zeros(Device device, int count) => Samples.Constant(device, new Shape(count), new float[count]);
 
     private static Parameter Buffer(Device device, int count, float value) => LayerCheck.Buffer(device, count, value);
+
+    private static float[][] Assigned(Device device, ClusterMetric metric, int rows, int clusters, int dimension)
+    {
+        var labels = Labels(device, rows, clusters);
+        var distances = device.Workspace.Rent(new Shape(rows));
+        var sums = KMeansAssign.Forward(
+            device, Constant(device, 1, rows, dimension), Weights(device, rows), Constant(device, 2, clusters, dimension), metric, labels, distances);
+        int[] got = new int[rows];
+        labels.CopyIntsTo(got);
+        return [Samples.Read(distances), [.. got.Select(l => (float)l)], [(float)sums.Objective], [sums.Changed]];
+    }
+
+    private static float[][] Updated(Device device, ClusterMetric metric)
+    {
+        var centroids = Constant(device, 2, 300, 20);
+        var counts = device.Workspace.Rent(new Shape(300), ElementType.Int32);
+        KMeansUpdate.Forward(device, Constant(device, 1, 3000, 20), Weights(device, 3000), Labels(device, 3000, 299), metric, centroids, counts);
+        int[] got = new int[300];
+        counts.CopyIntsTo(got);
+        return [Samples.Read(centroids), [.. got.Select(c => (float)c)]];
+    }
+
+    private static Tensor Weights(Device device, int count) =>
+        Samples.Constant(device, new Shape(count), [.. Samples.Normal(9, count).Select(v => v < -1.5f ? 0f : 0.5f + Math.Abs(v))]);
 
     private static Tensor Labels(Device device, int count, int classes)
     {

@@ -10,11 +10,9 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Cluster;
 
-[TestFixtureSource(nameof(Devices))]
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
 public unsafe class KMeansAssignTests(TestDevice on)
 {
-    private static IEnumerable<TestDevice> Devices => [TestDevice.Cpu];
-
     [Test]
     public void Labels_and_distances_follow_the_reference(
         [Values] ClusterMetric metric, [Values(1, 31, 145)] int count, [Values(1, 17, 33, 401)] int dimension, [Values(1, 15, 16, 33, 290)] int clusters)

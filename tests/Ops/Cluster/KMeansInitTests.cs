@@ -8,12 +8,11 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Cluster;
 
-[TestFixtureSource(nameof(Devices))]
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
 public class KMeansInitTests(TestDevice on)
 {
     private const int Count = 400, Dimension = 6;
 
-    private static IEnumerable<TestDevice> Devices => [TestDevice.Cpu];
 
     [Test]
     public void Chooses_distinct_rows_of_scale_above_zero([Values] KMeansInitialization kind, [Values(1, 20, 200)] int clusters, [Values(0UL, 9UL)] ulong seed)

@@ -7,11 +7,9 @@ using Spk.Tests.Support;
 
 namespace Spk.Tests.Ops.Cluster;
 
-[TestFixtureSource(nameof(Devices))]
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
 public class KMeansUpdateTests(TestDevice on)
 {
-    private static IEnumerable<TestDevice> Devices => [TestDevice.Cpu];
-
     [Test]
     public void Centroids_are_means_and_empty_ones_stay(
         [Values] ClusterMetric metric, [Values] bool scaled, [Values(1, 33, 3000)] int count, [Values(1, 16, 37)] int dimension, [Values(1, 5)] int clusters)
