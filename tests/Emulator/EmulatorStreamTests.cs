@@ -6,7 +6,7 @@ namespace Spk.Tests.Emulator;
 [NonParallelizable]
 public unsafe class EmulatorStreamTests
 {
-    private const int LaunchFailed = 719, CaptureUnsupported = 900;
+    private const int LaunchFailed = 719, CaptureUnsupported = 900, CaptureInvalidated = 901;
 
     [Test]
     public void A_captured_graph_runs_only_when_replayed()
@@ -32,15 +32,21 @@ public unsafe class EmulatorStreamTests
     }
 
     [Test]
-    public void Waiting_for_a_stream_that_captures_is_an_error()
+    public void Waiting_and_allocating_while_capturing_are_errors_and_break_the_capture()
     {
         using var cuda = new EmulatedDevice();
-        cuda.Driver.BeginCapture(cuda.Stream);
+        nint x = cuda.Upload(1);
+        foreach (var refused in new Action[]
+        {
+            () => cuda.Driver.Synchronize(cuda.Stream), () => cuda.Driver.MemoryAllocate(4), () => cuda.Driver.MemoryFree(x), () => cuda.Driver.HostAllocate(4),
+        })
+        {
+            cuda.Driver.BeginCapture(cuda.Stream);
+            Assert.That(() => refused(), Throws.TypeOf<CudaException>().With.Property(nameof(CudaException.Code)).EqualTo(CaptureUnsupported));
+            Assert.That(() => cuda.Driver.EndCapture(cuda.Stream), Throws.TypeOf<CudaException>().With.Property(nameof(CudaException.Code)).EqualTo(CaptureInvalidated));
+        }
 
-        var e = Assert.Throws<CudaException>(() => cuda.Driver.Synchronize(cuda.Stream))!;
-
-        Assert.That(e.Code, Is.EqualTo(CaptureUnsupported));
-        cuda.Driver.Destroy(cuda.Driver.EndCapture(cuda.Stream));
+        Assert.That(cuda.Download(x, 1), Is.EqualTo(new float[] { 1 }));
     }
 
     [Test]

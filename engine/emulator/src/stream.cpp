@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace emulator {
@@ -20,8 +22,12 @@ Stream* default_stream() {
   return stream;
 }
 
-// Streams that this thread began to capture.
-thread_local std::vector<Stream*> captures_of_thread;
+// Streams that this thread began to capture; under stream_lock. Not thread-local: what is, counts as shared memory of kernels and is
+// filled with NaN.
+std::vector<Stream*>& captures_of_thread() {
+  static auto* all = new std::map<std::thread::id, std::vector<Stream*>>;
+  return (*all)[std::this_thread::get_id()];
+}
 
 }  // namespace
 
@@ -98,13 +104,14 @@ Status Stream::begin_capture() {
   if (status != Success) return status;
   capture_ = std::make_unique<Graph>();
   broken_ = false;
-  captures_of_thread.push_back(this);
+  captures_of_thread().push_back(this);
   return Success;
 }
 
 Status Stream::end_capture(Graph** graph) {
   if (!capture_) return fail(InvalidValue, "the stream is not capturing");
-  captures_of_thread.erase(std::remove(captures_of_thread.begin(), captures_of_thread.end(), this), captures_of_thread.end());
+  auto& captures = captures_of_thread();
+  captures.erase(std::remove(captures.begin(), captures.end(), this), captures.end());
   if (broken_) {
     capture_.reset();
     return fail(StreamCaptureInvalidated, "an earlier call broke the capture");
@@ -114,8 +121,8 @@ Status Stream::end_capture(Graph** graph) {
 }
 
 Status refused_while_capturing(const std::string& what) {
-  if (captures_of_thread.empty()) return Success;
-  for (Stream* stream : captures_of_thread) stream->break_capture();
+  if (captures_of_thread().empty()) return Success;
+  for (Stream* stream : captures_of_thread()) stream->break_capture();
   return fail(StreamCaptureUnsupported, what + " while this thread is capturing a stream");
 }
 
