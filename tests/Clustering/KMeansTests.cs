@@ -264,6 +264,17 @@ public class KMeansTests
     }
 
     [Test]
+    public void Many_empty_clusters_take_distinct_far_rows()
+    {
+        // 300 copies of each of ten far rows lie in front of the others: a short list of the farthest would be copies only.
+        float[] rows = [.. Enumerable.Range(0, 3000).SelectMany(i => (float[])[1000 + (i % 10), i % 10]), .. Samples.Normal(1, 200)];
+        float[] initial = [0, 0, .. Enumerable.Repeat(-1e6f, 2 * 29)];
+        var result = KMeans.Fit(rows, 2, Exact with { Clusters = 30, MaximumIterations = 1 }, initial);
+        Assert.That(result.Counts.Skip(1), Has.None.Zero, "the first is the mean of all, which loses its rows to the others");
+        Assert.That(result.Labels.Take(3000).Distinct().Count(), Is.EqualTo(10));
+    }
+
+    [Test]
     public void Restarts_keep_the_best_start()
     {
         float[] rows = Blobs(11, 1500, 8, 25);

@@ -15,28 +15,23 @@ internal static unsafe class EmptyClusters
     /// <summary>See <see cref="EmptyClusterPolicy.Farthest"/>.</summary>
     public static void MoveToFarthest(in KMeansData data, ClusterMetric metric, float* distances, int[] counts, float* centroids)
     {
-        var queue = new PriorityQueue<int, (double Nearness, int Row)>(Candidates(data, metric, distances));
-        var taken = new List<(int Row, double Nearness)>();
-        for (int k = 0; k < counts.Length; k++)
+        int empty = counts.Count(c => c == 0);
+        int limit = (int)Math.Min(data.Count, (2L * empty) + 64);
+        List<int> chosen;
+
+        // Copies are passed over, so a list may turn out too short: then it is made again, longer.
+        while (!Choose(data, Farthest(data, metric, distances, limit), empty, out chosen) && limit < data.Count)
         {
-            if (counts[k] > 0)
+            limit = (int)Math.Min(data.Count, 8L * limit);
+        }
+
+        int next = 0;
+        for (int k = 0; k < counts.Length && next < chosen.Count; k++)
+        {
+            if (counts[k] == 0)
             {
-                continue;
+                WriteRow(data.Row(chosen[next++]), data.Dimension, metric, centroids + ((nint)k * data.Dimension));
             }
-
-            int chosen = -1;
-            while (chosen < 0)
-            {
-                if (!queue.TryDequeue(out int row, out var key))
-                {
-                    return;
-                }
-
-                chosen = IsCopy(data, row, key.Nearness, taken) ? -1 : row;
-                taken.Add((row, key.Nearness));
-            }
-
-            WriteRow(data.Row(chosen), data.Dimension, metric, centroids + ((nint)k * data.Dimension));
         }
     }
 
@@ -89,10 +84,11 @@ internal static unsafe class EmptyClusters
         }
     }
 
-    // Smallest first: minus the squared distance, or the similarity.
-    private static List<(int, (double, int))> Candidates(in KMeansData data, ClusterMetric metric, float* distances)
+    // Nearness is minus the squared distance, or the similarity; farthest first, lowest row on ties.
+    private static List<(int Row, double Nearness)> Farthest(in KMeansData data, ClusterMetric metric, float* distances, int limit)
     {
-        var found = new List<(int, (double, int))>();
+        // The nearest of those kept is at the front, to be pushed out.
+        var kept = new PriorityQueue<int, (double, int)>();
         for (int i = 0; i < data.Count; i++)
         {
             if (data.Scales != null && !(data.Scales[i] > 0))
@@ -106,13 +102,50 @@ internal static unsafe class EmptyClusters
                 nearness = distances[i] * (double)data.Scales[i] / (data.Weights == null ? 1 : data.Weights[i]);
             }
 
-            if (metric == ClusterMetric.Cosine ? nearness < 1 - SameDirection : nearness < 0)
+            if (metric == ClusterMetric.Cosine ? nearness >= 1 - SameDirection : nearness >= 0)
             {
-                found.Add((i, (nearness, i)));
+                continue;
+            }
+
+            if (kept.Count < limit)
+            {
+                kept.Enqueue(i, (-nearness, -i));
+            }
+            else
+            {
+                kept.EnqueueDequeue(i, (-nearness, -i));
             }
         }
 
+        var found = new List<(int, double)>();
+        while (kept.TryDequeue(out int row, out var key))
+        {
+            found.Add((row, -key.Item1));
+        }
+
+        found.Reverse();
         return found;
+    }
+
+    private static bool Choose(in KMeansData data, List<(int Row, double Nearness)> farthest, int wanted, out List<int> chosen)
+    {
+        chosen = [];
+        var taken = new List<(int Row, double Nearness)>();
+        foreach (var (row, nearness) in farthest)
+        {
+            if (chosen.Count == wanted)
+            {
+                break;
+            }
+
+            if (!IsCopy(data, row, nearness, taken))
+            {
+                chosen.Add(row);
+                taken.Add((row, nearness));
+            }
+        }
+
+        return chosen.Count == wanted;
     }
 
     // Copies of a row have the same label and so the same distance: only those need be compared.

@@ -59,7 +59,7 @@ public static unsafe partial class KMeans
             {
                 WriteInitial(centroids, dimension, metric, centroidPointer);
                 var data = new KMeansData { Rows = rowPointer, Scales = scalePointer, Count = count, Dimension = dimension };
-                var run = new KMeansRun(options, memory, data, Stopwatch.GetTimestamp(), null, cancellation);
+                using var run = new KMeansRun(options, memory, data, Stopwatch.GetTimestamp(), null, cancellation);
                 run.Label(centroidPointer, labelPointer, distancePointer);
                 for (int i = 0; i < similarities.Length; i++)
                 {

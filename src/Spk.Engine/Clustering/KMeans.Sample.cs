@@ -50,7 +50,8 @@ public static unsafe partial class KMeans
             fixed (float* centroidPointer = trained.Centroids, distancePointer = distances)
             fixed (int* labelPointer = labels)
             {
-                outcome.Inertia = new KMeansRun(options, memory, data, started, null, cancellation).Label(centroidPointer, labelPointer, distancePointer);
+                using var run = new KMeansRun(options, memory, data, started, null, cancellation);
+                outcome.Inertia = run.Label(centroidPointer, labelPointer, distancePointer);
                 return Result(data, options, trained.Centroids, labels, distances, outcome, trained.Restart);
             }
         }

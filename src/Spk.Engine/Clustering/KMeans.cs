@@ -84,7 +84,7 @@ public static unsafe partial class KMeans
             fixed (float* centroidPointer = centroids, distancePointer = distances)
             fixed (int* labelPointer = labels)
             {
-                var run = new KMeansRun(options, memory, data, started, progress, cancellation);
+                using var run = new KMeansRun(options, memory, data, started, progress, cancellation);
                 var (outcome, restart) = Best(run, options, initialCentroids, centroids, centroidPointer, labelPointer, distancePointer);
                 return Result(data, options, centroids, labels, distances, outcome, restart);
             }

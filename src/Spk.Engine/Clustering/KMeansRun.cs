@@ -9,7 +9,7 @@ namespace Spk.Engine.Clustering;
 /// Optimises centroids on one device. All pointers are to host memory of the caller that stays where it is; on a device without
 /// host memory they are mirrored, and the host's copies are current where a method says so.
 /// </summary>
-internal sealed unsafe partial class KMeansRun
+internal sealed unsafe partial class KMeansRun : IDisposable
 {
     private readonly KMeansOptions _options;
     private readonly KMeansMemory _memory;
@@ -19,6 +19,7 @@ internal sealed unsafe partial class KMeansRun
     private readonly KMeansData _data;
     private readonly Tensor _rows;
     private readonly Tensor? _scales;
+    private FewClusters? _few;
 
     public KMeansRun(
         KMeansOptions options, KMeansMemory memory, KMeansData data, long started, IProgress<KMeansProgress>? progress, CancellationToken cancellation)
@@ -61,15 +62,23 @@ internal sealed unsafe partial class KMeansRun
         var distanceTensor = _memory.Output(distances, new Shape(Rows), ElementType.Float32);
         new Span<int>(labels, Rows).Fill(-1);
         _memory.Store(labels, labelTensor);
+        if (_options.MaximumIterations > 0)
+        {
+            _few ??= FewClusters.Create(_memory.Device, _data, _options);
+        }
+
         var outcome = _options.Algorithm switch
         {
             KMeansAlgorithm.MiniBatch => MiniBatches(restart, centroids, centroidTensor),
+            KMeansAlgorithm.Lloyd when _few is not null => LloydOfFew(restart, centroids, centroidTensor, labels, labelTensor, distances),
             _ => Lloyd(restart, centroids, centroidTensor, labels, labelTensor, distances, distanceTensor),
         };
         if (outcome.Stop != KMeansStop.Converged)
         {
-            outcome.Inertia = KMeansAssign.Forward(
-                _memory.Device, _rows, _scales, centroidTensor, _options.Metric, labelTensor, distanceTensor, _cancellation).Objective;
+            outcome.Inertia = _few is not null
+                ? LabelFew(centroids, labels, distances)
+                : KMeansAssign.Forward(
+                    _memory.Device, _rows, _scales, centroidTensor, _options.Metric, labelTensor, distanceTensor, _cancellation).Objective;
         }
 
         _memory.Fetch(centroidTensor, centroids);
@@ -91,6 +100,8 @@ internal sealed unsafe partial class KMeansRun
         _memory.Fetch(distanceTensor, distances);
         return assigned.Objective;
     }
+
+    public void Dispose() => _few?.Dispose();
 
     private KMeansOutcome Lloyd(
         int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances, Tensor distanceTensor)
@@ -121,18 +132,13 @@ internal sealed unsafe partial class KMeansRun
                 Report(restart, iteration, assigned, counts);
                 if (_options.EmptyClusters != EmptyClusterPolicy.Keep && counts.Contains(0))
                 {
-                    Refill(restart, iteration, centroids, centroidTensor, distances, distanceTensor, counts);
+                    _memory.Fetch(distanceTensor, distances);
+                    Refill(restart, iteration, centroids, centroidTensor, distances, counts);
                 }
 
-                if (Settled(inertia))
+                if (Ended(inertia) is { } reason)
                 {
-                    stop = KMeansStop.Tolerance;
-                    break;
-                }
-
-                if (TimeIsUp)
-                {
-                    stop = KMeansStop.MaximumTime;
+                    stop = reason;
                     break;
                 }
             }
@@ -141,12 +147,11 @@ internal sealed unsafe partial class KMeansRun
         }
     }
 
-    private void Refill(int restart, int iteration, float* centroids, Tensor centroidTensor, float* distances, Tensor distanceTensor, int[] counts)
+    private void Refill(int restart, int iteration, float* centroids, Tensor centroidTensor, float* distances, int[] counts)
     {
         _memory.Fetch(centroidTensor, centroids);
         if (_options.EmptyClusters == EmptyClusterPolicy.Farthest)
         {
-            _memory.Fetch(distanceTensor, distances);
             EmptyClusters.MoveToFarthest(_data, _options.Metric, distances, counts, centroids);
         }
         else
@@ -158,15 +163,14 @@ internal sealed unsafe partial class KMeansRun
         _memory.Store(centroids, centroidTensor);
     }
 
-    private bool Settled(List<double> inertia)
+    private KMeansStop? Ended(List<double> inertia)
     {
-        if (_options.Tolerance == 0 || inertia.Count < 2)
+        if (_options.Tolerance > 0 && inertia.Count > 1 && inertia[^2] - inertia[^1] <= _options.Tolerance * Math.Abs(inertia[^2]))
         {
-            return false;
+            return KMeansStop.Tolerance;
         }
 
-        double before = inertia[^2], now = inertia[^1];
-        return before - now <= _options.Tolerance * Math.Abs(before);
+        return TimeIsUp ? KMeansStop.MaximumTime : null;
     }
 
     private void Report(int restart, int iteration, KMeansAssignment assigned, int[] counts) =>

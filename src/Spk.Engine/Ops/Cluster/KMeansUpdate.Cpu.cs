@@ -17,8 +17,28 @@ public static unsafe partial class KMeansUpdate
     /// <summary>Bytes of scratch memory of the CPU side.</summary>
     internal static long ScratchBytes(int threads, int count, int dimension, int clusters) => new Layout(threads, count, dimension, clusters).Bytes;
 
-    private static void CpuForward(CpuDevice cpu, Tensor rows, Tensor? scales, Tensor labels, ClusterMetric metric, Tensor centroids, Tensor counts)
+    private static void CpuForward(CpuDevice cpu, Tensor rows, Tensor? scales, Tensor labels, ClusterMetric metric, Tensor centroids, Tensor counts) =>
+        CpuForward(cpu, rows, scales, labels, metric, centroids, counts, null);
+
+    /// <summary>The CPU side, which also says what the sums tell about the objective.</summary>
+    /// <param name="cpu">The device.</param>
+    /// <param name="rows">[N, D].</param>
+    /// <param name="scales">[N] or null.</param>
+    /// <param name="labels">[N].</param>
+    /// <param name="metric">Euclidean or cosine.</param>
+    /// <param name="centroids">[K, D], in and out.</param>
+    /// <param name="counts">[K], out.</param>
+    /// <param name="gains">
+    /// [K] or null, out: with the centroids as they came, Euclidean Σ scale · (‖x‖² − ‖x − c‖²), cosine Σ scale · (x · c) of the rows of each.
+    /// </param>
+    internal static void CpuForward(
+        CpuDevice cpu, Tensor rows, Tensor? scales, Tensor labels, ClusterMetric metric, Tensor centroids, Tensor counts, double* gains)
     {
+        if (gains != null)
+        {
+            NativeMemory.Clear(gains, (nuint)centroids.Shape[0] * sizeof(double));
+        }
+
         int count = rows.Shape[0], dimension = rows.Shape[1], clusters = centroids.Shape[0];
         var layout = new Layout(cpu.Threads, count, dimension, clusters);
         byte* memory = (byte*)cpu.SharedScratch(layout.Bytes / sizeof(float));
@@ -37,6 +57,7 @@ public static unsafe partial class KMeansUpdate
             Partial = (double*)(memory + layout.PartialAt),
             Workers = (double*)(memory + layout.WorkersAt),
             SumLength = layout.SumLength,
+            Gains = gains,
         };
         Sort(labels.IntData, count, clusters, body.Starts, body.Order, counts.IntData);
         int pieces = Split(body.Starts, clusters, body.Pieces);
@@ -146,7 +167,7 @@ public static unsafe partial class KMeansUpdate
         public int* Starts;
         public int* Order;
         public Piece* Pieces;
-        public double* Partial, Workers;
+        public double* Partial, Workers, Gains;
 
         public readonly void Run(int index, int worker)
         {
@@ -180,6 +201,12 @@ public static unsafe partial class KMeansUpdate
         /// <summary>Turns a cluster's sum into its centroid.</summary>
         public readonly void Finish(int cluster, double* sum)
         {
+            float* centroid = Centroids + (cluster * CentroidStride);
+            if (Gains != null)
+            {
+                Gains[cluster] = Gain(centroid, sum);
+            }
+
             double divisor = sum[Dimension];
             if (Metric == ClusterMetric.Cosine)
             {
@@ -197,11 +224,22 @@ public static unsafe partial class KMeansUpdate
                 return;
             }
 
-            float* centroid = Centroids + (cluster * CentroidStride);
             for (int d = 0; d < Dimension; d++)
             {
                 centroid[d] = (float)(sum[d] / divisor);
             }
+        }
+
+        private readonly double Gain(float* centroid, double* sum)
+        {
+            double product = 0, squares = 0;
+            for (int d = 0; d < Dimension; d++)
+            {
+                product += sum[d] * centroid[d];
+                squares += (double)centroid[d] * centroid[d];
+            }
+
+            return Metric == ClusterMetric.Cosine ? product : (2 * product) - (sum[Dimension] * squares);
         }
 
         private readonly float* Row(int row) => Rows + (row * RowStride);

@@ -17,16 +17,6 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
 
     private const int Lanes = 16;
 
-    // 2^-24 and some slack for the arithmetic of the bounds themselves.
-    private const double Roundoff = 1.01 / (1 << 24);
-
-    // Between these products of lengths, scores of rows and centroids neither overflow f32 nor lose bits to underflow.
-    private const double LargestProduct = 1e30;
-    private const double SmallestProduct = 1e-30;
-
-    // What a column may add to a row's length without its square showing in f32.
-    private const double HiddenLength = 1e-18;
-
     public NearestCentroidRequest Request;
     public NearestCentroid.Layout<TKernel> Layout;
     public float* Packed, Offsets;
@@ -177,11 +167,9 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
         int* index = (int*)(state + (2 * Lanes));
         float largest = Largest(best);
 
-        // What the product, summed in order in f32, and the offset may be wrong by; the same for every centroid of the row.
-        double product = (RowMath.ApproximateNorm(x, Request.Dimension) + (HiddenLength * Request.Dimension)) * LargestNorm;
-        double offset = Request.Metric == ClusterMetric.Cosine ? 0 : LargestNorm * LargestNorm;
-        float error = (float)(Roundoff * (((Request.Dimension + 8) * product) + offset));
-        if (!(product is > SmallestProduct and < LargestProduct && offset < LargestProduct))
+        var bounds = new ScoreBounds(Request.Dimension, LargestNorm, Request.Metric);
+        float length = RowMath.ApproximateNorm(x, Request.Dimension), error = bounds.Error(length);
+        if (!bounds.InRange(length))
         {
             runnerUp = float.PositiveInfinity;
             return Search(x);

@@ -1,0 +1,158 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Spk.Engine.Devices;
+using Spk.Engine.Numerics;
+using Spk.Engine.Ops.Cluster;
+
+namespace Spk.Engine.Clustering;
+
+/// <summary>
+/// Assignment for few clusters and few rows. The general search treats centroids as the columns of a product and rounds their number up
+/// to a whole strip, which for 20 clusters wastes a third of the work, and it packs the rows anew in every iteration. Here rows are
+/// the columns, packed once; a lane holds one row, so that the running maximum needs no exchange between lanes. Labels are the same.
+/// </summary>
+internal sealed unsafe class FewClusters : IDisposable
+{
+    // Rows packed for the whole run take as much memory again as the rows: only while that is small.
+    private const long LargestCopy = 4 << 20;
+    private const int MostClusters = 96;
+
+    private readonly KMeansData _data;
+    private readonly ClusterMetric _metric;
+    private readonly int _clusters;
+    private readonly long _packed, _norms, _centroids, _offsets, _changed, _workers, _workerBytes;
+    private readonly byte* _memory;
+
+    private FewClusters(CpuDevice cpu, KMeansData data, ClusterMetric metric, int clusters)
+    {
+        (_data, _metric, _clusters) = (data, metric, clusters);
+        long bytes = Divide(cpu.Threads, data.Count, data.Dimension, clusters, out _packed, out _norms, out _centroids, out _offsets, out _changed, out _workers, out _workerBytes);
+        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        var body = Body();
+        var pack = new FewClustersPacking { Data = data, Packed = body.Packed, Norms = body.Norms, Width = Width };
+        cpu.Workers.For(Chunks, ref pack);
+        for (int i = 0; i < data.Count && metric == ClusterMetric.Euclidean; i++)
+        {
+            TotalSquares += (data.Scales == null ? 1.0 : data.Scales[i]) * RowMath.Dot(data.Row(i), data.Row(i), data.Dimension);
+        }
+    }
+
+    /// <summary>Σ scale · ‖x‖², from which the objective is found without looking at every row again; 0 under cosine.</summary>
+    public double TotalSquares { get; }
+
+    private static int Height => Vector512.IsHardwareAccelerated ? GemmKernel512.Height : GemmKernel256.Height;
+
+    private static int Width => Vector512.IsHardwareAccelerated ? GemmKernel512.Width : GemmKernel256.Width;
+
+    private int Chunks => (_data.Count + FewClustersBody.ChunkRows - 1) / FewClustersBody.ChunkRows;
+
+    /// <summary>One for this problem, or null where the general search is as good. Depends on the shape only.</summary>
+    public static FewClusters? Create(Device device, KMeansData data, KMeansOptions options) =>
+        device is CpuDevice cpu && options.Algorithm == KMeansAlgorithm.Lloyd && Suits(data.Count, data.Dimension, options.Clusters)
+            ? new FewClusters(cpu, data, options.Metric, options.Clusters)
+            : null;
+
+    /// <summary>Bytes of memory of one; 0 where there is none.</summary>
+    public static long Bytes(int threads, int count, int dimension, int clusters) =>
+        Suits(count, dimension, clusters) ? Divide(threads, count, dimension, clusters, out _, out _, out _, out _, out _, out _, out _) : 0;
+
+    /// <summary>Labels all rows; returns how many labels changed.</summary>
+    public int Assign(CpuDevice cpu, float* centroids, int* labels)
+    {
+        var body = Body();
+        body.Labels = labels;
+        body.Exact = centroids;
+        double largest = 0;
+        for (int k = 0; k < body.Panels * Height; k++)
+        {
+            var to = new Span<float>(body.Centroids + ((nint)k * RowPanel.Stride), _data.Dimension);
+            if (k >= _clusters)
+            {
+                to.Clear();
+                continue;
+            }
+
+            float* from = centroids + ((nint)k * _data.Dimension);
+            new ReadOnlySpan<float>(from, _data.Dimension).CopyTo(to);
+            double squares = RowMath.Dot(from, from, _data.Dimension);
+            largest = Math.Max(largest, squares);
+            body.Offsets[k] = _metric == ClusterMetric.Cosine ? 0 : (float)(squares / 2);
+        }
+
+        body.LargestNorm = Math.Sqrt(largest) * 1.000001;
+        if (Vector512.IsHardwareAccelerated)
+        {
+            var wide = new FewClustersBody.With<GemmKernel512> { Search = body };
+            cpu.Workers.For(Chunks, ref wide);
+        }
+        else
+        {
+            var narrow = new FewClustersBody.With<GemmKernel256> { Search = body };
+            cpu.Workers.For(Chunks, ref narrow);
+        }
+
+        int changed = 0;
+        for (int chunk = 0; chunk < Chunks; chunk++)
+        {
+            changed += body.Changed[chunk];
+        }
+
+        return changed;
+    }
+
+    /// <summary>Distances of all rows to the centroids of their labels; returns the objective.</summary>
+    public double Measure(float* centroids, int* labels, float* distances)
+    {
+        double sum = 0;
+        for (int i = 0; i < _data.Count; i++)
+        {
+            float* c = centroids + ((nint)labels[i] * _data.Dimension);
+            double distance = _metric == ClusterMetric.Cosine
+                ? RowMath.DotSingle(_data.Row(i), c, _data.Dimension)
+                : RowMath.SquaredDistanceInRange(_data.Row(i), c, _data.Dimension);
+            distances[i] = (float)distance;
+            sum += (_data.Scales == null ? 1.0 : _data.Scales[i]) * distance;
+        }
+
+        return _metric == ClusterMetric.Cosine ? -sum : sum;
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private static bool Suits(long count, int dimension, int clusters)
+    {
+        int few = (clusters + Height - 1) / Height * Height, many = (clusters + Width - 1) / Width * Width;
+        return dimension <= Gemm.MaximumDepth && clusters <= MostClusters && count * dimension <= LargestCopy && few <= 0.9 * many;
+    }
+
+    private static long Divide(
+        int threads, long count, int dimension, int clusters, out long packed, out long norms, out long centroids, out long offsets, out long changed, out long workers, out long workerBytes)
+    {
+        long strips = (count + Width - 1) / Width, padded = (clusters + Height - 1) / Height * Height;
+        packed = 0;
+        norms = packed + Align(strips * Width * dimension * sizeof(float));
+        centroids = norms + Align(strips * Width * sizeof(float));
+        offsets = centroids + Align(padded * RowPanel.Stride * sizeof(float));
+        changed = offsets + Align(padded * sizeof(float));
+        workers = changed + Align(((count / FewClustersBody.ChunkRows) + 1) * sizeof(int));
+        workerBytes = Align(padded * Width * sizeof(float));
+        return workers + (threads * workerBytes);
+    }
+
+    private static long Align(long bytes) => (bytes + 63) / 64 * 64;
+
+    private FewClustersBody Body() => new()
+    {
+        Data = _data,
+        Metric = _metric,
+        Clusters = _clusters,
+        Panels = (_clusters + Height - 1) / Height,
+        Packed = (float*)(_memory + _packed),
+        Norms = (float*)(_memory + _norms),
+        Centroids = (float*)(_memory + _centroids),
+        Offsets = (float*)(_memory + _offsets),
+        Changed = (int*)(_memory + _changed),
+        Workers = _memory + _workers,
+        WorkerBytes = _workerBytes,
+    };
+}

@@ -1,0 +1,74 @@
+using Spk.Engine.Devices;
+using Spk.Engine.Ops.Cluster;
+using Spk.Engine.Tensors;
+
+namespace Spk.Engine.Clustering;
+
+/// <content>Lloyd where <see cref="FewClusters"/> serves: the objective comes from the sums of the update, not from every row.</content>
+internal sealed unsafe partial class KMeansRun
+{
+    // Where rows lie this much farther from the origin than from their centroids, squares cancel too far: rows are measured.
+    private const double SmallestShare = 1e-7;
+
+    /// <summary>Bytes of memory beyond the ops' for few clusters; 0 where the general search is used.</summary>
+    public static long FewBytes(int threads, int count, int dimension, int clusters)
+    {
+        long bytes = FewClusters.Bytes(threads, count, dimension, clusters);
+        return bytes == 0 ? 0 : bytes + ((long)clusters * ((dimension * sizeof(float)) + sizeof(double)));
+    }
+
+    private double LabelFew(float* centroids, int* labels, float* distances)
+    {
+        _few!.Assign((CpuDevice)_memory.Device, centroids, labels);
+        return _few.Measure(centroids, labels, distances);
+    }
+
+    private KMeansOutcome LloydOfFew(int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances)
+    {
+        var cpu = (CpuDevice)_memory.Device;
+        int[] counts = new int[Clusters];
+        double[] gains = new double[Clusters];
+        float[] previous = new float[(long)Clusters * Dimension];
+        var inertia = new List<double>();
+        fixed (int* hostCounts = counts)
+        fixed (double* gain = gains)
+        fixed (float* before = previous)
+        {
+            var countTensor = _memory.Output(hostCounts, new Shape(Clusters), ElementType.Int32);
+            for (int iteration = 1; iteration <= _options.MaximumIterations; iteration++)
+            {
+                _cancellation.ThrowIfCancellationRequested();
+                int changed = _few!.Assign(cpu, centroids, labels);
+                if (changed == 0 && !(_options.EmptyClusters == EmptyClusterPolicy.Split && counts.Contains(0)))
+                {
+                    inertia.Add(_few.Measure(centroids, labels, distances));
+                    Report(restart, iteration, new KMeansAssignment(inertia[^1], 0), counts);
+                    return new KMeansOutcome(inertia, KMeansStop.Converged) { Inertia = inertia[^1] };
+                }
+
+                new ReadOnlySpan<float>(centroids, previous.Length).CopyTo(previous);
+                KMeansUpdate.CpuForward(cpu, _rows, _scales, labelTensor, _options.Metric, centroidTensor, countTensor, gain);
+                bool refill = _options.EmptyClusters != EmptyClusterPolicy.Keep && counts.Contains(0);
+                double objective = _few.TotalSquares - gains.Sum();
+                if (refill || (_options.Metric == ClusterMetric.Euclidean && !(objective > SmallestShare * _few.TotalSquares)))
+                {
+                    objective = _few.Measure(before, labels, distances);
+                }
+
+                inertia.Add(objective);
+                Report(restart, iteration, new KMeansAssignment(objective, changed), counts);
+                if (refill)
+                {
+                    Refill(restart, iteration, centroids, centroidTensor, distances, counts);
+                }
+
+                if (Ended(inertia) is { } reason)
+                {
+                    return new KMeansOutcome(inertia, reason);
+                }
+            }
+        }
+
+        return new KMeansOutcome(inertia, KMeansStop.MaximumIterations);
+    }
+}
