@@ -86,6 +86,20 @@ TEST(events_measure_time) {
   EXPECT(milliseconds >= 0.0f);
 }
 
+TEST(what_a_capturing_thread_may_not_do_breaks_the_capture) {
+  StreamHandle stream;
+  uint64_t address = 0;
+  void* graph = nullptr;
+  CHECK(cuStreamBeginCapture_v2(stream.value, 1));
+  EXPECT(cuStreamSynchronize(stream.value) == 900);
+  EXPECT(cuStreamEndCapture(stream.value, &graph) == 901 && graph == nullptr);
+  CHECK(cuStreamBeginCapture_v2(stream.value, 1));
+  EXPECT(cuMemAlloc_v2(&address, 4) == 900);
+  EXPECT(cuStreamEndCapture(stream.value, &graph) == 901);
+  CHECK(cuMemAlloc_v2(&address, 4));
+  CHECK(cuMemFree_v2(address));
+}
+
 TEST(graphs_replay_launches_copies_and_fills) {
   StreamHandle stream;
   DeviceArray<> a(std::vector<float>(10, 1.0f)), sum(std::vector<float>(10, 5.0f)), copy(10);
@@ -94,7 +108,6 @@ TEST(graphs_replay_launches_copies_and_fills) {
   add_on(stream.value, a, sum, sum);
   CHECK(cuMemcpyDtoDAsync_v2(copy.address(), sum.address(), 40, stream.value));
   CHECK(cuMemsetD8Async(copy.address(), 0, 4, stream.value));
-  EXPECT(cuStreamSynchronize(stream.value) == 900);
   CHECK(cuStreamEndCapture(stream.value, &graph));
   EXPECT(sum.read()[0] == 5.0f);
   CHECK(cuGraphInstantiateWithFlags(&executable, graph, 0));
