@@ -1,5 +1,7 @@
+using Spk.Bench.Clustering;
 using Spk.Bench.Support;
 using Spk.Engine.Autograd;
+using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
 using Spk.Engine.Encoders;
 using Spk.Engine.Features;
@@ -17,6 +19,7 @@ internal static class PeerCases
     [
         Features, Products,
         d => XVector(d, IsCpu(d) ? 64 : 256), d => XVector(d, 512), d => Ecapa(d, IsCpu(d) ? 32 : 128), d => Ecapa(d, 256),
+        d => Clusters(d, 20_000, 192, 256), d => Clusters(d, 100_000, 192, 1000), d => Clusters(d, 100_000, 512, 1000), SmallClusters,
         d => Contrastive(d, 256), d => Contrastive(d, 1024), d => Contrastive(d, 4096), d => Contrastive(d, 8192),
     ];
 
@@ -111,6 +114,33 @@ internal static class PeerCases
                 forwardBackward.Run(0);
                 optimizer.Step(1e-4);
             }),
+        ]);
+    }
+
+    private static PeerCaseSet Clusters(Device device, int rows, int dimension, int clusters)
+    {
+        float[] x = KMeansRows.Blobs(rows, dimension, clusters, 7);
+        float[] first = x.AsSpan(0, clusters * dimension).ToArray();
+        return new PeerCaseSet(
+        [
+            .. new[] { 1, 20 }.Select(iterations => new PeerCase(
+                "kmeans", $"N {rows}, D {dimension}, K {clusters}, iters {iterations}", "point-iterations/s", (double)rows * iterations, () =>
+                    KMeans.Fit(x, dimension, new KMeansOptions { Clusters = clusters, MaximumIterations = iterations, Tolerance = 0 }, first, device: device),
+                Operations: 2.0 * rows * dimension * clusters * iterations)),
+        ]);
+    }
+
+    private static PeerCaseSet SmallClusters(Device device)
+    {
+        KMeansProblem[] problems = [.. Enumerable.Range(0, 64).Select(p =>
+        {
+            float[] rows = KMeansRows.Blobs(2000, 192, 20, 100 + (ulong)p);
+            return new KMeansProblem(rows, 192, 20) { InitialCentroids = rows.AsMemory(0, 20 * 192) };
+        })];
+        return new PeerCaseSet(
+        [
+            new("kmeans_small", "64 problems, N 2000, D 192, K 20, iters 20", "problems/s", 64, () =>
+                KMeans.FitBatch(problems, new KMeansOptions { MaximumIterations = 20, Tolerance = 0 }, device)),
         ]);
     }
 

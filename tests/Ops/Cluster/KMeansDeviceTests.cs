@@ -38,7 +38,9 @@ public class KMeansDeviceTests(TestDevice on)
         {
             var (best, value) = Exact(x.AsSpan(row * dimension, dimension), c, dimension, metric);
             Assert.That(labels[row], Is.EqualTo(best), $"row {row}");
-            Assert.That(distances[row], Is.EqualTo(value).Within(0.1 * Tolerance.Reduction(dimension) * (Math.Abs(value) + dimension)));
+
+            // A quarter of the tolerance is four roundings of f32 in one dimension: the difference, its square, their scale and the sum.
+            Assert.That(distances[row], Is.EqualTo(value).Within(0.25 * Tolerance.Reduction(dimension) * (Math.Abs(value) + dimension)));
             objective += metric == ClusterMetric.Cosine ? -value : value;
         }
 
