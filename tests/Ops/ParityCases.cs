@@ -58,6 +58,7 @@ internal static class ParityCases
             AttentiveStatsPool.Forward(t, x, new AttentiveStatsParameters(p[0], p[1], p[2], p[3]), training: true))),
         new("L2Normalize", Sums, d => Layer(d, [9, 77], [], (t, x, _) => L2Normalize.Forward(t, x))),
         new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
+        new("WeightedSum", Sums, d => Layer(d, [1], [[1]], (t, x, p) => WeightedSum.Forward(t, [x, p[0].Value], [0.5f, -3f]))),
         new("SelectRows", Sums, d => Layer(d, [9, 77], [], (t, x, _) => SelectRows.Forward(t, Constant(d, 4, 3, 77), Integers(d, [0, -1, 2, -1, 1, 2, -1, -1, 0]), x))),
         new("SimilaritySoftmax", Statistics, d => Layer(d, [37, 70], [[37, 70]], (t, x, p) =>
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f, Symmetric = true, Margin = MarginKind.Additive, MarginValue = 0.1f }))),
