@@ -68,7 +68,7 @@ internal sealed class ReferenceTable
         {
             Clusters = clusters,
             Metric = ClusterMetric.Cosine,
-            Initialization = KMeansInitialization.Random,
+            Initialization = KMeansInitialization.RandomRows,
             EmptyClusters = EmptyClusterPolicy.Keep,
             MaximumIterations = iterations,
             Tolerance = 0,

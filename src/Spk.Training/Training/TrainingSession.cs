@@ -58,7 +58,7 @@ internal sealed class TrainingSession : IDisposable
     /// <summary>Trains one step and reports it. Allocates nothing in steady state.</summary>
     /// <param name="done">Steps done before.</param>
     /// <param name="cancellation">Ends the clustering that an epoch may begin with.</param>
-    public void Step(long done, CancellationToken cancellation)
+    public void Step(long done, CancellationToken cancellation = default)
     {
         var record = _pipeline.Step(done, cancellation);
         _steps++;
