@@ -57,9 +57,9 @@ public class PrototypeDistillTests(TestDevice on)
         }
     }
 
-    // Three blocks of prototypes, the last ragged; one block; fewer prototypes than a vector has lanes. Rows are not of unit length.
+    // Two blocks of prototypes, the last ragged; one block; fewer prototypes than a vector has lanes. Rows are not of unit length.
     [Test]
-    public void Gradients_match_differences([Values(1, 17, 530)] int prototypes, [Values(1, 2, 3)] int teacherViews)
+    public void Gradients_match_differences([Values(1, 17, 290)] int prototypes, [Values(1, 2, 3)] int teacherViews)
     {
         const int batch = 2, views = 3, width = 3;
         var options = new PrototypeDistillOptions { StudentTemperature = 0.5f, TeacherTemperature = 0.3f, TeacherViews = teacherViews, LogitsAtOnce = 1 };

@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Spk.Engine.Ops.Loss;
 
-/// <summary>The logits of all rows for a block of prototypes: the student's rows, the teacher's, and the mean of the teacher's.</summary>
+/// <summary>The logits of all rows for a block of prototypes, the student's rows before the teacher's.</summary>
 internal unsafe struct DistillBlock
 {
     public float* Logits;
@@ -12,7 +11,7 @@ internal unsafe struct DistillBlock
     /// <summary>Elements from row to row, a multiple of 16 like everything that is read by vectors here.</summary>
     public int Stride;
 
-    public int Columns, StudentRows, TeacherRows;
+    public int Columns, StudentRows;
 
     public float* StudentInverseNorms, TeacherInverseNorms, Centre;
 
@@ -50,11 +49,6 @@ internal unsafe struct DistillBlock
 
         return best;
     }
-
-    /// <summary>The logits of the teacher's mean row, without centre, to their place.</summary>
-    public readonly void FinishMeans(float* means) =>
-        TensorPrimitives.Multiply(
-            new ReadOnlySpan<float>(Row(StudentRows + TeacherRows), Columns), new ReadOnlySpan<float>(TeacherInverseNorms, Columns), new Span<float>(means, Columns));
 
     /// <summary>All bits of the lanes below count.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,58 +4,49 @@ using Spk.Engine.Devices;
 namespace Spk.Engine.Ops.Loss;
 
 /// <summary>
-/// Turns a block of the student's logits S into what the products of the backward pass need, in place: dS/‖v_k‖ with
-/// dS = factor · Σ_{t≠s} (p_s − q_t). An item is a run of columns, so that sums over the rows have one owner.
+/// Turns a block of the student's logits into what both products of the backward pass need, in place: dS/‖v_k‖ with
+/// dS = factor · Σ_{t≠s} (p_s − q_t). An item is one utterance with all its views.
 /// </summary>
 internal unsafe struct DistillDerivatives : IParallelBody
 {
-    private const int ColumnsPerItem = 256;
-
-    public DistillBlock Block;
-
-    /// <summary>The finished sums.</summary>
+    /// <summary>The block, and the finished sums of all blocks.</summary>
     public DistillRows Rows;
+
+    /// <summary>Whether the block holds logits already, not just products.</summary>
+    public bool IsFinished;
 
     /// <summary>Gradient of the loss over pairs, batch and τ_s.</summary>
     public float Factor;
 
-    /// <summary>Out, by column: (dw_k·w_k)/‖v_k‖², which times v_k is the part of the gradient along v_k; 0 below the norm's floor.</summary>
-    public float* Along;
-
-    public float NormFloor;
-
-    public readonly int Items => (Block.Columns + ColumnsPerItem - 1) / ColumnsPerItem;
-
     public readonly void Run(int index, int worker)
     {
-        int from = index * ColumnsPerItem, count = Math.Min(ColumnsPerItem, Block.Columns - from);
-        float* targets = (float*)WorkerPool.Of(Rows.Workers).Scratch(worker, (nuint)((Rows.TeacherViews + 1) * ColumnsPerItem) * sizeof(float));
-        float* allTargets = targets + (Rows.TeacherViews * ColumnsPerItem);
-        new Span<float>(Along + from, CosineProblem.Padded(count)).Clear();
-        for (int i = 0; i < Rows.Batch; i++)
+        int batch = Rows.Batch, views = Rows.StudentViews + Rows.TeacherViews;
+        for (int view = 0; view < views && !IsFinished; view++)
         {
-            new Span<float>(allTargets, ColumnsPerItem).Clear();
+            Rows.Block.Finish((view * batch) + index);
+        }
+
+        float* targets = (float*)WorkerPool.Of(Rows.Workers).Scratch(worker, (nuint)((Rows.TeacherViews + 1) * DistillRows.Span) * sizeof(float));
+        float* allTargets = targets + (Rows.TeacherViews * DistillRows.Span);
+        for (int from = 0; from < Rows.Block.Columns; from += DistillRows.Span)
+        {
+            int count = Math.Min(DistillRows.Span, Rows.Block.Columns - from);
+            new Span<float>(allTargets, DistillRows.Span).Clear();
             for (int t = 0; t < Rows.TeacherViews; t++)
             {
-                AddTargets(((Rows.StudentViews + t) * Rows.Batch) + i, from, count, targets + (t * ColumnsPerItem), allTargets);
+                AddTargets(Rows.StudentRows + (t * batch) + index, from, count, targets + (t * DistillRows.Span), allTargets);
             }
 
             for (int s = 0; s < Rows.StudentViews; s++)
             {
-                Derive((s * Rows.Batch) + i, from, count, s < Rows.TeacherViews ? targets + (s * ColumnsPerItem) : null, allTargets);
+                Derive((s * batch) + index, from, count, s < Rows.TeacherViews ? targets + (s * DistillRows.Span) : null, allTargets);
             }
-        }
-
-        for (int k = from; k < from + count; k++)
-        {
-            float inverseNorm = Block.StudentInverseNorms[k];
-            Along[k] = inverseNorm < 1 / NormFloor ? Along[k] * inverseNorm : 0;
         }
     }
 
     private readonly void AddTargets(int row, int from, int count, float* own, float* all)
     {
-        float* logits = Block.Row(row) + from;
+        float* logits = Rows.Block.Row(row) + from;
         var scale = Vector512.Create(Rows.TeacherScale);
         var bias = ScaledPower.BiasOf(Rows.Shifts[row]);
         var share = Vector512.Create((float)(1 / Rows.Powers[row]));
@@ -70,9 +61,8 @@ internal unsafe struct DistillDerivatives : IParallelBody
     // One view of the student against all views of the teacher but, where it has one, its own.
     private readonly void Derive(int row, int from, int count, float* own, float* all)
     {
-        float* logits = Block.Row(row) + from;
-        float* inverseNorms = Block.StudentInverseNorms + from;
-        float* along = Along + from;
+        float* logits = Rows.Block.Row(row) + from;
+        float* inverseNorms = Rows.Block.StudentInverseNorms + from;
         int terms = own == null ? Rows.TeacherViews : Rows.TeacherViews - 1;
         var scale = Vector512.Create(Rows.StudentScale);
         var bias = ScaledPower.BiasOf(Rows.Shifts[row]);
@@ -80,16 +70,14 @@ internal unsafe struct DistillDerivatives : IParallelBody
         var factor = Vector512.Create(Factor);
         for (int i = 0; i < count; i += Vector512<float>.Count)
         {
-            var logit = Vector512.Load(logits + i);
             var target = Vector512.Load(all + i);
             if (own != null)
             {
                 target -= Vector512.Load(own + i);
             }
 
-            var derivative = Vector512.FusedMultiplyAdd(ScaledPower.Of(logit, scale, bias), share, -target) * factor * Vector512.Load(inverseNorms + i);
-            derivative.Store(logits + i);
-            Vector512.FusedMultiplyAdd(derivative, logit, Vector512.Load(along + i)).Store(along + i);
+            var power = ScaledPower.Of(Vector512.Load(logits + i), scale, bias);
+            (Vector512.FusedMultiplyAdd(power, share, -target) * factor * Vector512.Load(inverseNorms + i)).Store(logits + i);
         }
     }
 }

@@ -14,10 +14,9 @@ internal unsafe struct DistillRows : IParallelBody
     public const double LogOfTwo = 0.6931471805599453;
 
     // The teacher's powers of so many columns stay in the nearest cache; f32 sums are handed to f64 as often.
-    private const int Span = 1024;
+    public const int Span = 1024;
 
     public DistillBlock Block;
-    public float* Means;
     public bool IsFirst;
     public int Batch, StudentViews, TeacherViews;
     public float StudentScale, TeacherScale;
@@ -32,7 +31,7 @@ internal unsafe struct DistillRows : IParallelBody
     /// <summary>By view of the teacher, then by row of the student: Σ power of the teacher · logit of the student.</summary>
     public double* Products;
 
-    private readonly int StudentRows => StudentViews * Batch;
+    public readonly int StudentRows => StudentViews * Batch;
 
     /// <summary>How many numbers <see cref="Bind"/> needs.</summary>
     public static int SumsOf(int studentRows, int teacherRows, int teacherViews) => (2 * studentRows) + (4 * teacherRows) + (teacherViews * studentRows);
@@ -49,12 +48,6 @@ internal unsafe struct DistillRows : IParallelBody
 
     public readonly void Run(int index, int worker)
     {
-        if (index == Batch)
-        {
-            Block.FinishMeans(Means);
-            return;
-        }
-
         for (int s = 0; s < StudentViews; s++)
         {
             int row = (s * Batch) + index;

@@ -11,24 +11,24 @@ public static unsafe partial class PrototypeDistill
     private static void CpuForward(CpuDevice cpu, in Sizes sizes, ref Operands operands, Tensor centre, Tensor loss, Tensor statistics, Tensor means)
     {
         var workspace = cpu.Workspace;
-        operands.TeacherAndMean = workspace.Rent(new Shape(sizes.TeacherRows + 1, sizes.Width));
-        operands.Centre = workspace.Rent(new Shape(CosineProblem.Padded(sizes.Prototypes)));
-        operands.InverseNorms = workspace.Rent(new Shape(2, CosineProblem.Padded(sizes.Prototypes)));
-        operands.Logits = workspace.Rent(new Shape(sizes.StudentRows + sizes.TeacherRows + 1, sizes.BlockWidth));
+        int padded = CosineProblem.Padded(sizes.Prototypes);
+        operands.Centre = workspace.Rent(new Shape(padded));
+        operands.InverseNorms = workspace.Rent(new Shape(2, padded));
+        operands.Logits = workspace.Rent(new Shape(sizes.StudentRows + sizes.TeacherRows, sizes.BlockWidth));
         operands.Sums = workspace.Rent(new Shape(2 * DistillRows.SumsOf(sizes.StudentRows, sizes.TeacherRows, sizes.TeacherViews)));
         NativeMemory.Copy(centre.Data, operands.Centre.Data, (nuint)sizes.Prototypes * sizeof(float));
-        CopyWithMean(operands.Teacher, operands.TeacherAndMean);
-        InvertNorms(cpu, operands.StudentPrototypes, operands.InverseNorms.Row(0));
-        InvertNorms(cpu, operands.TeacherPrototypes, operands.InverseNorms.Row(1));
+        float* mean = workspace.Rent(new Shape(sizes.Width)).Data;
+        Average(operands.Teacher, mean);
+        InvertNorms(cpu, operands.StudentPrototypes, operands.InverseNorms.Row(0), null, null);
+        InvertNorms(cpu, operands.TeacherPrototypes, operands.InverseNorms.Row(1), mean, means.Data);
 
         var body = RowsOf(cpu, sizes, operands);
         for (int first = 0; first < sizes.Prototypes; first += sizes.BlockWidth)
         {
             Multiply(cpu, sizes, operands, first);
             body.Block = BlockOf(sizes, operands, first);
-            body.Means = means.Data + first;
             body.IsFirst = first == 0;
-            cpu.Workers.For(sizes.Batch + 1, ref body);
+            cpu.Workers.For(sizes.Batch, ref body);
         }
 
         body.Summarize(loss.Data, statistics.Data);
@@ -37,52 +37,60 @@ public static unsafe partial class PrototypeDistill
     private static void CpuBackward(CpuDevice cpu, in Sizes sizes, in Operands operands, Tensor? prototypes, Tensor lossGradient)
     {
         bool addsRows = false, addsPrototypes = false;
-        var student = operands.Student;
+        var (student, v) = (operands.Student, operands.StudentPrototypes);
         var rowGradient = student.RequiresGrad ? student.GradForWrite(out addsRows) : null;
         var prototypeGradient = prototypes?.GradForWrite(out addsPrototypes);
-        var v = operands.StudentPrototypes;
+        var unitGradient = prototypes is null ? null : cpu.Workspace.Rent(new Shape(sizes.BlockWidth, sizes.Width));
         var derivatives = new DistillDerivatives
         {
             Rows = RowsOf(cpu, sizes, operands),
-            Factor = lossGradient.Data[0] * (float)(DistillRows.LogOfTwo * sizes.StudentScale / ((double)sizes.Pairs * sizes.Batch)),
-            Along = cpu.Workspace.Rent(new Shape(sizes.BlockWidth)).Data,
-            NormFloor = NormFloor,
+            Factor = lossGradient.Data[0] * sizes.GradientScale,
         };
         for (int first = 0; first < sizes.Prototypes; first += sizes.BlockWidth)
         {
             int columns = Math.Min(sizes.BlockWidth, sizes.Prototypes - first);
-            var block = BlockOf(sizes, operands, first);
-            if (sizes.BlockWidth < sizes.Prototypes)
+            derivatives.Rows.Block = BlockOf(sizes, operands, first);
+            derivatives.IsFinished = sizes.BlockWidth >= sizes.Prototypes;
+            if (!derivatives.IsFinished)
             {
                 Multiply(cpu, sizes, operands, first);
-                var finish = new FinishBody { Block = block };
-                cpu.Workers.For(sizes.StudentRows + sizes.TeacherRows, ref finish);
             }
 
-            derivatives.Block = block;
-            cpu.Workers.For(derivatives.Items, ref derivatives);
-            var byLogits = MatrixView.Of(block.Logits, sizes.StudentRows, columns, block.Stride);
+            cpu.Workers.For(sizes.Batch, ref derivatives);
+            var byLogits = MatrixView.Of(operands.Logits.Data, sizes.StudentRows, columns, sizes.BlockWidth);
             if (rowGradient is not null)
             {
-                Gemm.Multiply(
-                    cpu, byLogits, MatrixView.Of(v.Row(first), columns, sizes.Width, v.RowStride), rowGradient.Data, rowGradient.RowStride, addsRows || first > 0);
+                var block = MatrixView.Of(v.Row(first), columns, sizes.Width, v.RowStride);
+                Gemm.Multiply(cpu, byLogits, block, rowGradient.Data, rowGradient.RowStride, addsRows || first > 0);
             }
 
             if (prototypeGradient is not null)
             {
                 var rows = MatrixView.Of(student.Data, sizes.StudentRows, sizes.Width, student.RowStride);
-                Gemm.Multiply(cpu, byLogits.Transposed, rows, prototypeGradient.Row(first), prototypeGradient.RowStride, addsPrototypes);
-                TakeAlong(cpu, prototypeGradient, v, derivatives.Along, first, columns);
+                Gemm.Multiply(cpu, byLogits.Transposed, rows, unitGradient!.Data, sizes.Width, accumulate: false);
+                var body = new PrototypeGradientBody
+                {
+                    UnitGradient = unitGradient.Data,
+                    Prototypes = v.Row(first),
+                    Gradient = prototypeGradient.Row(first),
+                    InverseNorms = operands.InverseNorms.Row(0) + first,
+                    Stride = v.RowStride,
+                    GradientStride = prototypeGradient.RowStride,
+                    Rows = columns,
+                    Width = sizes.Width,
+                    Accumulate = addsPrototypes,
+                };
+                cpu.Workers.For(body.Items, ref body);
             }
         }
     }
 
-    // x·v_k for one block; the rows of the block are the student's, the teacher's and the teacher's mean.
+    // x·v_k for one block.
     private static void Multiply(CpuDevice cpu, in Sizes sizes, in Operands operands, int first)
     {
         int columns = Math.Min(sizes.BlockWidth, sizes.Prototypes - first), stride = sizes.BlockWidth;
         Multiply(operands.Student, operands.StudentPrototypes, operands.Logits.Data);
-        Multiply(operands.TeacherAndMean, operands.TeacherPrototypes, operands.Logits.Row(sizes.StudentRows));
+        Multiply(operands.Teacher, operands.TeacherPrototypes, operands.Logits.Row(sizes.StudentRows));
 
         void Multiply(Tensor rows, Tensor prototypes, float* logits)
         {
@@ -98,7 +106,6 @@ public static unsafe partial class PrototypeDistill
         Stride = sizes.BlockWidth,
         Columns = Math.Min(sizes.BlockWidth, sizes.Prototypes - first),
         StudentRows = sizes.StudentRows,
-        TeacherRows = sizes.TeacherRows,
         StudentInverseNorms = operands.InverseNorms.Row(0) + first,
         TeacherInverseNorms = operands.InverseNorms.Row(1) + first,
         Centre = operands.Centre.Data + first,
@@ -119,94 +126,92 @@ public static unsafe partial class PrototypeDistill
         return rows;
     }
 
-    private static void CopyWithMean(Tensor rows, Tensor copy)
+    private static void Average(Tensor rows, float* mean)
     {
-        int count = rows.Shape[0], width = rows.Shape[1];
-        for (int row = 0; row < count; row++)
-        {
-            NativeMemory.Copy(rows.Row(row), copy.Row(row), (nuint)width * sizeof(float));
-        }
-
-        for (int i = 0; i < width; i++)
+        for (int i = 0; i < rows.Shape[1]; i++)
         {
             double sum = 0;
-            for (int row = 0; row < count; row++)
+            for (int row = 0; row < rows.Shape[0]; row++)
             {
                 sum += rows.Row(row)[i];
             }
 
-            copy.Row(count)[i] = (float)(sum / count);
+            mean[i] = (float)(sum / rows.Shape[0]);
         }
     }
 
-    private static void InvertNorms(CpuDevice cpu, Tensor prototypes, float* inverseNorms)
+    // 1/‖v_k‖; and, while the rows are at hand, the logits of a mean row: as logits are linear, they are the mean logits.
+    private static void InvertNorms(CpuDevice cpu, Tensor prototypes, float* inverseNorms, float* mean, float* meanLogits)
     {
         var body = new NormsBody
         {
-            X = prototypes.Data,
+            Prototypes = prototypes.Data,
             Stride = prototypes.RowStride,
             Rows = prototypes.Shape[0],
             Width = prototypes.Shape[1],
             InverseNorms = inverseNorms,
+            Mean = mean,
+            MeanLogits = meanLogits,
         };
-        cpu.Workers.For((body.Rows + NormsBody.RowsPerItem - 1) / NormsBody.RowsPerItem, ref body);
-    }
-
-    private static void TakeAlong(CpuDevice cpu, Tensor gradient, Tensor prototypes, float* along, int first, int count)
-    {
-        var body = new AlongBody
-        {
-            Gradient = gradient.Row(first),
-            Prototypes = prototypes.Row(first),
-            GradientStride = gradient.RowStride,
-            Stride = prototypes.RowStride,
-            Rows = count,
-            Width = prototypes.Shape[1],
-            Along = along,
-        };
-        cpu.Workers.For((count + NormsBody.RowsPerItem - 1) / NormsBody.RowsPerItem, ref body);
-    }
-
-    private struct FinishBody : IParallelBody
-    {
-        public DistillBlock Block;
-
-        public readonly void Run(int index, int worker) => Block.Finish(index);
+        cpu.Workers.For(body.Items, ref body);
     }
 
     private struct NormsBody : IParallelBody
     {
-        public const int RowsPerItem = 64;
+        private const int RowsPerItem = 64;
 
-        public float* X, InverseNorms;
+        public float* Prototypes, InverseNorms, Mean, MeanLogits;
         public int Stride, Rows, Width;
+
+        public readonly int Items => (Rows + RowsPerItem - 1) / RowsPerItem;
 
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * RowsPerItem);
             for (int row = index * RowsPerItem; row < end; row++)
             {
-                float* x = X + ((nint)row * Stride);
-                float norm = MathF.Sqrt((float)UnitRows.Dot(x, x, Width));
-                InverseNorms[row] = 1 / (norm < NormFloor ? NormFloor : norm);
+                float* v = Prototypes + ((nint)row * Stride);
+                float norm = MathF.Sqrt((float)UnitRows.Dot(v, v, Width));
+                InverseNorms[row] = 1 / (norm < NormFloor ? NormFloor : norm); // A comparison keeps a NaN.
+                if (Mean != null)
+                {
+                    MeanLogits[row] = (float)(UnitRows.Dot(Mean, v, Width) * InverseNorms[row]);
+                }
             }
         }
     }
 
-    // The part of the gradient along v_k changes no logit: dv_k −= v_k (ŵ_k·dw_k) / ‖v_k‖.
-    private struct AlongBody : IParallelBody
+    // dv_k = dw_k/‖v_k‖ without its part along v_k, which changes no logit; below the norm's floor with it, as v_k is then only scaled.
+    private struct PrototypeGradientBody : IParallelBody
     {
-        public float* Gradient, Prototypes, Along;
-        public int GradientStride, Stride, Rows, Width;
+        private const int RowsPerItem = 64;
+
+        public float* UnitGradient, Prototypes, Gradient, InverseNorms;
+        public int Stride, GradientStride, Rows, Width;
+        public bool Accumulate;
+
+        public readonly int Items => (Rows + RowsPerItem - 1) / RowsPerItem;
 
         public readonly void Run(int index, int worker)
         {
-            int end = Math.Min(Rows, (index + 1) * NormsBody.RowsPerItem);
-            for (int row = index * NormsBody.RowsPerItem; row < end; row++)
+            int end = Math.Min(Rows, (index + 1) * RowsPerItem);
+            for (int row = index * RowsPerItem; row < end; row++)
             {
-                float* to = Gradient + ((nint)row * GradientStride);
-                TensorPrimitives.MultiplyAdd(
-                    new ReadOnlySpan<float>(Prototypes + ((nint)row * Stride), Width), -Along[row], new ReadOnlySpan<float>(to, Width), new Span<float>(to, Width));
+                float* source = UnitGradient + ((nint)row * Width);
+                float* v = Prototypes + ((nint)row * Stride);
+                var unit = new Span<float>(source, Width);
+                var target = new Span<float>(Gradient + ((nint)row * GradientStride), Width);
+                float inverseNorm = InverseNorms[row];
+                float along = inverseNorm >= 1 / NormFloor ? 0 : (float)(-UnitRows.Dot(v, source, Width) * inverseNorm * inverseNorm);
+                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(v, Width), along, unit, unit);
+                if (Accumulate)
+                {
+                    TensorPrimitives.Add(unit, target, target);
+                }
+                else
+                {
+                    unit.CopyTo(target);
+                }
             }
         }
     }

@@ -133,8 +133,8 @@ public static partial class PrototypeDistill
 
         public int TeacherRows => TeacherViews * Batch;
 
-        /// <summary>n, the pairs of different views.</summary>
-        public int Pairs => TeacherViews * (StudentViews - 1);
+        /// <summary>1/(n·B·τ_s): the derivative of the loss by a difference of probabilities, n the pairs of different views.</summary>
+        public float GradientScale => (float)(StudentScale * DistillRows.LogOfTwo / ((double)TeacherViews * (StudentViews - 1) * Batch));
 
         /// <summary>Prototypes of a block, a multiple of 16; the last block may have fewer.</summary>
         public int BlockWidth { get; private init; }
@@ -171,7 +171,7 @@ public static partial class PrototypeDistill
             }
 
             int prototypes = studentPrototypes.Shape[0];
-            int widest = Math.Max(NarrowestBlock, options.LogitsAtOnce / (student.Shape[0] + teacher.Shape[0] + 1));
+            int widest = Math.Max(NarrowestBlock, options.LogitsAtOnce / (student.Shape[0] + teacher.Shape[0]));
             int blocks = (prototypes + widest - 1) / widest;
             return new Sizes
             {
@@ -200,19 +200,16 @@ public static partial class PrototypeDistill
     {
         public Tensor Student, Teacher, StudentPrototypes, TeacherPrototypes;
 
-        /// <summary>The teacher's rows and behind them their mean, whose logits are the mean logits.</summary>
-        public Tensor TeacherAndMean;
-
         /// <summary>A copy, because the centre moves before the backward pass.</summary>
         public Tensor Centre;
 
-        /// <summary>1 / max(‖v_k‖, 1e-12), students first, then teachers: [2, K].</summary>
+        /// <summary>1 / max(‖v_k‖, 1e-12), the student's, then the teacher's: [2, K].</summary>
         public Tensor InverseNorms;
 
-        /// <summary>Logits of one block, [student rows + teacher rows + 1, BlockWidth]; those of all prototypes where one block holds them.</summary>
+        /// <summary>Logits of one block, [student rows + teacher rows, BlockWidth]; those of all prototypes where one block holds them.</summary>
         public Tensor Logits;
 
-        /// <summary>The sums over each row's softmax.</summary>
+        /// <summary>What the forward pass found of each row's softmax.</summary>
         public Tensor Sums;
     }
 
