@@ -66,6 +66,8 @@ internal static class ParityCases
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f }))),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
+        new("PrototypeDistill", Statistics, d => Layer(d, [4 * 7, 37], [[1100, 37]], (t, x, p) => PrototypeDistill.Forward(
+            t, x, Constant(d, 5, 2 * 7, 37), p[0].Value, Constant(d, 6, 1100, 37), Constant(d, 7, 1100), new PrototypeDistillOptions { TeacherTemperature = 0.5f, LogitsAtOnce = 1 }))),
         new("CosineTopK", Sums, d =>
         {
             var (cosines, indices) = CosineTopK.Forward(Constant(d, 1, 5, 37), Constant(d, 2, 700, 37), 20);
