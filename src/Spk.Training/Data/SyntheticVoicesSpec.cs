@@ -54,6 +54,10 @@ public sealed record SyntheticVoicesSpec
         Require(MaximumTargets, 1, 10_000_000, "maximumTargets");
     }
 
+    /// <summary>The corpus in words: everything that its bytes depend on.</summary>
+    internal string Describe() => FormattableString.Invariant(
+        $"{Speakers} training and {EvaluationSpeakers} evaluation speakers, {UtterancesPerSpeaker} utterances of {MinimumSeconds} to {MaximumSeconds} s each in {SessionsPerSpeaker} sessions, {SampleRate} Hz, {Noises} noises, {Rooms} rooms, at most {MaximumTargets} target trials, seed {Seed}");
+
     private static void Require(float value, float least, float most, string name)
     {
         if (!(value >= least && value <= most))

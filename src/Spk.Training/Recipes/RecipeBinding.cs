@@ -151,6 +151,7 @@ internal static class RecipeBinding
         Batch = fields.Integer("batch", training.Batch, 2, 65536),
         Precision = fields.Choice("precision", training.Precision),
         MaximumSteps = fields.Integer("maximumSteps", training.MaximumSteps, 0, int.MaxValue),
+        StopAfterEpochs = fields.Integer("stopAfterEpochs", training.StopAfterEpochs, 0, 100000),
         CheckpointEverySteps = fields.Integer("checkpointEverySteps", training.CheckpointEverySteps, 0, int.MaxValue),
     };
 

@@ -11,8 +11,8 @@ internal static class RecipeRules
     // What leaves every step up to the present one as it was.
     private static readonly string[] Changeable =
     [
-        "name", "data.root", "data.train", "data.pack", "training.epochs", "training.maximumSteps", "training.checkpointEverySteps",
-        "evaluation.",
+        "name", "data.root", "data.train", "data.pack", "training.epochs", "training.maximumSteps", "training.stopAfterEpochs",
+        "training.checkpointEverySteps", "evaluation.",
     ];
 
     public static void Check(Recipe recipe)
