@@ -39,7 +39,7 @@ internal sealed class ReproduceVerb : Verb
             bool list = result.GetValue(_list);
             if (list == result.GetValue(_name) is not null)
             {
-                result.AddError(list ? "--list shows all experiments and takes no NAME." : "'spk reproduce' needs the NAME of an experiment, or --list.");
+                result.AddError(list ? "--list shows all experiments and takes no NAME." : "--list or the NAME of an experiment is needed.");
             }
             else if (CommonOptions.WrongAssignment(result.GetValue(_set)) is { } wrong)
             {

@@ -133,13 +133,19 @@ public sealed class ExperimentSession
         var result = trials.Evaluate(trainer.Model, out var embeddings, embedding, cancellation);
         embeddings.Save(run.Embeddings);
         ScoreFile.Write(run.Folder.Scores, trials.Trials.Trials, result.Scores);
+        var quantities = RunFigures.LastEpoch(run.Folder.Log);
+        foreach (var (name, value) in EmbeddingClusters.Measure(embeddings, run.Recipe.Data.Root, run.Corpus.Voices?.ChannelStrength is not null))
+        {
+            quantities[name] = value;
+        }
+
         var figures = new RunFigures
         {
             Steps = outcome.Step,
             Seconds = watch.Elapsed.TotalSeconds,
             UtterancesPerSecond = outcome.UtterancesPerSecond,
             Device = device.Name,
-            Quantities = RunFigures.LastEpoch(run.Folder.Log),
+            Quantities = quantities,
         };
         figures.Write(run.Figures);
     }

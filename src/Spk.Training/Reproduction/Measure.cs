@@ -47,7 +47,7 @@ public sealed record Measure
     /// <summary>How it is measured on scores; null for a quantity of the run.</summary>
     public ScoreMeasure? Score { get; }
 
-    /// <summary>A quantity of the run: a field of the last <c>epoch</c> line of its log, or one of <see cref="RunFigures.Quantities"/>.</summary>
+    /// <summary>A quantity of the run: one of <see cref="RunFigures.Quantities"/>.</summary>
     /// <param name="field">Name of the field, such as "cosPositive".</param>
     /// <param name="title">Name on the page.</param>
     /// <param name="percent">Whether it is a fraction shown in per cent.</param>

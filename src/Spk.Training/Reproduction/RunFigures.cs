@@ -20,7 +20,7 @@ public sealed record RunFigures
     /// <summary>Name of the device.</summary>
     public required string Device { get; init; }
 
-    /// <summary>Numbers by name: those of the last <c>epoch</c> line of the log, and those of the clusters of the embeddings.</summary>
+    /// <summary>Numbers by name: means over the last epoch, what its <c>epoch</c> line holds besides, and how the embeddings cluster.</summary>
     public required IReadOnlyDictionary<string, double> Quantities { get; init; }
 
     internal void Write(string path)
@@ -62,23 +62,54 @@ public sealed record RunFigures
         }
     }
 
-    /// <summary>The numbers of the last epoch line of a log.</summary>
+    /// <summary>
+    /// What a log says about the last epoch: the numbers of its <c>epoch</c> line, and the means over its steps. An epoch line holds means too, but
+    /// of the steps of one process only.
+    /// </summary>
     internal static Dictionary<string, double> LastEpoch(string log)
     {
         var numbers = new Dictionary<string, double>(StringComparer.Ordinal);
-        string? last = File.Exists(log) ? File.ReadLines(log).LastOrDefault(l => l.StartsWith("{\"kind\":\"epoch\"", StringComparison.Ordinal)) : null;
-        if (last is null)
+        var sums = new Dictionary<string, (double Sum, int Count)>(StringComparer.Ordinal);
+        double epoch = 0;
+        foreach (string line in File.Exists(log) ? File.ReadLines(log) : [])
         {
-            return numbers;
+            using var json = JsonDocument.Parse(line);
+            var root = json.RootElement;
+            string? kind = root.GetProperty("kind").GetString();
+            if (kind is not ("step" or "epoch"))
+            {
+                continue;
+            }
+
+            if (root.GetProperty("epoch").GetDouble() is var number && number > epoch)
+            {
+                epoch = number;
+                sums.Clear();
+            }
+
+            foreach (var field in root.EnumerateObject())
+            {
+                if (field.Value.ValueKind != JsonValueKind.Number || field.Name is "step" or "epoch" or "steps" or "utterancesPerSecond" or "dataShare")
+                {
+                    continue;
+                }
+
+                double value = field.Value.GetDouble();
+                if (kind == "epoch")
+                {
+                    numbers[field.Name] = value;
+                }
+                else
+                {
+                    var (sum, count) = sums.GetValueOrDefault(field.Name);
+                    sums[field.Name] = (sum + value, count + 1);
+                }
+            }
         }
 
-        using var json = JsonDocument.Parse(last);
-        foreach (var field in json.RootElement.EnumerateObject())
+        foreach (var (name, (sum, count)) in sums)
         {
-            if (field.Value.ValueKind == JsonValueKind.Number && field.Name is not ("step" or "epoch" or "steps"))
-            {
-                numbers[field.Name] = field.Value.GetDouble();
-            }
+            numbers[name] = sum / count;
         }
 
         return numbers;
