@@ -42,7 +42,7 @@ public class TrainerTests
         void Continue(string run, Recipe recipe)
         {
             using var device = new CpuDevice(2);
-            using var trainer = Trainer.Open(recipe, Path.Combine(_folder, run), device, from: Path.Combine(_folder, "stage"));
+            using var trainer = Trainer.OpenFrom(Path.Combine(_folder, "stage"), recipe, Path.Combine(_folder, run), device);
             trainer.Run();
         }
     }

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
 using Spk.Interop;
-using Spk.Training;
 using Spk.Training.Reproduction;
 
 namespace Spk.Cli.Verbs;

@@ -114,6 +114,11 @@ public sealed class ExperimentSession
     {
         ArgumentNullException.ThrowIfNull(run);
         ArgumentNullException.ThrowIfNull(device);
+        if (!Runs.Contains(run))
+        {
+            throw new ArgumentException($"{run.Folder.Path} is no run of this session.", nameof(run));
+        }
+
         if (run.IsFinished)
         {
             return;
@@ -125,7 +130,9 @@ public sealed class ExperimentSession
         }
 
         var watch = Stopwatch.StartNew();
-        using var trainer = Trainer.Open(run.Recipe, run.Folder.Path, device, ResumeMode.Auto, null, cancellation, run.From?.Folder.Path);
+        using var trainer = run.From is null
+            ? Trainer.Open(run.Recipe, run.Folder.Path, device, cancellation: cancellation)
+            : Trainer.OpenFrom(run.From.Folder.Path, run.Recipe, run.Folder.Path, device, cancellation: cancellation);
         var outcome = trainer.Run(training, cancellation);
         cancellation.ThrowIfCancellationRequested();
 

@@ -53,17 +53,37 @@ public sealed class Trainer : IDisposable
     /// <param name="resume">What to do with a run that is there already.</param>
     /// <param name="loading">Told about the loading of audio; may be null.</param>
     /// <param name="cancellation">Ends the loading early.</param>
-    /// <param name="from">
-    /// The folder of another run, on whose last checkpoint this one builds where its own folder holds none: parameters, optimizer and step.
-    /// The recipe may differ from that run's in everything that leaves the shapes of the tensors. Null to start from nothing.
-    /// </param>
     /// <returns>The trainer; dispose it.</returns>
     /// <exception cref="InvalidOptionException">The recipe does not fit the corpus, or differs from the run's in a field that may not change.</exception>
     /// <exception cref="DataFormatException">Audio or the checkpoint cannot be used.</exception>
     /// <exception cref="SpkException">The folder cannot be written.</exception>
     public static Trainer Open(
-        Recipe recipe, string runFolder, Device device, ResumeMode resume = ResumeMode.Auto, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default,
-        string? from = null)
+        Recipe recipe, string runFolder, Device device, ResumeMode resume = ResumeMode.Auto, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default) =>
+        Open(null, recipe, runFolder, device, resume, loading, cancellation);
+
+    /// <summary>
+    /// Prepares a run that builds on another: where its own folder holds no checkpoint, it begins with the parameters, the optimizer and the step of
+    /// the other's last. The recipe may differ from the other's in everything that leaves the tensors their shapes.
+    /// </summary>
+    /// <param name="from">Folder of the other run; stays as it is.</param>
+    /// <param name="recipe">What to train.</param>
+    /// <param name="runFolder">Where everything is written; made if it is missing. A run that is there already is resumed.</param>
+    /// <param name="device">Where to train; stays the caller's.</param>
+    /// <param name="loading">Told about the loading of audio; may be null.</param>
+    /// <param name="cancellation">Ends the loading early.</param>
+    /// <returns>The trainer; dispose it.</returns>
+    /// <exception cref="InvalidOptionException">The recipe does not fit the corpus, or gives an epoch another number of batches than the other run had.</exception>
+    /// <exception cref="DataFormatException">Audio or a checkpoint cannot be used, or the other run was trained on another corpus.</exception>
+    /// <exception cref="SpkException">The folder cannot be written.</exception>
+    public static Trainer OpenFrom(
+        string from, Recipe recipe, string runFolder, Device device, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(from);
+        return Open(new RunFolder(from), recipe, runFolder, device, ResumeMode.Auto, loading, cancellation);
+    }
+
+    private static Trainer Open(
+        RunFolder? from, Recipe recipe, string runFolder, Device device, ResumeMode resume, IProgress<DataProgress>? loading, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(device);
@@ -88,7 +108,7 @@ public sealed class Trainer : IDisposable
                 folder.Clear();
                 if (from is not null)
                 {
-                    trainer.Restore(new RunFolder(from), isOwn: false);
+                    trainer.Restore(from, isOwn: false);
                 }
             }
 
