@@ -2,13 +2,10 @@ using System.Text.Json.Nodes;
 using System.Xml;
 using System.Xml.Linq;
 using NUnit.Framework;
-using Spk.Engine.Scoring;
 using Spk.Tests.Evaluation;
 using Spk.Tests.Support;
-using Spk.Training;
 using Spk.Training.Data;
 using Spk.Training.Evaluation;
-using Spk.Training.Recipes;
 using Spk.Training.Reproduction;
 
 namespace Spk.Tests.Reproduction;
