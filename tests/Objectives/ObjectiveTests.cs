@@ -8,6 +8,7 @@ using Spk.Interop;
 using Spk.Tests.TrainingRuns;
 using Spk.Training;
 using Spk.Training.Objectives;
+using Spk.Training.Positives;
 
 namespace Spk.Tests.Objectives;
 
@@ -20,9 +21,9 @@ public class ObjectiveTests
     {
         using var fixture = new Fixture("objective.kind=simClr", "objective.temperature=0.2");
         var embeddings = fixture.Embeddings();
-        var objective = Objective.Create(fixture.Pipeline.Recipe.Objective, new ObjectiveContext(Size, 10, 2), new ParameterSet(fixture.Device));
-        objective.Prepare(fixture.Pipeline.Batches.Read(0, 0));
-        var loss = objective.Loss(null, embeddings, 0.1f);
+        var objective = (SimClr)Create(fixture.Pipeline.Recipe.Objective, fixture.Context);
+        objective.Prepare(fixture.Pipeline.Batches.Read(0, 0), new StepPlace(0, 0, 0.1f));
+        var loss = objective.Compare(null, embeddings.Slice(0, Batch), embeddings.Slice(Batch, Batch));
         var want = NtXent.Forward(null, embeddings.Slice(0, Batch), embeddings.Slice(Batch, Batch), 0.2f, true, MarginKind.Additive, 0.1f);
         Assert.That(loss.AsSpan()[0], Is.EqualTo(want.AsSpan()[0]));
         Assert.That(objective.Statistics.PositiveCosine, Is.InRange(-1, 1));
@@ -49,12 +50,11 @@ public class ObjectiveTests
         using var fixture = new Fixture();
         var embeddings = fixture.Embeddings();
         var batch = fixture.Pipeline.Batches.Read(0, 0);
-        var parameters = new ParameterSet(fixture.Device);
         var spec = new ObjectiveSpec { Kind = ObjectiveKind.Supervised, MarginKind = MarginKind.AdditiveAngular, Margin = 0.2f };
-        var objective = Objective.Create(spec, new ObjectiveContext(Size, 10, 2), parameters);
-        parameters.Allocate(1);
-        objective.Prepare(batch);
-        var loss = objective.Loss(null, embeddings, 0.2f);
+        var objective = (SpeakerClassifier)Create(spec, fixture.Context);
+        objective.Allocate(1);
+        objective.Prepare(batch, new StepPlace(0, 0, 0.2f));
+        var loss = objective.Classify(null, embeddings);
 
         var labels = fixture.Device.Workspace.Rent(new Shape(2 * Batch), ElementType.Int32);
         for (int i = 0; i < 2 * Batch; i++)
@@ -62,34 +62,37 @@ public class ObjectiveTests
             labels.AsIntSpan()[i] = batch.Speakers[i % Batch];
         }
 
-        var want = MarginClassifier.Forward(null, embeddings, parameters.Trainable[0], labels, MarginKind.AdditiveAngular, 30, 0.2f);
-        Assert.That(parameters.Trainable[0].Name, Is.EqualTo("objective.weight"));
-        Assert.That(parameters.Trainable[0].Shape, Is.EqualTo(new Shape(10, Size)));
+        var weight = objective.Parameters.Trainable[^1];
+        var want = MarginClassifier.Forward(null, embeddings, weight, labels, MarginKind.AdditiveAngular, 30, 0.2f);
+        Assert.That(weight.Name, Is.EqualTo("objective.weight"));
+        Assert.That(weight.Shape, Is.EqualTo(new Shape(fixture.Pipeline.Corpus.Speakers.Count, Size)));
         Assert.That(loss.AsSpan()[0], Is.EqualTo(want.AsSpan()[0]));
     }
 
     [Test]
     public void What_the_corpus_lacks_is_named()
     {
-        using var device = new CpuDevice(1);
-        var parameters = new ParameterSet(device);
+        using var fixture = new Fixture();
+        var unlabelled = fixture.Context with { Corpus = null };
         Assert.Multiple(() =>
         {
-            Assert.That(() => Objective.Create(new ObjectiveSpec { Kind = ObjectiveKind.Supervised }, new ObjectiveContext(Size, 0, 2), parameters),
+            Assert.That(() => Create(new ObjectiveSpec { Kind = ObjectiveKind.Supervised }, unlabelled),
                 Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("objective.kind = supervised: the training manifest names 0 speakers"));
-            Assert.That(() => Objective.Create(new ObjectiveSpec { OracleMask = true }, new ObjectiveContext(Size, 0, 2), parameters),
+            Assert.That(() => Create(new ObjectiveSpec { OracleMask = true }, unlabelled),
                 Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("objective.oracleMask = true"));
-            Assert.That(() => Objective.Create(new ObjectiveSpec(), new ObjectiveContext(Size, 0, 3), parameters),
+            Assert.That(() => Create(new ObjectiveSpec(), fixture.Context with { Views = 3 }),
                 Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("data.views = 3"));
         });
     }
 
+    private static Objective Create(ObjectiveSpec spec, ObjectiveContext context) => Objective.Create(spec, new PositiveSamplingSpec(), context);
+
     private static float Loss(Fixture fixture, Spk.Training.Data.TrainingBatch batch, Tensor embeddings, bool oracle)
     {
         var spec = new ObjectiveSpec { OracleMask = oracle };
-        var objective = Objective.Create(spec, new ObjectiveContext(Size, 10, 2), new ParameterSet(fixture.Device));
-        objective.Prepare(batch);
-        return objective.Loss(null, embeddings, 0).AsSpan()[0];
+        var objective = (SimClr)Create(spec, fixture.Context);
+        objective.Prepare(batch, default);
+        return objective.Compare(null, embeddings.Slice(0, Batch), embeddings.Slice(Batch, Batch)).AsSpan()[0];
     }
 
     private sealed class Fixture(params string[] overrides) : IDisposable
@@ -99,6 +102,8 @@ public class ObjectiveTests
         public CpuDevice Device { get; } = new(1);
 
         public TrainingPipeline Pipeline => _pipeline ??= new TrainingPipeline(TinyCorpus.Recipe(overrides), Device, null, CancellationToken.None);
+
+        public ObjectiveContext Context => Pipeline.Objective.Context;
 
         public Tensor Embeddings()
         {

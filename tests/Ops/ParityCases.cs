@@ -58,12 +58,16 @@ internal static class ParityCases
             AttentiveStatsPool.Forward(t, x, new AttentiveStatsParameters(p[0], p[1], p[2], p[3]), training: true))),
         new("L2Normalize", Sums, d => Layer(d, [9, 77], [], (t, x, _) => L2Normalize.Forward(t, x))),
         new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
+        new("WeightedSum", Sums, d => Layer(d, [1], [[1]], (t, x, p) => WeightedSum.Forward(t, [x, p[0].Value], [0.5f, -3f]))),
+        new("SelectRows", Sums, d => Layer(d, [9, 77], [], (t, x, _) => SelectRows.Forward(t, Constant(d, 4, 3, 77), Integers(d, [0, -1, 2, -1, 1, 2, -1, -1, 0]), x))),
         new("SimilaritySoftmax", Statistics, d => Layer(d, [37, 70], [[37, 70]], (t, x, p) =>
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f, Symmetric = true, Margin = MarginKind.Additive, MarginValue = 0.1f }))),
         new("SimilaritySoftmax wide", Statistics, d => Layer(d, [9, 530], [[14, 530]], (t, x, p) =>
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f }))),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
+        new("PrototypeDistill", Statistics, d => Layer(d, [4 * 7, 37], [[1100, 37]], (t, x, p) => PrototypeDistill.Forward(
+            t, x, Constant(d, 5, 2 * 7, 37), p[0].Value, Constant(d, 6, 1100, 37), Constant(d, 7, 1100), new PrototypeDistillOptions { TeacherTemperature = 0.5f, LogitsAtOnce = 1 }))),
         new("CosineTopK", Sums, d =>
         {
             var (cosines, indices) = CosineTopK.Forward(Constant(d, 1, 5, 37), Constant(d, 2, 700, 37), 20);
@@ -148,6 +152,13 @@ internal static class ParityCases
         Samples.Constant(device, new Shape(rows, columns), Samples.Normal(seed, rows * columns, 0.1f));
 
     private static Tensor Constant(Device device, int seed, int count) => Samples.Constant(device, new Shape(count), Samples.Normal(seed, count));
+
+    private static Tensor Integers(Device device, int[] values)
+    {
+        var tensor = device.Workspace.Rent(new Shape(values.Length), ElementType.Int32);
+        tensor.CopyIntsFrom(values);
+        return tensor;
+    }
 
     private static Tensor Zeros(Device device, int count) => Samples.Constant(device, new Shape(count), new float[count]);
 

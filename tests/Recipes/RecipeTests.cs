@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Training.Objectives;
+using Spk.Training.Positives;
 using Spk.Training.Recipes;
 
 namespace Spk.Tests.Recipes;
@@ -146,7 +147,18 @@ public class RecipeTests
         var recipe = new Recipe();
         var longer = recipe with { Training = recipe.Training with { Epochs = 99 }, Evaluation = recipe.Evaluation with { EveryEpochs = 3 } };
         var other = recipe with { Objective = recipe.Objective with { Margin = 0.5f, Kind = ObjectiveKind.SimClr } };
-        Assert.That(RecipeRules.FirstForbiddenChange(recipe, longer), Is.Null);
-        Assert.That(RecipeRules.FirstForbiddenChange(recipe, other)!.Value.Asked, Is.EqualTo(new RecipeField("objective.margin", "0.5", "0 to 1")));
+        Assert.That(RecipeRules.FirstForbiddenChange(recipe, longer, 5), Is.Null);
+        Assert.That(RecipeRules.FirstForbiddenChange(recipe, other, 5)!.Value.Asked, Is.EqualTo(new RecipeField("objective.margin", "0.5", "0 to 1")));
+    }
+
+    [Test]
+    public void Plain_training_may_go_on_with_sampled_positives_until_it_has_collected_for_them()
+    {
+        var plain = new Recipe();
+        var sampled = plain with { Ssps = new PositiveSamplingSpec { Source = PositiveSource.Clusters, StartEpoch = 4 } };
+        Assert.That(RecipeRules.FirstForbiddenChange(plain, sampled, 3), Is.Null);
+        Assert.That(RecipeRules.FirstForbiddenChange(sampled, plain, 3), Is.Null);
+        Assert.That(RecipeRules.FirstForbiddenChange(plain, sampled, 4)!.Value.Asked.Path, Is.EqualTo("ssps.source"));
+        Assert.That(RecipeRules.FirstForbiddenChange(sampled, plain, 4)!.Value.Asked.Path, Is.EqualTo("ssps.source"));
     }
 }

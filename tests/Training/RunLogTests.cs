@@ -1,6 +1,7 @@
 using System.Text.Json;
 using NUnit.Framework;
 using Spk.Training;
+using Spk.Training.Objectives;
 
 namespace Spk.Tests.TrainingRuns;
 
@@ -84,7 +85,7 @@ public class RunLogTests
     }
 
     private static StepRecord Record(long step, float loss = 1) =>
-        new(step, 1, loss, 1e-3f, 0, 0.5f, 0.1f, 0.25f, 1.5f, 3f, 200f, 0.3f);
+        new(step, 1, loss, 1e-3f, 0, new ObjectiveStatistics(0.5f, 0.1f, 0.25f), 1.5f, 3f, 200f, 0.3f);
 
     private IEnumerable<long> Steps() => File.ReadAllLines(_path).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("step").GetInt64());
 }

@@ -9,27 +9,38 @@
 #pragma once
 #include "common/margin.cuh"
 
+// k: log2(e) · max(w, 1e-6) where w is learned.
+__device__ __forceinline__ float cosine_scale(const float* learned, float scale) {
+  return learned == nullptr ? scale : 1.4426950408889634f * (*learned < 1e-6f ? 1e-6f : *learned);
+}
+
 struct CosineProblem {
   const float* anchors;     // Unit rows [rows, width].
   const float* candidates;  // Unit rows [candidate_rows, width]: keys, then constant ones.
   const int* positives;     // Index of each anchor's positive, or null: see positive().
   const int* anchor_labels;  // Null for no mask; below 0 is unknown.
   const int* candidate_labels;
+  const float* learned_scale;  // w, or null: see k().
   int rows, key_rows, candidate_rows, width;
   int symmetric;           // One set of two halves: an anchor is no negative of its own, its positive lies in the other half.
+  int positive_offset;     // From an anchor to its positive, around the end, where neither positives nor halves say it.
+  int item_count;          // Above 0: a key with the anchor's index modulo this is no negative.
   int keys_are_negatives;  // 0: of the keys only the positive is a candidate.
-  float scale;             // k
+  float scale;             // k where it is not learned.
 
   __device__ __forceinline__ int positive(int anchor) const {
     if (positives != nullptr) return positives[anchor];
-    if (symmetric == 0) return anchor;
-    return anchor < rows / 2 ? anchor + rows / 2 : anchor - rows / 2;
+    int index = anchor + (symmetric == 0 ? positive_offset : rows / 2);
+    return index < key_rows ? index : index - key_rows;
   }
+
+  __device__ __forceinline__ float k() const { return cosine_scale(learned_scale, scale); }
 
   // Whether a candidate that is not the positive is a negative.
   __device__ __forceinline__ bool is_negative(int anchor, int candidate) const {
     if (symmetric != 0 && candidate == anchor) return false;
     if (keys_are_negatives == 0 && candidate < key_rows) return false;
+    if (item_count > 0 && candidate < key_rows && candidate % item_count == anchor % item_count) return false;
     return anchor_labels == nullptr || anchor_labels[anchor] < 0 || anchor_labels[anchor] != candidate_labels[candidate];
   }
 };
@@ -102,6 +113,7 @@ __device__ __forceinline__ void rows(const CosineProblem& p, int each, NegativeS
   int first = blockIdx.x * ROWS, anchor = first + threadIdx.x / 8;
   int end = min(p.candidate_rows, int(blockIdx.y + 1) * each);
   int positive = anchor < p.rows ? p.positive(anchor) : -1;
+  float scale = p.k();
   NegativeSums own = {-1e9f, 0.0f, 0.0f, 0.0f, NOTHING};
   for (int column = blockIdx.y * each; column < end; column += COLUMNS) {
     float c[2];
@@ -113,8 +125,8 @@ __device__ __forceinline__ void rows(const CosineProblem& p, int each, NegativeS
       if (candidate == positive) {
         positive_cosines[anchor] = c[j];
       } else if (p.is_negative(anchor, candidate)) {
-        float shift = fmaxf(own.shift, ceilf(c[j] * p.scale));
-        own.powers = ldexpf(own.powers, int(fmaxf(own.shift - shift, -200.0f))) + power(c[j], p.scale, shift);
+        float shift = fmaxf(own.shift, ceilf(c[j] * scale));
+        own.powers = ldexpf(own.powers, int(fmaxf(own.shift - shift, -200.0f))) + power(c[j], scale, shift);
         own.shift = shift;
         own.cosines += c[j];
         own.count += 1.0f;
@@ -140,9 +152,10 @@ struct AnchorFactors {
   float shift, power_factor, positive_gradient;
 };
 
-__device__ __forceinline__ float derivative(const CosineProblem& p, const AnchorFactors& factors, int anchor, int candidate, float cosine) {
+__device__ __forceinline__ float derivative(const CosineProblem& p, const AnchorFactors& factors, int anchor, int candidate, float cosine,
+                                            float scale) {
   if (candidate == p.positive(anchor)) return factors.positive_gradient;
-  return p.is_negative(anchor, candidate) ? factors.power_factor * power(cosine, p.scale, factors.shift) : 0.0f;
+  return p.is_negative(anchor, candidate) ? factors.power_factor * power(cosine, scale, factors.shift) : 0.0f;
 }
 
 enum Role { ANCHOR = 1, CANDIDATE = 2 };
@@ -155,6 +168,7 @@ __device__ __forceinline__ void gradient(const CosineProblem& p, int roles, cons
   __shared__ Tiles tiles;
   __shared__ float weights[ROWS][COLUMNS + 1];
   bool by_anchor = (roles & ANCHOR) != 0;
+  float scale = p.k();
   const float* own = by_anchor ? p.anchors : p.candidates;
   const float* other = by_anchor ? p.candidates : p.anchors;
   int own_rows = by_anchor ? p.rows : p.key_rows, other_rows = by_anchor ? p.candidate_rows : p.rows;
@@ -176,8 +190,8 @@ __device__ __forceinline__ void gradient(const CosineProblem& p, int roles, cons
       int at = column + threadIdx.x % 8 + 8 * j;
       float weight = 0.0f;
       if (row < own_rows && at < other_rows) {
-        if (by_anchor) weight = derivative(p, factors[row], row, at, c[j]);
-        if ((roles & CANDIDATE) != 0) weight += derivative(p, factors[at], at, row, c[j]);
+        if (by_anchor) weight = derivative(p, factors[row], row, at, c[j], scale);
+        if ((roles & CANDIDATE) != 0) weight += derivative(p, factors[at], at, row, c[j], scale);
       }
       weights[threadIdx.x / 8][threadIdx.x % 8 + 8 * j] = weight;
     }

@@ -13,14 +13,16 @@ similarity_softmax_rows(const CosineProblem problem, int each, NegativeSums* __r
 EXPORT_KERNEL(similarity_softmax_rows)
 
 // One thread an anchor: merges the parts in order. results [4, rows] in f64: loss, cosine of the positive, sum and number of the negatives'
-// cosines; hits [rows]. An anchor without negatives has loss 0.
+// cosines; hits [rows]. Losses and factors are weighted; an anchor without negatives has loss 0.
 KERNEL_BOUNDS(128)
 similarity_softmax_solve(int rows, const NegativeSums* __restrict__ sums, int parts, const float* __restrict__ positive_cosines,
-                         const MarginRule margin, float scale, cosine_softmax::AnchorFactors* __restrict__ factors, double* __restrict__ results,
+                         const MarginRule margin, float fixed_scale, const float* __restrict__ learned_scale, const float* __restrict__ weights,
+                         int weight_count, float factor, cosine_softmax::AnchorFactors* __restrict__ factors, double* __restrict__ results,
                          int* __restrict__ hits) {
   constexpr double LOG_OF_TWO = 0.6931471805599453;
   int anchor = blockIdx.x * blockDim.x + threadIdx.x;
   if (anchor >= rows) return;
+  float scale = cosine_scale(learned_scale, fixed_scale);
   float positive = positive_cosines[anchor], highest = cosine_softmax::NOTHING;
   double slope, logit = margin.apply(positive, &slope) * scale, shift = ceil(logit), cosines = 0.0, count = 0.0;
   for (int part = 0; part < parts; part++) shift = fmax(shift, double(sums[int64_t(part) * rows + anchor].shift));
@@ -32,10 +34,11 @@ similarity_softmax_solve(int rows, const NegativeSums* __restrict__ sums, int pa
     count += one.count;
     highest = one.highest <= highest ? highest : one.highest;
   }
-  double gradient_scale = scale * LOG_OF_TWO / rows;
+  double weight = weights == nullptr ? factor : double(factor) * weights[anchor % weight_count];
+  double gradient_scale = weight * scale * LOG_OF_TWO / rows;
   double x = log(negatives) + LOG_OF_TWO * (shift - logit), tail = exp(-fabs(x));
   double share = x >= 0.0 ? 1.0 / (1.0 + tail) : tail / (1.0 + tail);
-  results[anchor] = fmax(x, 0.0) + log1p(tail);
+  results[anchor] = weight * (fmax(x, 0.0) + log1p(tail));
   if (isnan(x)) results[anchor] = x;
   results[rows + anchor] = positive;
   results[2 * rows + anchor] = cosines;
@@ -82,3 +85,30 @@ similarity_softmax_gradient_512(const CosineProblem problem, int roles, const co
   cosine_softmax::gradient<16>(problem, roles, factors, each, result);
 }
 EXPORT_KERNEL(similarity_softmax_gradient_512)
+
+// dw of a learned scale: an anchor's unit row times the gradient by it is Σ derivative by a cosine · cosine, and w · cosine is the logit.
+// A warp a row, four rows a block; then one block.
+KERNEL_BOUNDS(4 * WARP)
+similarity_softmax_row_products(const float* __restrict__ unit, const float* __restrict__ gradient, int rows, int width, double* __restrict__ products) {
+  int row = blockIdx.x * 4 + threadIdx.x / WARP, lane = threadIdx.x % WARP;
+  if (row >= rows) return;  // Whole warps leave.
+  double sum = 0.0;
+  for (int i = lane; i < width; i += WARP) sum += double(unit[int64_t(row) * width + i]) * gradient[int64_t(row) * width + i];
+  sum = warp_sum(sum);
+  if (lane == 0) products[row] = sum;
+}
+EXPORT_KERNEL(similarity_softmax_row_products)
+
+// share: 1/2 where every cosine counts for both of its rows.
+KERNEL_BOUNDS(256)
+similarity_softmax_scale_gradient(const double* __restrict__ products, int rows, const float* __restrict__ scale, float share,
+                                  const float* __restrict__ loss_gradient, float* __restrict__ gradient, int accumulate) {
+  __shared__ double scratch[256 / WARP];
+  double sum = 0.0;
+  for (int row = threadIdx.x; row < rows; row += 256) sum += products[row];
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x != 0) return;
+  float value = float(*loss_gradient * sum * share / (*scale < 1e-6f ? 1e-6f : *scale));
+  gradient[0] = accumulate != 0 ? gradient[0] + value : value;
+}
+EXPORT_KERNEL(similarity_softmax_scale_gradient)

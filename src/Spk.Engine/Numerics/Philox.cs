@@ -71,6 +71,21 @@ public enum RandomPurpose
 
     /// <summary>Layouts of plots.</summary>
     Plot = 10,
+
+    /// <summary>Positions of short crops (multi-crop training).</summary>
+    LocalCrop = 11,
+
+    /// <summary>Positions of the clean segments that references are made of.</summary>
+    ReferenceCrop = 12,
+
+    /// <summary>Positives drawn from clusters.</summary>
+    PositiveSampling = 13,
+
+    /// <summary>Order of a batch before the key encoder.</summary>
+    KeyOrder = 14,
+
+    /// <summary>First rows of a queue.</summary>
+    Queue = 15,
 }
 
 /// <summary>A sequence of random numbers for one (seed, stream, epoch, item): a value type, cheap to make anywhere.</summary>

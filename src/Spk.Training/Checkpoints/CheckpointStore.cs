@@ -9,7 +9,7 @@ using Spk.Training.Optimization;
 namespace Spk.Training.Checkpoints;
 
 /// <summary>Writes and reads the checkpoints of one run folder: latest, the one before it, and the best.</summary>
-internal sealed class CheckpointStore(RunFolder folder, ParameterSet parameters, Optimizer optimizer, FeatureSpec features, EncoderSpec encoder)
+internal sealed class CheckpointStore(RunFolder folder, Objective objective, Optimizer optimizer, FeatureSpec features, EncoderSpec encoder)
 {
     private const string OptimizerPrefix = "optimizer.";
 
@@ -18,7 +18,7 @@ internal sealed class CheckpointStore(RunFolder folder, ParameterSet parameters,
     /// </summary>
     public void Save(CheckpointState state, bool isBest)
     {
-        FiniteGuard.CheckParameters(parameters, state.Step);
+        FiniteGuard.CheckParameters(objective.Parameters, state.Step);
         var content = Content(state);
         string next = Path.Combine(folder.Checkpoints, "next.safetensors");
         SafetensorsFile.Write(next, content);
@@ -45,9 +45,15 @@ internal sealed class CheckpointStore(RunFolder folder, ParameterSet parameters,
     /// <summary>Restores parameters and optimizer from a checkpoint of the same architecture.</summary>
     public void Restore(SafetensorsFile file, CheckpointState state)
     {
-        ParameterTensors.Load(file, parameters, ModelKeys.EncoderPrefix, "the recipe's encoder");
-        ParameterTensors.Load(file, parameters, Objective.Prefix, "the recipe's objective");
+        foreach (var parameters in ParameterSets())
+        {
+            foreach (string prefix in parameters.All.Select(p => p.Name[..(p.Name.IndexOf('.', StringComparison.Ordinal) + 1)]).Distinct())
+            {
+                ParameterTensors.Load(file, parameters, prefix, "the recipe's encoder or objective");
+            }
+        }
 
+        objective.VisitState(new StateReader(file), state.Step);
         foreach (var part in optimizer.States)
         {
             var values = new float[part.Value.Count];
@@ -56,6 +62,15 @@ internal sealed class CheckpointStore(RunFolder folder, ParameterSet parameters,
         }
 
         optimizer.StepCount = state.OptimizerSteps;
+    }
+
+    private IEnumerable<ParameterSet> ParameterSets()
+    {
+        yield return objective.Parameters;
+        if (objective.MomentumParameters is { } momentum)
+        {
+            yield return momentum;
+        }
     }
 
     private SafetensorsContent Content(CheckpointState state)
@@ -67,7 +82,12 @@ internal sealed class CheckpointStore(RunFolder folder, ParameterSet parameters,
         content.Metadata[ModelKeys.Features] = features.ToJson();
         content.Metadata[ModelKeys.Encoder] = encoder.ToJson();
         state.WriteTo(content.Metadata);
-        ParameterTensors.Add(content, parameters);
+        foreach (var parameters in ParameterSets())
+        {
+            ParameterTensors.Add(content, parameters);
+        }
+
+        objective.VisitState(new StateWriter(content), state.Step);
         foreach (var part in optimizer.States)
         {
             var values = new float[part.Value.Count];

@@ -18,7 +18,9 @@ public sealed class Augmenter : IDisposable
     private readonly int _samples;
     private readonly Corpus? _noise;
     private readonly Category[] _categories;
+    private readonly IReadOnlyList<float[]> _responsesOfRooms;
     private readonly RirBank? _rooms;
+    private readonly bool _ownsNoise;
     private readonly float[] _speeds;
     private CropRequest[] _requests = [];
     private float[] _snr = [];
@@ -50,8 +52,12 @@ public sealed class Augmenter : IDisposable
         string At(string folder) => Path.GetFullPath(folder, Path.GetFullPath(root ?? "."));
         if (spec.ReverbProbability > 0)
         {
-            var rooms = spec.Rir is { } folder ? AugmentationBanks.LoadRooms(At(folder), options) : AugmentationBanks.MakeRooms(options.SampleRate, seed);
-            _rooms = new RirBank(device, rooms, samples);
+            _responsesOfRooms = spec.Rir is { } folder ? AugmentationBanks.LoadRooms(At(folder), options) : AugmentationBanks.MakeRooms(options.SampleRate, seed);
+            _rooms = new RirBank(device, _responsesOfRooms, samples);
+        }
+        else
+        {
+            _responsesOfRooms = [];
         }
 
         if (spec.NoiseProbability > 0)
@@ -61,7 +67,16 @@ public sealed class Augmenter : IDisposable
                 : AugmentationBanks.MakeNoise(voices, options.SampleRate, seed);
         }
 
+        _ownsNoise = true;
         _categories = _noise is null ? [] : Categorize(_noise, spec);
+    }
+
+    private Augmenter(Augmenter other, int samples)
+    {
+        (_device, _seed, _speeds, _noise, _categories, Spec) = (other._device, other._seed, other._speeds, other._noise, other._categories, other.Spec);
+        _samples = samples;
+        _responsesOfRooms = other._responsesOfRooms;
+        _rooms = other._rooms is null ? null : new RirBank(_device, _responsesOfRooms, samples);
     }
 
     /// <summary>What is changed.</summary>
@@ -72,6 +87,14 @@ public sealed class Augmenter : IDisposable
 
     /// <summary>Number of room responses.</summary>
     public int RoomCount => _rooms?.Count ?? 0;
+
+    /// <summary>The same changes for crops of another length. It shares noise recordings with this one, which must outlive it.</summary>
+    /// <param name="samples">Samples of its crops, 1 or more.</param>
+    public Augmenter ForLength(int samples)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(samples);
+        return new Augmenter(this, samples);
+    }
 
     /// <summary>Speed and gain of a crop, to be applied while it is cut.</summary>
     /// <param name="epoch">Epoch, from 0.</param>
@@ -121,8 +144,14 @@ public sealed class Augmenter : IDisposable
         }
     }
 
-    /// <summary>Frees the noise recordings.</summary>
-    public void Dispose() => _noise?.Dispose();
+    /// <summary>Frees the noise recordings, where they are its own.</summary>
+    public void Dispose()
+    {
+        if (_ownsNoise)
+        {
+            _noise?.Dispose();
+        }
+    }
 
     /// <summary>Everything about one crop, always drawn in the same order.</summary>
     internal AugmentationDraw Draw(long epoch, int item)

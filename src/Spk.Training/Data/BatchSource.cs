@@ -1,7 +1,5 @@
-using Spk.Engine.Audio;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
-using Spk.Engine.Ops.Audio;
 using Spk.Interop;
 
 namespace Spk.Training.Data;
@@ -21,6 +19,15 @@ public sealed record BatchOptions
     /// <summary>How two crops of one utterance lie to each other.</summary>
     public CropPairing Pairing { get; init; }
 
+    /// <summary>Further, short crops of each utterance, 0 to 64.</summary>
+    public int LocalViews { get; init; }
+
+    /// <summary>Samples of a short crop; 1 or more where there are any.</summary>
+    public int LocalSamples { get; init; }
+
+    /// <summary>Samples of the clean segment that comes with each utterance; 0 for none.</summary>
+    public int ReferenceSamples { get; init; }
+
     /// <summary>The run's seed.</summary>
     public ulong Seed { get; init; }
 }
@@ -34,15 +41,11 @@ public sealed class BatchSource
     private readonly Device _device;
     private readonly Corpus _corpus;
     private readonly BatchOptions _options;
-    private readonly Augmenter? _augmenter;
-    private readonly CropSampler _sampler;
+    private readonly CropSet _views;
+    private readonly CropSet? _localViews, _references;
     private readonly int[] _members;
     private readonly int[] _order;
-    private readonly CropRequest[] _requests;
-    private readonly int[] _items;
-    private readonly int[] _viewStarts;
     private readonly TrainingBatch _batch;
-    private readonly int _reach;
     private long _epoch = -1;
 
     /// <summary>Prepares the batches.</summary>
@@ -73,20 +76,32 @@ public sealed class BatchSource
             throw new InvalidOptionException($"data.cropSeconds gives crops of {options.Samples} samples: allowed is 1 or more.");
         }
 
+        if (options.LocalViews is < 0 or > 64 || (options.LocalViews > 0 && options.LocalSamples < 1))
+        {
+            throw new InvalidOptionException(
+                $"data.localViews = {options.LocalViews} of {options.LocalSamples} samples: allowed are 0 to 64 crops of 1 sample or more.");
+        }
+
         _device = device;
         _corpus = corpus;
         _options = options;
-        _augmenter = augmenter;
-        _sampler = new CropSampler(options.Seed, options.Pairing);
-        _order = new int[_members.Length];
-        _requests = new CropRequest[options.Batch * options.Views];
-        _items = new int[_requests.Length];
-        _viewStarts = new int[options.Views];
-        _batch = new TrainingBatch(options.Batch, options.Views);
+        int all = options.Views + options.LocalViews;
+        _views = new CropSet(corpus, new CropSampler(options.Seed, options.Pairing), augmenter, options.Batch, options.Views, options.Samples, 0, all);
+        if (options.LocalViews > 0)
+        {
+            _localViews = new CropSet(
+                corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.LocalCrop), augmenter?.ForLength(options.LocalSamples), options.Batch,
+                options.LocalViews, options.LocalSamples, options.Views, all);
+        }
 
-        // A faster crop reads more of the utterance; starts leave room for the fastest.
-        float speed = Math.Max(1f, augmenter?.Spec.MaximumSpeed ?? 1f);
-        _reach = (int)Math.Ceiling((double)options.Samples * speed);
+        if (options.ReferenceSamples > 0)
+        {
+            _references = new CropSet(
+                corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.ReferenceCrop), null, options.Batch, 1, options.ReferenceSamples, 0, 1);
+        }
+
+        _order = new int[_members.Length];
+        _batch = new TrainingBatch(options.Batch, options.Views);
     }
 
     /// <summary>Batches in an epoch.</summary>
@@ -98,8 +113,9 @@ public sealed class BatchSource
     /// <summary>Makes one batch, in any order of calls.</summary>
     /// <param name="epoch">Epoch, from 0.</param>
     /// <param name="index">0 to <see cref="BatchesPerEpoch"/> − 1.</param>
+    /// <param name="withReference">Whether to cut the clean segments, where the options have them.</param>
     /// <returns>The batch; valid until the next call or the workspace's next reset.</returns>
-    public TrainingBatch Read(long epoch, int index)
+    public TrainingBatch Read(long epoch, int index, bool withReference = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(index);
@@ -110,11 +126,12 @@ public sealed class BatchSource
         {
             int utterance = _batch.Utterances[b];
             speakers[b] = _corpus.SpeakerOf(utterance);
-            Place(epoch, utterance, b);
+            Place(epoch, utterance, b, withReference);
         }
 
-        _batch.Waves = CropGather.Forward(_device, _corpus, _requests, _options.Samples);
-        _augmenter?.Apply(_batch.Waves, epoch, _items);
+        _batch.Waves = _views.Read(_device, epoch);
+        _batch.LocalWaves = _localViews?.Read(_device, epoch);
+        _batch.ReferenceWaves = withReference ? _references?.Read(_device, epoch) : null;
         return _batch;
     }
 
@@ -124,7 +141,8 @@ public sealed class BatchSource
     /// </summary>
     /// <param name="epoch">Epoch, from 0.</param>
     /// <param name="index">0 to <see cref="BatchesPerEpoch"/> − 1.</param>
-    public void Prepare(long epoch, int index)
+    /// <param name="withReference">As for <see cref="Read"/>.</param>
+    public void Prepare(long epoch, int index, bool withReference = true)
     {
         if (_device is CpuDevice)
         {
@@ -134,11 +152,15 @@ public sealed class BatchSource
         var utterances = UtterancesOf(epoch, index);
         for (int b = 0; b < utterances.Length; b++)
         {
-            Place(epoch, utterances[b], b);
+            Place(epoch, utterances[b], b, withReference);
         }
 
-        CropGather.Prepare(_device, _corpus, _requests, _options.Samples);
-        _augmenter?.Prepare(epoch, _items);
+        _views.Prepare(_device, epoch);
+        _localViews?.Prepare(_device, epoch);
+        if (withReference)
+        {
+            _references?.Prepare(_device, epoch);
+        }
     }
 
     private ReadOnlySpan<int> UtterancesOf(long epoch, int index)
@@ -153,15 +175,13 @@ public sealed class BatchSource
         return _order.AsSpan(index * _options.Batch, _options.Batch);
     }
 
-    private void Place(long epoch, int utterance, int row)
+    private void Place(long epoch, int utterance, int row, bool withReference)
     {
-        _sampler.Sample(epoch, utterance, _corpus.LengthOf(utterance), _reach, _viewStarts);
-        for (int view = 0; view < _options.Views; view++)
+        _views.Place(epoch, utterance, row);
+        _localViews?.Place(epoch, utterance, row);
+        if (withReference)
         {
-            int at = (view * _options.Batch) + row, item = (utterance * _options.Views) + view;
-            var (gain, speed) = _augmenter?.Cut(epoch, item) ?? (1f, 1f);
-            _requests[at] = new CropRequest(utterance, _viewStarts[view], gain, speed);
-            _items[at] = item;
+            _references?.Place(epoch, utterance, row);
         }
     }
 }

@@ -10,13 +10,16 @@ namespace Spk.Training.Data;
 public sealed class CropSampler
 {
     private readonly ulong _seed;
+    private readonly RandomPurpose _purpose;
 
     /// <summary>Makes a sampler.</summary>
     /// <param name="seed">The run's seed.</param>
     /// <param name="pairing">How two crops of one utterance lie to each other; other numbers of crops are always random.</param>
-    public CropSampler(ulong seed, CropPairing pairing = CropPairing.Random)
+    /// <param name="purpose">What the crops are for: samplers of different purposes draw independently.</param>
+    public CropSampler(ulong seed, CropPairing pairing = CropPairing.Random, RandomPurpose purpose = RandomPurpose.Crop)
     {
         _seed = seed;
+        _purpose = purpose;
         Pairing = pairing;
     }
 
@@ -38,7 +41,7 @@ public sealed class CropSampler
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(crop);
-        var random = new CounterRandom(_seed, RandomPurpose.Crop, epoch, utterance);
+        var random = new CounterRandom(_seed, _purpose, epoch, utterance);
         int usable = Math.Max(length, crop);
         if (Pairing == CropPairing.Random || starts.Length != 2)
         {

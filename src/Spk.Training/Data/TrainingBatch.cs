@@ -1,3 +1,4 @@
+using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 
 namespace Spk.Training.Data;
@@ -16,8 +17,17 @@ public sealed class TrainingBatch
         Waves = null!;
     }
 
+    /// <summary>The device that holds the crops.</summary>
+    public Device Device => Waves.Device;
+
     /// <summary>Samples in ±1, f32 [V·B, L]: all first views, then all second views, and so on; in the device's workspace.</summary>
     public Tensor Waves { get; internal set; }
+
+    /// <summary>Short crops of the same utterances, f32 [Vₗ·B, Lₗ], view-major, where <see cref="BatchOptions.LocalViews"/> asks for them; else null.</summary>
+    public Tensor? LocalWaves { get; internal set; }
+
+    /// <summary>An unchanged segment of each utterance, f32 [B, Lᵣ], where <see cref="BatchOptions.ReferenceSamples"/> asks for it; else null.</summary>
+    public Tensor? ReferenceWaves { get; internal set; }
 
     /// <summary>Speaker of each of the B utterances as an index into <see cref="Corpus.Speakers"/>, −1 where unknown.</summary>
     public ReadOnlySpan<int> Speakers => _speakers;

@@ -1,64 +1,133 @@
 using Spk.Engine.Autograd;
-using Spk.Engine.Ops.Loss;
+using Spk.Engine.Encoders;
+using Spk.Engine.Models;
 using Spk.Engine.Tensors;
 using Spk.Interop;
+using Spk.Training.Checkpoints;
 using Spk.Training.Data;
+using Spk.Training.Positives;
 
 namespace Spk.Training.Objectives;
 
-/// <summary>What one step of an objective shows besides its loss; comparable between objectives.</summary>
-/// <param name="PositiveCosine">Mean cosine of positives (SimCLR) or with the own class (supervised).</param>
-/// <param name="NegativeCosine">Mean cosine of negatives (SimCLR) or with all classes (supervised).</param>
-/// <param name="HitRate">Share of rows whose positive has the highest cosine, 0 to 1.</param>
-public readonly record struct ObjectiveStatistics(float PositiveCosine, float NegativeCosine, float HitRate);
-
-/// <summary>What an objective is built for.</summary>
-/// <param name="EmbeddingSize">Elements of an embedding.</param>
-/// <param name="Speakers">Speakers of the training manifest; 0 where it names none.</param>
-/// <param name="Views">Crops of an utterance in a batch.</param>
-public readonly record struct ObjectiveContext(int EmbeddingSize, int Speakers, int Views);
-
 /// <summary>
-/// Turns the embeddings of a batch into a loss. An objective may own parameters (a classifier, a projector); the trainer
-/// owns the step, so that no objective has a training loop of its own.
+/// What a run minimises, with all networks it needs: the trained encoder, heads, momentum encoders, queues. The trainer owns the
+/// step, so that no objective has a training loop of its own; it calls, in this order, <see cref="BeginEpoch"/> (before the first
+/// step of an epoch), <see cref="Prepare"/>, <see cref="Loss"/>, the optimiser, <see cref="Update"/>.
 /// </summary>
 public abstract class Objective
 {
-    /// <summary>Prefix of the names of an objective's parameters.</summary>
+    /// <summary>Prefix of the names of trained parameters that belong to no encoder.</summary>
     public const string Prefix = "objective.";
 
-    /// <summary>Figures of the last <see cref="Loss"/>; read them before the workspace is reset.</summary>
-    public ObjectiveStatistics Statistics =>
-        new(LastStatistics.MeanPositiveCosine, LastStatistics.MeanNegativeCosine, LastStatistics.TopOneRate);
+    /// <summary>Starts with the encoder that is trained.</summary>
+    /// <param name="context">What it is built for.</param>
+    /// <param name="encoderPrefix">Prefix of the encoder's parameters.</param>
+    private protected Objective(ObjectiveContext context, string encoderPrefix = ModelKeys.EncoderPrefix)
+    {
+        Context = context;
+        Parameters = new ParameterSet(context.Device);
+        Trained = Encoder.Create(context.Encoder, Parameters, encoderPrefix);
+        TrainedEncoderCount = Parameters.TrainableCount;
+    }
 
-    /// <summary>Figures of the last loss, still on the device.</summary>
-    protected SimilarityStatistics LastStatistics { get; set; }
+    /// <summary>What it was built for.</summary>
+    public ObjectiveContext Context { get; }
+
+    /// <summary>Everything that gradients change.</summary>
+    public ParameterSet Parameters { get; }
+
+    /// <summary>Trained scalars of the encoder alone.</summary>
+    public long TrainedEncoderCount { get; }
+
+    /// <summary>The encoder that gradients change.</summary>
+    public Encoder Trained { get; }
+
+    /// <summary>The encoder that embeds once training is over; its parameters start with <see cref="ModelKeys.EncoderPrefix"/>.</summary>
+    public virtual Encoder Encoder => Trained;
+
+    /// <summary>The parameters of <see cref="Encoder"/>.</summary>
+    public virtual ParameterSet EncoderParameters => Parameters;
+
+    /// <summary>Parameters that follow the trained ones as a moving average; null where there are none.</summary>
+    public virtual ParameterSet? MomentumParameters => null;
+
+    /// <summary>Figures of the last <see cref="Loss"/>; read them before the workspace is reset.</summary>
+    public abstract ObjectiveStatistics Statistics { get; }
+
+    /// <summary>The trained encoder's embeddings of the last <see cref="Loss"/>, f32 [V·B, D], valid until the workspace is reset.</summary>
+    public Tensor Embeddings { get; private protected set; } = null!;
+
+    /// <summary>Changes where <see cref="Loss"/> would compute with other arguments than before: a recording of it is then made anew.</summary>
+    public abstract long ReplayKey { get; }
 
     /// <summary>Makes the objective a recipe asks for and declares its parameters.</summary>
     /// <param name="spec">Kind and settings.</param>
+    /// <param name="positives">Where positives come from.</param>
     /// <param name="context">What it is built for.</param>
-    /// <param name="parameters">Where parameters are declared, before allocation; their names start with <see cref="Prefix"/>.</param>
-    /// <returns>The objective.</returns>
-    /// <exception cref="InvalidOptionException">The corpus does not have what the objective needs.</exception>
-    public static Objective Create(ObjectiveSpec spec, ObjectiveContext context, ParameterSet parameters)
+    /// <returns>The objective, without memory until <see cref="Allocate"/>.</returns>
+    /// <exception cref="InvalidOptionException">The corpus or the batches do not have what the objective needs.</exception>
+    public static Objective Create(ObjectiveSpec spec, PositiveSamplingSpec positives, ObjectiveContext context)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(parameters);
+        ArgumentNullException.ThrowIfNull(positives);
+        ArgumentNullException.ThrowIfNull(context);
+        if (positives.Source != PositiveSource.SameUtterance && spec.Kind == ObjectiveKind.Supervised)
+        {
+            throw new InvalidOptionException($"ssps.source = {positives.Source}: objective.kind supervised has no positives; use simClr, moco or dino.");
+        }
+
         return spec.Kind switch
         {
-            ObjectiveKind.SimClr => new SimClr(spec, context),
-            _ => new SpeakerClassifier(spec, context, parameters),
+            ObjectiveKind.SimClr => new SimClr(spec, positives, context),
+            ObjectiveKind.Moco => new Moco(spec, positives, context),
+            _ => new SpeakerClassifier(spec, context),
         };
     }
 
-    /// <summary>Brings to the device what the loss needs to know of a batch besides its embeddings, such as labels.</summary>
-    /// <param name="batch">The batch.</param>
-    public virtual void Prepare(TrainingBatch batch) { }
+    /// <summary>Makes memory and initial values.</summary>
+    /// <param name="seed">The run's seed.</param>
+    public virtual void Allocate(ulong seed) => Parameters.Allocate(seed);
 
-    /// <summary>The loss of the batch that was prepared last, recorded on the tape. May be recorded and replayed: it reads nothing from the host.</summary>
+    /// <summary>Whether the batches of an epoch must hold clean segments.</summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    public virtual bool NeedsReferences(long epoch) => false;
+
+    /// <summary>Does what an epoch begins with, such as clustering.</summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    /// <param name="cancellation">Ends it early.</param>
+    public virtual void BeginEpoch(long epoch, CancellationToken cancellation) { }
+
+    /// <summary>Brings to the device what the loss needs to know of a batch besides its features, such as labels.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="place">Where in the run.</param>
+    public abstract void Prepare(TrainingBatch batch, in StepPlace place);
+
+    /// <summary>
+    /// Embeds the batch that was prepared last and compares: the loss, recorded on the tape. May itself be recorded and replayed: it
+    /// reads nothing from the host.
+    /// </summary>
     /// <param name="tape">Where backward steps are recorded; null to evaluate only.</param>
-    /// <param name="embeddings">f32 [V·B, D], view-major, not normalised.</param>
-    /// <param name="margin">Margin of this step.</param>
+    /// <param name="features">Features of the batch.</param>
     /// <returns>A tensor of one element.</returns>
-    public abstract Tensor Loss(Tape? tape, Tensor embeddings, float margin);
+    public abstract Tensor Loss(Tape? tape, in StepFeatures features);
+
+    /// <summary>Follows a step of the optimiser: momentum encoders, queues, centres.</summary>
+    public virtual void Update() { }
+
+    /// <summary>Shows a checkpoint everything besides parameters that the next step depends on.</summary>
+    /// <param name="visitor">Writes it or puts it back.</param>
+    /// <param name="step">Steps done.</param>
+    internal virtual void VisitState(StateVisitor visitor, long step) { }
+
+    /// <summary>Figures of the epoch that ends, for the log; counters start anew.</summary>
+    /// <param name="figures">Receives them.</param>
+    internal virtual void CloseEpoch(ICollection<EpochFigure> figures) { }
+
+    /// <summary>A collapse that the objective itself can see, as a sentence; null for none.</summary>
+    internal virtual string? Warning(ObjectiveStatistics statistics) => null;
 }
+
+/// <summary>A named figure of an epoch.</summary>
+/// <param name="Name">Key in the log, such as "sspsCoverage".</param>
+/// <param name="Value">NaN where it is not known.</param>
+internal readonly record struct EpochFigure(string Name, double Value);

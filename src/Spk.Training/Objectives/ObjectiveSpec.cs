@@ -8,6 +8,12 @@ public enum ObjectiveKind
     /// <summary>Self-supervised contrastive learning with NT-Xent (Chen et al., "A simple framework for contrastive learning", ICML 2020).</summary>
     SimClr,
 
+    /// <summary>Contrastive learning against a queue of past keys of a momentum encoder (He et al., "Momentum contrast", CVPR 2020).</summary>
+    Moco,
+
+    /// <summary>Self-distillation without labels or negatives (Caron et al., "Emerging properties", ICCV 2021).</summary>
+    Dino,
+
     /// <summary>Classification of the manifest's speakers with a margin softmax (Deng et al., "ArcFace", CVPR 2019).</summary>
     Supervised,
 }
@@ -22,16 +28,83 @@ public enum MarginCurve
     Cosine,
 }
 
+/// <summary>How the momentum of a momentum encoder changes over training.</summary>
+public enum MomentumCurve
+{
+    /// <summary>Always the same (MoCo).</summary>
+    Constant,
+
+    /// <summary>From its start to 1 along half a cosine (DINO).</summary>
+    Cosine,
+}
+
+/// <summary>How closely a momentum encoder follows the trained one.</summary>
+public sealed record MomentumSpec
+{
+    /// <summary>Share of its own parameters that it keeps at the first step, 0 to 1.</summary>
+    public double Start { get; init; } = 0.999;
+
+    /// <summary>How that changes.</summary>
+    public MomentumCurve Curve { get; init; }
+}
+
+/// <summary>The projector between encoder and contrastive loss: as many linear layers, with batch norm and ReLU between them.</summary>
+public sealed record ProjectorSpec
+{
+    /// <summary>Linear layers; 0 compares the embeddings themselves, which is what speaker verification prefers (methods.md 3.4).</summary>
+    public int Layers { get; init; }
+
+    /// <summary>Width of the inner layers.</summary>
+    public int Hidden { get; init; } = 2048;
+
+    /// <summary>Width of what is compared.</summary>
+    public int Output { get; init; } = 512;
+}
+
+/// <summary>DINO's head, temperatures and centre (methods.md 7).</summary>
+public sealed record DistillSpec
+{
+    /// <summary>Width of the two inner layers of the head.</summary>
+    public int Hidden { get; init; } = 2048;
+
+    /// <summary>Width of the unit-length vector that is compared with the prototypes.</summary>
+    public int Bottleneck { get; init; } = 256;
+
+    /// <summary>K, prototypes.</summary>
+    public int Prototypes { get; init; } = 65_536;
+
+    /// <summary>τ of the student.</summary>
+    public float StudentTemperature { get; init; } = 0.1f;
+
+    /// <summary>τ of the teacher after the warm-up; below the student's it sharpens the targets.</summary>
+    public float TeacherTemperature { get; init; } = 0.04f;
+
+    /// <summary>τ of the teacher in the first epoch.</summary>
+    public float FirstTeacherTemperature { get; init; } = 0.04f;
+
+    /// <summary>Epochs in which the teacher's temperature goes, in equal steps, from the first to the final one.</summary>
+    public int TemperatureEpochs { get; init; }
+
+    /// <summary>Share of the old centre that is kept at every step, 0 to 1; 1 never centres.</summary>
+    public double CentreMomentum { get; init; } = 0.9;
+
+    /// <summary>Epochs in which the prototypes get no gradient.</summary>
+    public int FrozenEpochs { get; init; } = 1;
+}
+
 /// <summary>Everything an objective needs to know; fields that another kind uses are ignored.</summary>
 public sealed record ObjectiveSpec
 {
     /// <summary>Which objective.</summary>
     public ObjectiveKind Kind { get; init; } = ObjectiveKind.SimClr;
 
-    /// <summary>Temperature of NT-Xent, above 0 (SimCLR).</summary>
+    /// <summary>Temperature of the contrastive loss, above 0 (SimCLR, MoCo).</summary>
     public float Temperature { get; init; } = 0.1f;
 
-    /// <summary>Whether both views are anchors, with 2B − 2 negatives each (SimCLR).</summary>
+    /// <summary>
+    /// SimCLR: whether both views are anchors, with 2B − 2 negatives each. MoCo: whether both views are queries, each with a queue of
+    /// its own.
+    /// </summary>
     public bool Symmetric { get; init; } = true;
 
     /// <summary>Where the margin enters.</summary>
@@ -43,9 +116,27 @@ public sealed record ObjectiveSpec
     /// <summary>How the margin grows.</summary>
     public MarginCurve MarginCurve { get; init; } = MarginCurve.Constant;
 
-    /// <summary>Leaves utterances of the anchor's own speaker out of the negatives, by the manifest's labels: a diagnosis, not self-supervision (SimCLR).</summary>
+    /// <summary>Leaves utterances of the anchor's own speaker out of the negatives, by the manifest's labels: a diagnosis, not self-supervision (SimCLR, MoCo).</summary>
     public bool OracleMask { get; init; }
 
     /// <summary>Scale of the cosines (supervised).</summary>
     public float Scale { get; init; } = 30f;
+
+    /// <summary>Keys of past batches in a queue, a multiple of the batch (MoCo).</summary>
+    public int QueueSize { get; init; } = 32_768;
+
+    /// <summary>
+    /// Keys that share batch-norm statistics, drawn at random from the batch; 0 for all of it. Hides from a query which key comes from
+    /// its own batch (MoCo).
+    /// </summary>
+    public int KeyGroup { get; init; }
+
+    /// <summary>The momentum encoder (MoCo, DINO).</summary>
+    public MomentumSpec Momentum { get; init; } = new();
+
+    /// <summary>The projector (SimCLR, MoCo).</summary>
+    public ProjectorSpec Projector { get; init; } = new();
+
+    /// <summary>DINO's head, temperatures and centre.</summary>
+    public DistillSpec Distill { get; init; } = new();
 }

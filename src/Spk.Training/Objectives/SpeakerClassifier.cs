@@ -14,18 +14,18 @@ public sealed class SpeakerClassifier : Objective
 {
     private readonly ObjectiveSpec _spec;
     private readonly Parameter _weight;
-    private readonly int _views;
+    private SimilarityStatistics _statistics;
     private Tensor? _labels;
+    private float _margin;
 
     /// <summary>Makes the objective and declares its class weights, [speakers, embedding size].</summary>
     /// <param name="spec">Margin and scale.</param>
     /// <param name="context">What it is built for.</param>
-    /// <param name="parameters">Where the weights are declared.</param>
     /// <exception cref="InvalidOptionException">The manifest names fewer than two speakers.</exception>
-    public SpeakerClassifier(ObjectiveSpec spec, ObjectiveContext context, ParameterSet parameters)
+    public SpeakerClassifier(ObjectiveSpec spec, ObjectiveContext context)
+        : base(context)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(parameters);
         if (context.Speakers < 2)
         {
             throw new InvalidOptionException(
@@ -33,31 +33,42 @@ public sealed class SpeakerClassifier : Objective
         }
 
         _spec = spec;
-        _views = context.Views;
-        _weight = parameters.Add(
+        _weight = Parameters.Add(
             Prefix + "weight",
-            new Shape(context.Speakers, context.EmbeddingSize),
-            Initializer.XavierNormal(context.EmbeddingSize, context.Speakers));
+            new Shape(context.Speakers, Trained.EmbeddingSize),
+            Initializer.XavierNormal(Trained.EmbeddingSize, context.Speakers));
     }
 
     /// <inheritdoc/>
-    public override void Prepare(TrainingBatch batch)
+    public override ObjectiveStatistics Statistics =>
+        new(_statistics.MeanPositiveCosine, _statistics.MeanNegativeCosine, _statistics.TopOneRate);
+
+    /// <inheritdoc/>
+    public override long ReplayKey => BitConverter.SingleToUInt32Bits(_margin);
+
+    /// <inheritdoc/>
+    public override void Prepare(TrainingBatch batch, in StepPlace place)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        _labels = batch.Waves.Device.Workspace.Rent(new Shape(_views, batch.Size), ElementType.Int32);
-        for (int view = 0; view < _views; view++)
+        _margin = place.Margin;
+        _labels = batch.Device.Workspace.Rent(new Shape(Context.Views, batch.Size), ElementType.Int32);
+        for (int view = 0; view < Context.Views; view++)
         {
             _labels.Slice(view, 1).CopyIntsFrom(batch.Speakers);
         }
     }
 
     /// <inheritdoc/>
-    public override Tensor Loss(Tape? tape, Tensor embeddings, float margin)
+    public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
-        ArgumentNullException.ThrowIfNull(embeddings);
+        Embeddings = Trained.Forward(tape, features.Views, training: true);
+        return Classify(tape, Embeddings);
+    }
+
+    /// <summary>The loss of embeddings, f32 [V·B, D].</summary>
+    internal Tensor Classify(Tape? tape, Tensor embeddings)
+    {
         var labels = _labels ?? throw new InvalidOperationException("Call Prepare with the batch first.");
-        var loss = MarginClassifier.Forward(tape, embeddings, _weight, labels, _spec.MarginKind, _spec.Scale, margin, out var statistics);
-        LastStatistics = statistics;
-        return loss;
+        return MarginClassifier.Forward(tape, embeddings, _weight, labels, _spec.MarginKind, _spec.Scale, _margin, out _statistics);
     }
 }

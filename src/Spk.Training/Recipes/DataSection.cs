@@ -30,12 +30,18 @@ public sealed record DataSection
     /// <summary>Crops (views) of an utterance in a batch.</summary>
     public int Views { get; init; } = 2;
 
+    /// <summary>Further, short crops of an utterance, which only the student of DINO sees; 0 for none.</summary>
+    public int LocalViews { get; init; }
+
+    /// <summary>Length of a short crop, seconds.</summary>
+    public float LocalSeconds { get; init; } = 2f;
+
     /// <summary>How the crops of one utterance lie to each other.</summary>
     public CropPairing Pairing { get; init; } = CropPairing.Apart;
 
     /// <summary>Noise, rooms, gain and speed.</summary>
     public AugmentationSpec Augmentation { get; init; } = new();
 
-    /// <summary>Samples of a crop.</summary>
-    internal int CropSamples(int sampleRate) => (int)MathF.Round(CropSeconds * sampleRate);
+    /// <summary>Samples of a crop of so many seconds.</summary>
+    internal static int Samples(float seconds, int sampleRate) => (int)MathF.Round(seconds * sampleRate);
 }

@@ -3,6 +3,7 @@ using Spk.Interop;
 using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
+using Spk.Training.Positives;
 
 namespace Spk.Training.Recipes;
 
@@ -26,6 +27,9 @@ public sealed record Recipe
 
     /// <summary>What is minimised.</summary>
     public ObjectiveSpec Objective { get; init; } = new();
+
+    /// <summary>Where positives come from: SSPS.</summary>
+    public PositiveSamplingSpec Ssps { get; init; } = new();
 
     /// <summary>How parameters follow the gradients.</summary>
     public OptimizerSpec Optimizer { get; init; } = new();

@@ -3,6 +3,7 @@ using Spk.Engine.Features;
 using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
+using Spk.Training.Positives;
 
 namespace Spk.Training.Recipes;
 
@@ -21,6 +22,7 @@ internal static class RecipeBinding
         Features = fields.Section("features", recipe.Features, Bind),
         Encoder = fields.Section("encoder", recipe.Encoder, Bind),
         Objective = fields.Section("objective", recipe.Objective, Bind),
+        Ssps = fields.Section("ssps", recipe.Ssps, Bind),
         Optimizer = fields.Section("optimizer", recipe.Optimizer, Bind),
         Schedule = fields.Section("schedule", recipe.Schedule, Bind),
         Training = fields.Section("training", recipe.Training, Bind),
@@ -37,6 +39,8 @@ internal static class RecipeBinding
         DevSpeakers = fields.Integer("devSpeakers", data.DevSpeakers, 0, int.MaxValue),
         CropSeconds = fields.Number("cropSeconds", data.CropSeconds, 0.05f, 60f),
         Views = fields.Integer("views", data.Views, 1, 16),
+        LocalViews = fields.Integer("localViews", data.LocalViews, 0, 16),
+        LocalSeconds = fields.Number("localSeconds", data.LocalSeconds, 0.05f, 60f),
         Pairing = fields.Choice("pairing", data.Pairing),
         Augmentation = fields.Section("augmentation", data.Augmentation, Bind),
     };
@@ -118,6 +122,50 @@ internal static class RecipeBinding
         MarginCurve = fields.Choice("marginCurve", objective.MarginCurve),
         OracleMask = fields.Flag("oracleMask", objective.OracleMask),
         Scale = fields.Number("scale", objective.Scale, 1, 1000),
+        QueueSize = fields.Integer("queueSize", objective.QueueSize, 1, 1 << 24),
+        KeyGroup = fields.Integer("keyGroup", objective.KeyGroup, 0, 65536),
+        Momentum = fields.Section("momentum", objective.Momentum, Bind),
+        Projector = fields.Section("projector", objective.Projector, Bind),
+        Distill = fields.Section("distill", objective.Distill, Bind),
+    };
+
+    private static MomentumSpec Bind(IRecipeFields fields, MomentumSpec momentum) => new()
+    {
+        Start = fields.Number("start", momentum.Start, 0, 1),
+        Curve = fields.Choice("curve", momentum.Curve),
+    };
+
+    private static ProjectorSpec Bind(IRecipeFields fields, ProjectorSpec projector) => new()
+    {
+        Layers = fields.Integer("layers", projector.Layers, 0, 16),
+        Hidden = fields.Integer("hidden", projector.Hidden, 1, 65536),
+        Output = fields.Integer("output", projector.Output, 1, 65536),
+    };
+
+    private static DistillSpec Bind(IRecipeFields fields, DistillSpec distill) => new()
+    {
+        Hidden = fields.Integer("hidden", distill.Hidden, 1, 65536),
+        Bottleneck = fields.Integer("bottleneck", distill.Bottleneck, 1, 65536),
+        Prototypes = fields.Integer("prototypes", distill.Prototypes, 2, 1 << 24),
+        StudentTemperature = fields.Number("studentTemperature", distill.StudentTemperature, 0.001f, 10f),
+        TeacherTemperature = fields.Number("teacherTemperature", distill.TeacherTemperature, 0.001f, 10f),
+        FirstTeacherTemperature = fields.Number("firstTeacherTemperature", distill.FirstTeacherTemperature, 0.001f, 10f),
+        TemperatureEpochs = fields.Integer("temperatureEpochs", distill.TemperatureEpochs, 0, 100000),
+        CentreMomentum = fields.Number("centreMomentum", distill.CentreMomentum, 0, 1),
+        FrozenEpochs = fields.Integer("frozenEpochs", distill.FrozenEpochs, 0, 100000),
+    };
+
+    private static PositiveSamplingSpec Bind(IRecipeFields fields, PositiveSamplingSpec ssps) => new()
+    {
+        Source = fields.Choice("source", ssps.Source),
+        StartEpoch = fields.Integer("startEpoch", ssps.StartEpoch, 1, 100000),
+        Clusters = fields.Integer("clusters", ssps.Clusters, 2, 1 << 24),
+        Neighbours = fields.Integer("neighbours", ssps.Neighbours, 0, 1000),
+        QueueSize = fields.Integer("queueSize", ssps.QueueSize, 1, 1 << 26),
+        Iterations = fields.Integer("iterations", ssps.Iterations, 1, 10000),
+        ReferenceSeconds = fields.Number("referenceSeconds", ssps.ReferenceSeconds, 0.05f, 60f),
+        WholeCluster = fields.Flag("wholeCluster", ssps.WholeCluster),
+        RankDecay = fields.Number("rankDecay", ssps.RankDecay, 0, 100),
     };
 
     private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()

@@ -1,6 +1,7 @@
 using Spk.Engine.Devices;
 using Spk.Interop;
 using Spk.Training.Data;
+using Spk.Training.Positives;
 
 namespace Spk.Training.Recipes;
 
@@ -34,7 +35,7 @@ internal static class RecipeCorpus
     public static Augmenter? Augmenter(Recipe recipe, Device device, Corpus corpus) => recipe.Data.Augmentation.IsIdentity
         ? null
         : new Augmenter(
-            device, recipe.Data.Augmentation, corpus, recipe.Data.CropSamples(recipe.Features.Spec.SampleRate), recipe.Training.Seed, recipe.Data.Root,
+            device, recipe.Data.Augmentation, corpus, DataSection.Samples(recipe.Data.CropSeconds, recipe.Features.Spec.SampleRate), recipe.Training.Seed, recipe.Data.Root,
             recipe.CorpusOptions);
 
     /// <summary>The batches of every epoch.</summary>
@@ -45,7 +46,12 @@ internal static class RecipeCorpus
         {
             Batch = recipe.Training.Batch,
             Views = recipe.Data.Views,
-            Samples = recipe.Data.CropSamples(recipe.Features.Spec.SampleRate),
+            Samples = DataSection.Samples(recipe.Data.CropSeconds, recipe.Features.Spec.SampleRate),
+            LocalViews = recipe.Data.LocalViews,
+            LocalSamples = DataSection.Samples(recipe.Data.LocalSeconds, recipe.Features.Spec.SampleRate),
+            ReferenceSamples = recipe.Ssps.Source == PositiveSource.SameUtterance
+                ? 0
+                : DataSection.Samples(recipe.Ssps.ReferenceSeconds, recipe.Features.Spec.SampleRate),
             Pairing = recipe.Data.Pairing,
             Seed = recipe.Training.Seed,
         },

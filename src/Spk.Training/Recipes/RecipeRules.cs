@@ -2,6 +2,7 @@ using Spk.Interop;
 using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
+using Spk.Training.Positives;
 
 namespace Spk.Training.Recipes;
 
@@ -22,8 +23,17 @@ internal static class RecipeRules
         recipe.Optimizer.Validate();
         var data = recipe.Data;
         data.Augmentation.Validate();
-        Require(recipe.Objective.Kind != ObjectiveKind.SimClr || data.Views == 2,
-            $"data.views = {data.Views}: objective.kind simClr needs 2.");
+        var objective = recipe.Objective;
+        string kind = ObjectiveRules.Word(objective.Kind);
+        recipe.Ssps.Validate();
+        Require(objective.Kind == ObjectiveKind.Supervised || data.Views == 2,
+            $"data.views = {data.Views}: objective.kind {kind} needs 2.");
+        Require(data.LocalViews == 0 || objective.Kind == ObjectiveKind.Dino,
+            $"data.localViews = {data.LocalViews}: objective.kind {kind} uses none; set it to 0 or use dino.");
+        Require(objective.Projector.Layers == 0 || objective.Kind is ObjectiveKind.SimClr or ObjectiveKind.Moco,
+            $"objective.projector.layers = {objective.Projector.Layers}: objective.kind {kind} has no projector; set it to 0.");
+        Require(recipe.Ssps.Source == PositiveSource.SameUtterance || objective.Kind != ObjectiveKind.Supervised,
+            $"ssps.source = {ObjectiveRules.Word(recipe.Ssps.Source)}: objective.kind supervised has no positives; use simClr, moco or dino.");
         Require(data.Pairing != CropPairing.Apart || data.Views == 2,
             $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
         var curve = recipe.Schedule.Kind;
@@ -40,18 +50,28 @@ internal static class RecipeRules
     }
 
     /// <summary>The first field that differs and that a resumed run may not change, or null.</summary>
-    public static (RecipeField Saved, RecipeField Asked)? FirstForbiddenChange(Recipe saved, Recipe asked)
+    /// <param name="saved">The recipe of the checkpoint.</param>
+    /// <param name="asked">The recipe to go on with.</param>
+    /// <param name="epochs">Epochs begun.</param>
+    public static (RecipeField Saved, RecipeField Asked)? FirstForbiddenChange(Recipe saved, Recipe asked, long epochs)
     {
+        // Nothing of SSPS shows before the epoch that collects for its first clustering: plain training may go on with or without it.
+        bool beforeSampling = Untouched(saved.Ssps) && Untouched(asked.Ssps);
         foreach (var (before, after) in saved.Fields().Zip(asked.Fields()))
         {
-            if (before.Value != after.Value && !Changeable.Any(c => c == before.Path || (c.EndsWith('.') && before.Path.StartsWith(c, StringComparison.Ordinal))))
+            if (before.Value != after.Value && !MayChange(before.Path) && !(beforeSampling && before.Path.StartsWith("ssps.", StringComparison.Ordinal)))
             {
                 return (before, after);
             }
         }
 
         return null;
+
+        bool Untouched(PositiveSamplingSpec ssps) => ssps.Source == PositiveSource.SameUtterance || epochs < ssps.StartEpoch;
     }
+
+    private static bool MayChange(string path) =>
+        Changeable.Any(c => c == path || (c.EndsWith('.') && path.StartsWith(c, StringComparison.Ordinal)));
 
     private static void Require(bool condition, string message)
     {

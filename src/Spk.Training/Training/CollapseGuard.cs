@@ -86,11 +86,11 @@ internal sealed class CollapseGuard
         return new EmbeddingSpread((float)(deviation / d * Math.Sqrt(d)), rank);
     }
 
-    /// <summary>What is wrong with these figures, the worst first. A NaN is a collapse too.</summary>
+    /// <summary>What is wrong with these figures, the worst first. A spread or rank of NaN is a collapse too; a cosine of NaN was not measured.</summary>
     public static Collapse Judge(EmbeddingSpread spread, float negativeCosine) =>
         !(spread.Spread >= SpreadLimit) ? Collapse.ToPoint
         : !(spread.EffectiveRank >= RankLimit) ? Collapse.ToLine
-        : !(negativeCosine <= NegativeCosineLimit) ? Collapse.NegativesNear
+        : negativeCosine > NegativeCosineLimit ? Collapse.NegativesNear
         : Collapse.None;
 
     /// <summary>The warning for a judgement.</summary>

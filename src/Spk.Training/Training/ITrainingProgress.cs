@@ -32,6 +32,11 @@ public readonly record struct TrainingStatus(
 /// <param name="IsBest">Whether the development EER is the lowest so far.</param>
 public readonly record struct TrainingEvaluation(long Step, int Epoch, string Trials, double Eer, double MinDcf, bool IsBest);
 
+/// <summary>Figures of an epoch that not every objective has, such as those of SSPS.</summary>
+/// <param name="Epoch">Epochs done.</param>
+/// <param name="Figures">Name in the log, and value; NaN where it is not known.</param>
+public sealed record TrainingEpoch(int Epoch, IReadOnlyList<(string Name, double Value)> Figures);
+
 /// <summary>Facts known before the first step.</summary>
 /// <param name="Utterances">Training utterances.</param>
 /// <param name="Speakers">Speakers that the manifest names for them; 0 where it names none.</param>
@@ -61,6 +66,10 @@ public interface ITrainingProgress
     /// <summary>A step is done.</summary>
     /// <param name="status">Where the run stands.</param>
     void Stepped(in TrainingStatus status) { }
+
+    /// <summary>An epoch of an objective with figures of its own is over.</summary>
+    /// <param name="epoch">The figures.</param>
+    void Epoch(TrainingEpoch epoch) { }
 
     /// <summary>Trials were scored.</summary>
     /// <param name="evaluation">The result.</param>

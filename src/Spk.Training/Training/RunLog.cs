@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Text.Json;
 using Spk.Interop;
+using Spk.Training.Objectives;
 
 namespace Spk.Training;
 
@@ -11,9 +12,7 @@ namespace Spk.Training;
 /// <param name="Loss">Training loss.</param>
 /// <param name="LearningRate">Rate used by the step.</param>
 /// <param name="Margin">Margin used by the step, 0 without one.</param>
-/// <param name="PositiveCosine">Mean cosine of positives (SimCLR) or with the own class (classifier).</param>
-/// <param name="NegativeCosine">Mean cosine of negatives, or with all classes.</param>
-/// <param name="HitRate">Share of rows whose positive scores highest, 0 to 1.</param>
+/// <param name="Statistics">What the objective shows besides its loss.</param>
 /// <param name="GradientNorm">Euclidean norm of all gradients before clipping.</param>
 /// <param name="EmbeddingNorm">Mean Euclidean length of the embeddings before normalisation.</param>
 /// <param name="UtterancesPerSecond">Speed of this step.</param>
@@ -24,9 +23,7 @@ public readonly record struct StepRecord(
     float Loss,
     float LearningRate,
     float Margin,
-    float PositiveCosine,
-    float NegativeCosine,
-    float HitRate,
+    ObjectiveStatistics Statistics,
     float GradientNorm,
     float EmbeddingNorm,
     float UtterancesPerSecond,
@@ -50,6 +47,8 @@ internal sealed class RunLog : IDisposable
     private static readonly JsonEncodedText PositiveCosine = JsonEncodedText.Encode("cosPositive");
     private static readonly JsonEncodedText NegativeCosine = JsonEncodedText.Encode("cosNegative");
     private static readonly JsonEncodedText HitRate = JsonEncodedText.Encode("hit");
+    private static readonly JsonEncodedText TeacherEntropy = JsonEncodedText.Encode("teacherEntropy");
+    private static readonly JsonEncodedText Divergence = JsonEncodedText.Encode("divergence");
     private static readonly JsonEncodedText GradientNorm = JsonEncodedText.Encode("gradientNorm");
     private static readonly JsonEncodedText EmbeddingNorm = JsonEncodedText.Encode("embeddingNorm");
     private static readonly JsonEncodedText Speed = JsonEncodedText.Encode("utterancesPerSecond");
@@ -94,9 +93,11 @@ internal sealed class RunLog : IDisposable
         WriteNumber(Loss, record.Loss);
         WriteNumber(LearningRate, record.LearningRate);
         WriteNumber(Margin, record.Margin);
-        WriteNumber(PositiveCosine, record.PositiveCosine);
-        WriteNumber(NegativeCosine, record.NegativeCosine);
-        WriteNumber(HitRate, record.HitRate);
+        WriteKnown(PositiveCosine, record.Statistics.PositiveCosine);
+        WriteKnown(NegativeCosine, record.Statistics.NegativeCosine);
+        WriteKnown(HitRate, record.Statistics.HitRate);
+        WriteKnown(TeacherEntropy, record.Statistics.TeacherEntropy);
+        WriteKnown(Divergence, record.Statistics.Divergence);
         WriteNumber(GradientNorm, record.GradientNorm);
         WriteNumber(EmbeddingNorm, record.EmbeddingNorm);
         WriteNumber(Speed, MathF.Round(record.UtterancesPerSecond, 1));
@@ -196,6 +197,15 @@ internal sealed class RunLog : IDisposable
         _json.Reset();
         _buffer.GetSpan(1)[0] = (byte)'\n';
         _buffer.Advance(1);
+    }
+
+    // An objective has not every figure.
+    private void WriteKnown(JsonEncodedText name, float value)
+    {
+        if (!float.IsNaN(value))
+        {
+            WriteNumber(name, value);
+        }
     }
 
     // JSON has no NaN or infinity.

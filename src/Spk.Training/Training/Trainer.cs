@@ -32,7 +32,7 @@ public sealed class Trainer : IDisposable
         _deviceKind = device is CpuDevice ? "cpu" : "cuda";
         _pipeline = new TrainingPipeline(recipe, device, loading, cancellation);
         _corpus = CheckpointState.Fingerprint(_pipeline.Corpus);
-        _store = new CheckpointStore(folder, _pipeline.Parameters, _pipeline.Optimizer, recipe.Features.Spec, recipe.ResolvedEncoder);
+        _store = new CheckpointStore(folder, _pipeline.Objective, _pipeline.Optimizer, recipe.Features.Spec, recipe.ResolvedEncoder);
     }
 
     /// <summary>Steps done.</summary>
@@ -161,7 +161,7 @@ public sealed class Trainer : IDisposable
                 return session.Finish(end, _step, _closedEpochs, _earlyStop);
             }
 
-            session.Step(_step);
+            session.Step(_step, cancellation);
             _step++;
             int every = recipe.Training.CheckpointEverySteps;
             if (every > 0 && _step % every == 0 && _step % batches != 0)
@@ -220,7 +220,8 @@ public sealed class Trainer : IDisposable
         string path = File.Exists(run.Latest) || !File.Exists(run.Previous) ? run.Latest : run.Previous;
         using var file = SafetensorsFile.Open(path);
         var state = CheckpointState.ReadFrom(file);
-        if (isOwn && RecipeRules.FirstForbiddenChange(state.Recipe, _pipeline.Recipe) is var (saved, asked))
+        long epochsBegun = (state.Step + state.BatchesPerEpoch - 1) / state.BatchesPerEpoch;
+        if (isOwn && RecipeRules.FirstForbiddenChange(state.Recipe, _pipeline.Recipe, epochsBegun) is var (saved, asked))
         {
             throw new InvalidOptionException(
                 $"{path} was trained with {saved.Path} = {saved.Value}, the recipe says {asked.Value}: resume with the recipe of {run.Recipe}, or start anew in another folder.");

@@ -10,6 +10,7 @@ using Spk.Interop;
 using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
+using Spk.Training.Positives;
 using Spk.Training.Recipes;
 using Tensor = Spk.Engine.Tensors.Tensor;
 
@@ -24,7 +25,6 @@ internal sealed class TrainingPipeline : IDisposable
     private readonly Device _device;
     private readonly Tape _tape = new();
     private readonly FeatureExtractor _extractor;
-    private readonly Objective _objective;
     private readonly LearningRateSchedule _learningRate;
     private readonly MarginSchedule _margin;
     private readonly CollapseGuard _collapse;
@@ -33,8 +33,8 @@ internal sealed class TrainingPipeline : IDisposable
     private readonly int _embeddingSize;
     private readonly Augmenter? _augmenter;
     private Throughput _throughput;
-    private Tensor? _features, _embeddings, _loss;
-    private float _currentMargin;
+    private StepFeatures _features;
+    private Tensor? _loss;
 
     public TrainingPipeline(Recipe recipe, Device device, IProgress<DataProgress>? progress, CancellationToken cancellation)
     {
@@ -50,14 +50,22 @@ internal sealed class TrainingPipeline : IDisposable
             _augmenter = RecipeCorpus.Augmenter(recipe, device, Corpus);
             Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Development?.Training);
             _extractor = new FeatureExtractor(device, recipe.Features.Spec);
-            Parameters = new ParameterSet(device);
-            var encoder = Encoder.Create(recipe.ResolvedEncoder, Parameters, ModelKeys.EncoderPrefix);
-            RequireFrames(recipe, encoder);
-            EncoderParameters = Parameters.TrainableCount;
-            _embeddingSize = encoder.EmbeddingSize;
-            _objective = Objective.Create(
-                recipe.Objective, new ObjectiveContext(_embeddingSize, Corpus.Speakers.Count, recipe.Data.Views), Parameters);
-            Parameters.Allocate(recipe.Training.Seed);
+            Objective = Objective.Create(recipe.Objective, recipe.Ssps, new ObjectiveContext
+            {
+                Device = device,
+                Encoder = recipe.ResolvedEncoder,
+                Corpus = Corpus,
+                Utterances = Development?.Training ?? [],
+                Batch = recipe.Training.Batch,
+                Views = recipe.Data.Views,
+                LocalViews = recipe.Data.LocalViews,
+                BatchesPerEpoch = Batches.BatchesPerEpoch,
+                Epochs = recipe.Training.Epochs,
+                Seed = recipe.Training.Seed,
+            });
+            RequireFrames(recipe, Objective.Trained);
+            Objective.Allocate(recipe.Training.Seed);
+            _embeddingSize = Objective.Trained.EmbeddingSize;
             Optimizer = Optimizer.Create(recipe.Optimizer, Parameters);
             StepsInAll = (long)recipe.Training.Epochs * Batches.BatchesPerEpoch;
             _learningRate = recipe.Schedule.Create(recipe.Training.Epochs, Batches.BatchesPerEpoch);
@@ -68,7 +76,7 @@ internal sealed class TrainingPipeline : IDisposable
                 Rises = recipe.Objective.MarginCurve == MarginCurve.Cosine,
                 Epochs = recipe.Training.Epochs,
             };
-            Model = new SpeakerModel(_extractor, encoder, Parameters);
+            Model = new SpeakerModel(_extractor, Objective.Encoder, Objective.EncoderParameters);
             int rows = recipe.Training.Batch * recipe.Data.Views;
             _embeddingValues = new float[rows * _embeddingSize];
             _forwardBackward = new ReplayedWork(device, ForwardBackward);
@@ -89,14 +97,13 @@ internal sealed class TrainingPipeline : IDisposable
 
     public BatchSource Batches { get; }
 
-    public ParameterSet Parameters { get; }
+    public Objective Objective { get; }
+
+    public ParameterSet Parameters => Objective.Parameters;
 
     public Optimizer Optimizer { get; }
 
     public SpeakerModel Model { get; }
-
-    /// <summary>Trained scalars of the encoder alone.</summary>
-    public long EncoderParameters { get; }
 
     /// <summary>Steps of all epochs.</summary>
     public long StepsInAll { get; }
@@ -105,43 +112,52 @@ internal sealed class TrainingPipeline : IDisposable
 
     /// <summary>Trains on one batch.</summary>
     /// <param name="step">Steps done before.</param>
-    public StepRecord Step(long step)
+    /// <param name="cancellation">Ends the clustering that an epoch may begin with.</param>
+    public StepRecord Step(long step, CancellationToken cancellation = default)
     {
-        long start = Stopwatch.GetTimestamp();
-        int batchesPerEpoch = Batches.BatchesPerEpoch;
+        int batchesPerEpoch = Batches.BatchesPerEpoch, index = (int)(step % batchesPerEpoch);
         long epoch = step / batchesPerEpoch;
+        if (index == 0)
+        {
+            Objective.BeginEpoch(epoch, cancellation);
+        }
+
+        long start = Stopwatch.GetTimestamp();
         _device.Workspace.Reset();
-        var batch = Batches.Read(epoch, (int)(step % batchesPerEpoch));
+        var batch = Batches.Read(epoch, index, Objective.NeedsReferences(epoch));
         long dataReady = Stopwatch.GetTimestamp();
 
         // Noise and reverberation take more or less memory from step to step; what follows lies in the same place.
         _forwardBackward.Begin();
-        _features = _extractor.Compute(batch.Waves, Recipe.Training.Seed, step);
-        _objective.Prepare(batch);
-        _currentMargin = (float)_margin.At((int)epoch);
-        _forwardBackward.Run(BitConverter.SingleToInt32Bits(_currentMargin));
+        _features = new StepFeatures(
+            _extractor.Compute(batch.Waves, Recipe.Training.Seed, step),
+            batch.LocalWaves is { } local ? _extractor.Compute(local, Recipe.Training.Seed, step) : null,
+            batch.ReferenceWaves is { } clean ? _extractor.Compute(clean) : null);
+        var place = new StepPlace(step, epoch, (float)_margin.At((int)epoch));
+        Objective.Prepare(batch, place);
+        _forwardBackward.Run(Objective.ReplayKey);
         if (step + 1 < StepsInAll)
         {
             // A GPU is at work by now: the next samples travel meanwhile.
-            Batches.Prepare((step + 1) / batchesPerEpoch, (int)((step + 1) % batchesPerEpoch));
+            long next = (step + 1) / batchesPerEpoch;
+            Batches.Prepare(next, (int)((step + 1) % batchesPerEpoch), Objective.NeedsReferences(next));
         }
 
         float loss = Scalar(_loss!);
         FiniteGuard.CheckLoss(
-            loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", _features), ("embeddings", _embeddings));
+            loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", _features.Views), ("embeddings", Objective.Embeddings));
         double norm = GradientNorm.Compute(Parameters.Gradients);
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
         double rate = _learningRate.At(step);
         Optimizer.Step(rate);
-
-        _embeddings!.CopyTo(_embeddingValues);
+        Objective.Update();
+        Objective.Embeddings.CopyTo(_embeddingValues);
         long end = Stopwatch.GetTimestamp();
         _throughput.Add(start, dataReady, end);
         double seconds = Math.Max(1e-9, Stopwatch.GetElapsedTime(start, end).TotalSeconds);
-        var statistics = _objective.Statistics;
         return new StepRecord(
-            step + 1, (int)epoch + 1, loss, (float)rate, _currentMargin, statistics.PositiveCosine, statistics.NegativeCosine, statistics.HitRate, (float)norm,
-            MeanLength(), (float)(Recipe.Training.Batch / seconds), (float)(Stopwatch.GetElapsedTime(start, dataReady).TotalSeconds / seconds));
+            step + 1, (int)epoch + 1, loss, (float)rate, place.Margin, Objective.Statistics, (float)norm, MeanLength(),
+            (float)(Recipe.Training.Batch / seconds), (float)(Stopwatch.GetElapsedTime(start, dataReady).TotalSeconds / seconds));
     }
 
     /// <summary>How the embeddings of the last step are spread out.</summary>
@@ -157,8 +173,7 @@ internal sealed class TrainingPipeline : IDisposable
     private void ForwardBackward()
     {
         _tape.Clear();
-        _embeddings = Model.Encoder.Forward(_tape, _features!, training: true);
-        _loss = _objective.Loss(_tape, _embeddings, _currentMargin);
+        _loss = Objective.Loss(_tape, _features);
         Parameters.ZeroGradients();
         _tape.Backward(_loss);
     }
@@ -172,12 +187,26 @@ internal sealed class TrainingPipeline : IDisposable
 
     private static void RequireFrames(Recipe recipe, Encoder encoder)
     {
-        int samples = recipe.Data.CropSamples(recipe.Features.Spec.SampleRate);
-        int frames = recipe.Features.Spec.FrameCount(samples);
-        if (frames < encoder.MinimumFrames)
+        Require("data.cropSeconds", recipe.Data.CropSeconds);
+        if (recipe.Data.LocalViews > 0)
         {
-            throw new InvalidOptionException(
-                $"data.cropSeconds = {FieldText.Of(recipe.Data.CropSeconds)} gives {frames} frames, the encoder needs {encoder.MinimumFrames}: use longer crops.");
+            Require("data.localSeconds", recipe.Data.LocalSeconds);
+        }
+
+        if (recipe.Ssps.Source != PositiveSource.SameUtterance)
+        {
+            Require("ssps.referenceSeconds", recipe.Ssps.ReferenceSeconds);
+        }
+
+        void Require(string field, float seconds)
+        {
+            var features = recipe.Features.Spec;
+            int frames = features.FrameCount(DataSection.Samples(seconds, features.SampleRate));
+            if (frames < encoder.MinimumFrames)
+            {
+                throw new InvalidOptionException(
+                    $"{field} = {FieldText.Of(seconds)} gives {frames} frames, the encoder needs {encoder.MinimumFrames}: use longer crops.");
+            }
         }
     }
 

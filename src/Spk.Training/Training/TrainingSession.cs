@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Spk.Training.Evaluation;
+using Spk.Training.Objectives;
 using Spk.Training.Recipes;
 
 namespace Spk.Training;
@@ -18,7 +20,9 @@ internal sealed class TrainingSession : IDisposable
     private readonly RunCurves _curves;
     private readonly Lazy<TrialSet?> _trials;
     private EpochMeans _epoch;
+    private readonly List<EpochFigure> _figures = [];
     private Collapse _warned;
+    private bool _objectiveWarned;
     private long _steps;
     private float _lastLoss = float.NaN;
 
@@ -53,16 +57,22 @@ internal sealed class TrainingSession : IDisposable
 
     /// <summary>Trains one step and reports it. Allocates nothing in steady state.</summary>
     /// <param name="done">Steps done before.</param>
-    public void Step(long done)
+    /// <param name="cancellation">Ends the clustering that an epoch may begin with.</param>
+    public void Step(long done, CancellationToken cancellation = default)
     {
-        var record = _pipeline.Step(done);
+        var record = _pipeline.Step(done, cancellation);
         _steps++;
         _log.Write(record);
         _curves.AddStep(record);
         _epoch.Add(record);
         if (record.Step % SpreadEverySteps == 0)
         {
-            Watch(_pipeline.MeasureSpread(), record.NegativeCosine, record.Step, record.Epoch);
+            Watch(_pipeline.MeasureSpread(), record.Statistics.NegativeCosine, record.Step, record.Epoch);
+            if (_pipeline.Objective.Warning(record.Statistics) is { } warning && !_objectiveWarned)
+            {
+                _objectiveWarned = true;
+                Warn(warning, record.Step, record.Epoch);
+            }
         }
 
         if (_progress is not null)
@@ -81,8 +91,19 @@ internal sealed class TrainingSession : IDisposable
         {
             var spread = _pipeline.MeasureSpread();
             var means = _epoch;
-            _log.Write("epoch", step, epochs, json => means.WriteTo(json, spread));
-            _curves.AddEpoch(step, means, spread);
+            _figures.Clear();
+            _pipeline.Objective.CloseEpoch(_figures);
+            _log.Write("epoch", step, epochs, json =>
+            {
+                means.WriteTo(json, spread);
+                WriteFigures(json);
+            });
+            _curves.AddEpoch(step, means, spread, _figures);
+            if (_figures.Count > 0)
+            {
+                _progress?.Epoch(new TrainingEpoch(epochs, [.. _figures.Select(f => (f.Name, f.Value))]));
+            }
+
             Watch(spread, means.NegativeCosine, step, epochs);
         }
 
@@ -97,6 +118,7 @@ internal sealed class TrainingSession : IDisposable
         _lastLoss = _epoch.Steps > 0 ? _epoch.Loss : _lastLoss;
         _epoch = default;
         _warned = Collapse.None;
+        _objectiveWarned = false;
         return eer;
     }
 
@@ -169,6 +191,17 @@ internal sealed class TrainingSession : IDisposable
         var evaluation = new TrainingEvaluation(step, epochs, name, result.Eer, result.MinDcf01, isBest(result.Eer));
         _progress?.Evaluated(evaluation);
         return result.Eer;
+    }
+
+    private void WriteFigures(Utf8JsonWriter json)
+    {
+        foreach (var (name, value) in _figures)
+        {
+            if (double.IsFinite(value))
+            {
+                json.WriteNumber(name, value);
+            }
+        }
     }
 
     // Each kind once per epoch: a collapse lasts, and should not fill the log.

@@ -27,7 +27,7 @@ internal static unsafe class CudaGemm
 
     private static readonly KernelId AddSplitsKernel = new(Source, "mat_mul_add_splits");
 
-    /// <summary>C (+)= A·B + bias, in the device's <see cref="Device.Precision"/>.</summary>
+    /// <summary>C (+)= A·B + bias.</summary>
     /// <param name="cuda">The device.</param>
     /// <param name="a">[M, K].</param>
     /// <param name="b">[K, N].</param>
@@ -35,7 +35,9 @@ internal static unsafe class CudaGemm
     /// <param name="rowStride">Elements from row to row of c.</param>
     /// <param name="accumulate">Whether to add to c.</param>
     /// <param name="bias">N elements added to every row, or null.</param>
-    public static void Multiply(CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, float* bias = null)
+    /// <param name="precision">How operands are rounded; null for the device's <see cref="Device.Precision"/>.</param>
+    public static void Multiply(
+        CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, float* bias = null, Precision? precision = null)
     {
         int m = a.Height, n = b.Width, k = a.Width;
         if (m == 0 || n == 0)
@@ -46,12 +48,13 @@ internal static unsafe class CudaGemm
         // Without columns nothing is read, but kernels divide by the width.
         a.SegmentWidth = Math.Max(1, a.SegmentWidth);
         b.SegmentWidth = Math.Max(1, b.SegmentWidth);
+        var rounding = precision ?? cuda.Precision;
         int tile = Tile(m, n, k), tiles = Tiles(m, n, tile);
         int parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Clamp(k / ShortestPart, 1, MostParts));
         int each = Math.Max(1, DivideUp(DivideUp(k, parts), TileK)) * TileK;
         parts = Math.Max(1, DivideUp(k, each));
-        var kernel = Kernels[(8 * (int)cuda.Precision) + (tile == LargeTile ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
-        var shape = new LaunchShape(tiles, 2 * tile, parts, SharedBytes: SharedBytes(cuda.Precision, tile));
+        var kernel = Kernels[(8 * (int)rounding) + (tile == LargeTile ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
+        var shape = new LaunchShape(tiles, 2 * tile, parts, SharedBytes: SharedBytes(rounding, tile));
         var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
         if (parts == 1)
         {

@@ -12,8 +12,8 @@ namespace Spk.Engine.Ops.Audio;
 /// </summary>
 internal sealed unsafe class CropStaging : IDisposable
 {
-    // The crops and the noise of a batch, and those of the next one.
-    private const int SlotCount = 4;
+    // The crops of a batch and their noise, the short ones and theirs, the clean segments; and all of the next batch.
+    private const int SlotCount = 10;
     private const int MostThreads = 8, MostSpeeds = 64;
 
     private readonly CudaDevice _device;

@@ -26,11 +26,21 @@ internal unsafe struct CosineProblem
     /// <summary>Anchor i is candidate i itself, no negative of its own.</summary>
     public bool ExcludeSelf;
 
+    /// <summary>Above 0: of the keys with the anchor's index modulo this only the positive is a candidate.</summary>
+    public int ItemCount;
+
     /// <summary>False where of the keys only the positive is a candidate.</summary>
     public bool KeysAreNegatives;
 
     /// <summary>Labels of anchors and candidates, the latter padded to 16 elements with −1; null for no mask. Below 0 is unknown.</summary>
     public int* QueryLabels, CandidateLabels;
+
+    /// <summary>Weights of the losses, repeated after WeightCount anchors; null for 1.</summary>
+    public float* AnchorWeights;
+    public int WeightCount;
+
+    /// <summary>What all losses are multiplied by.</summary>
+    public float Factor;
 
     public MarginRule Margin;
 
@@ -43,8 +53,8 @@ internal unsafe struct CosineProblem
 
     public readonly int Candidates => KeyRows + MemoryRows;
 
-    /// <summary>1/(τ · anchors): what a derivative by a logit is multiplied by to be one by a cosine.</summary>
-    public readonly double GradientScale => Scale * LogOfTwo / Rows;
+    /// <summary>A cosine that stands for "no candidate": its power is exactly 0 for this k.</summary>
+    public readonly float Masked => Math.Min(ScaledPower.Masked, -4 * (float)ScaledPower.Range / Scale);
 
     public static int Padded(int count) => (count + 15) & ~15;
 
@@ -70,10 +80,14 @@ internal unsafe struct CosineProblem
         double logit = Margin.Apply(PositiveCosines[anchor], out double slope) * Scale;
         double x = Math.Log(negatives) + (LogOfTwo * (shift - logit));
         double tail = Math.Exp(-Math.Abs(x));
-        Losses[anchor] = Math.Max(x, 0) + LogOnePlus(tail);
+        double weight = AnchorWeights is null ? Factor : Factor * AnchorWeights[anchor % WeightCount];
+        Losses[anchor] = weight * (Math.Max(x, 0) + LogOnePlus(tail));
         double share = x >= 0 ? 1 / (1 + tail) : tail / (1 + tail);
-        positiveGradient = -slope * share * GradientScale;
-        powerFactor = (float)(GradientScale / (negatives + Math.Exp(LogOfTwo * (logit - shift))));
+
+        // 1/(τ · anchors) makes a derivative by a logit one by a cosine.
+        double gradientScale = weight * Scale * LogOfTwo / Rows;
+        positiveGradient = -slope * share * gradientScale;
+        powerFactor = (float)(gradientScale / (negatives + Math.Exp(LogOfTwo * (logit - shift))));
     }
 
     /// <summary>Mean loss and statistics, summed in the order of the anchors.</summary>
@@ -106,7 +120,7 @@ internal unsafe struct CosineProblem
         }
 
         var own = Vector512.Create(QueryLabels[anchor]);
-        var masked = Vector512.Create(ScaledPower.Masked);
+        var masked = Vector512.Create(Masked);
         for (int i = 0; i < count; i += Vector512<float>.Count)
         {
             var same = Vector512.Equals(Vector512.Load(CandidateLabels + firstCandidate + i), own).AsSingle();

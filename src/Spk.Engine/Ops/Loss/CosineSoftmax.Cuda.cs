@@ -17,8 +17,8 @@ internal enum CosineRole
 /// <summary>CosineProblem of engine/kernels/common/cosine_softmax.cuh, field by field; see there.</summary>
 internal struct CudaCosineProblem
 {
-    public nint Anchors, Candidates, Positives, AnchorLabels, CandidateLabels;
-    public int Rows, KeyRows, CandidateRows, Width, Symmetric, KeysAreNegatives;
+    public nint Anchors, Candidates, Positives, AnchorLabels, CandidateLabels, LearnedScale;
+    public int Rows, KeyRows, CandidateRows, Width, Symmetric, PositiveOffset, ItemCount, KeysAreNegatives;
     public float Scale;
 }
 
@@ -44,9 +44,12 @@ internal static unsafe class CudaCosineSoftmax
     /// <param name="margin">Margin on the positives.</param>
     /// <param name="loss">f32 [1].</param>
     /// <param name="statistics">f32 [3].</param>
+    /// <param name="weights">Weights of the anchors' losses, repeated; null for 1.</param>
+    /// <param name="factor">What all losses are multiplied by.</param>
     /// <param name="classes">Number of classes where the positives are labels to be checked; 0 where they need no check.</param>
     /// <returns>The factors of the anchors' derivatives.</returns>
-    public static Tensor Run(CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, int classes = 0)
+    public static Tensor Run(
+        CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, Tensor? weights = null, float factor = 1, int classes = 0)
     {
         int rowBlocks = DivideUp(problem.Rows, RowsOfBlock);
         var (parts, each) = Parts(rowBlocks, problem.CandidateRows);
@@ -66,7 +69,7 @@ internal static unsafe class CudaCosineSoftmax
 
         cuda.Launch(
             SolveKernel, perAnchor, problem.Rows, sums.Address, parts, positives.Address, KernelArgument.Structure(&margin), problem.Scale,
-            factors.Address, results.Address, hits.Address);
+            problem.LearnedScale, weights?.Address ?? 0, weights?.Count ?? 1, factor, factors.Address, results.Address, hits.Address);
         cuda.Launch(SummarizeKernel, new LaunchShape(1, Threads), problem.Rows, results.Address, hits.Address, loss.Address, statistics.Address);
         return factors;
     }

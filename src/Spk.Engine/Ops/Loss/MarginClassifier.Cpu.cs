@@ -42,6 +42,7 @@ public static unsafe partial class MarginClassifier
             Width = weight.Shape[1],
             Positives = labels.IntData,
             KeysAreNegatives = true,
+            Factor = 1,
             Margin = margin,
             Scale = CosineProblem.ScaleOf(scale),
         };

@@ -154,21 +154,22 @@ internal static unsafe class PairSoftmax
 
         private readonly void Mask(int anchor, int padded, float* cosines)
         {
+            float masked = Problem.Masked;
             int positive = Problem.Positives[anchor];
             if (positive >= Start && positive < Start + Columns)
             {
                 float cosine = cosines[positive - Start];
                 Problem.PositiveCosines[anchor] = cosine;
                 Problem.PositiveCosines[positive] = cosine;
-                cosines[positive - Start] = ScaledPower.Masked;
+                cosines[positive - Start] = masked;
             }
 
             if (anchor < Start + Columns)
             {
-                cosines[anchor - Start] = ScaledPower.Masked;
+                cosines[anchor - Start] = masked;
             }
 
-            new Span<float>(cosines + Columns, padded - Columns).Fill(ScaledPower.Masked);
+            new Span<float>(cosines + Columns, padded - Columns).Fill(masked);
             Problem.MaskLabels(anchor, cosines, Start, padded);
         }
 

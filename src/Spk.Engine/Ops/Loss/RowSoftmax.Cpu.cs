@@ -116,17 +116,23 @@ internal static unsafe class RowSoftmax
 
         private readonly void Mask(int anchor, int positive, float* cosines)
         {
-            new Span<float>(cosines + Problem.Candidates, Stride - Problem.Candidates).Fill(ScaledPower.Masked);
+            float masked = Problem.Masked;
+            new Span<float>(cosines + Problem.Candidates, Stride - Problem.Candidates).Fill(masked);
             Problem.MaskLabels(anchor, cosines, 0, Stride);
             if (!Problem.KeysAreNegatives)
             {
-                new Span<float>(cosines, Problem.KeyRows).Fill(ScaledPower.Masked);
+                new Span<float>(cosines, Problem.KeyRows).Fill(masked);
             }
 
-            cosines[positive] = ScaledPower.Masked;
+            for (int key = Problem.ItemCount > 0 ? anchor % Problem.ItemCount : Problem.KeyRows; key < Problem.KeyRows; key += Problem.ItemCount)
+            {
+                cosines[key] = masked;
+            }
+
+            cosines[positive] = masked;
             if (Problem.ExcludeSelf)
             {
-                cosines[anchor] = ScaledPower.Masked;
+                cosines[anchor] = masked;
             }
         }
 

@@ -9,7 +9,7 @@ namespace Spk.Engine.Ops.Loss;
 /// </summary>
 internal static class ScaledPower
 {
-    /// <summary>A cosine that stands for "no candidate": its power is exactly 0 for every τ.</summary>
+    /// <summary>Below every cosine; its power is exactly 0 for all but very large τ.</summary>
     public const float Masked = -1000f;
 
     // Cosines end at −1 (but for rounding); everything below this is the mask.

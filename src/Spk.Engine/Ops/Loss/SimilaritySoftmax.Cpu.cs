@@ -37,9 +37,17 @@ public static unsafe partial class SimilaritySoftmax
             Width = width,
             ExcludeSelf = symmetric,
             KeysAreNegatives = options.KeysAreNegatives,
+            ItemCount = options.ItemCount,
             Margin = margin,
-            Scale = CosineProblem.ScaleOf(1.0 / options.Temperature),
+            Scale = CosineProblem.ScaleOf(options.Scale is { } learned ? ScaleOf(learned) : 1.0 / options.Temperature),
+            Factor = options.Factor,
         };
+        if (options.AnchorWeights is { } weights)
+        {
+            problem.AnchorWeights = weights.Data;
+            problem.WeightCount = weights.Count;
+        }
+
         if (options.Memory is { } memory)
         {
             var unitMemory = workspace.Rent(memory.Shape);
@@ -48,7 +56,7 @@ public static unsafe partial class SimilaritySoftmax
             problem.MemoryRows = memory.Shape[0];
         }
 
-        problem.Positives = Positives(workspace, rows, symmetric);
+        problem.Positives = Positives(workspace, rows, options);
         SetLabels(workspace, ref problem, rows, options);
         problem.RentResults(cpu);
         float* target = gradient is null ? null : gradient.Data;
@@ -66,7 +74,25 @@ public static unsafe partial class SimilaritySoftmax
         }
 
         problem.Summarize(loss.Data, statistics.Data);
-        return new Saved { Unit = unit, Norms = norms, UnitGradient = gradient, QueryRows = rows };
+        return new Saved { Unit = unit, Norms = norms, UnitGradient = gradient, QueryRows = rows, AnchorRows = problem.Rows };
+    }
+
+    // Never 0: its gradient is that at the floor, so that it can come back.
+    private static float ScaleOf(Tensor learned) => learned.Data[0] < ScaleFloor ? ScaleFloor : learned.Data[0];
+
+    // Σ over logits of their derivative times the cosine; the product of an anchor with its gradient sums that over its cosines, in the
+    // symmetric case once for either role.
+    private static void CpuScaleBackward(Tensor scale, bool symmetric, in Saved saved, Tensor lossGradient)
+    {
+        double sum = 0;
+        for (int row = 0; row < saved.AnchorRows; row++)
+        {
+            sum += UnitRows.Dot(saved.Unit.Row(row), saved.UnitGradient!.Row(row), saved.Unit.Shape[1]);
+        }
+
+        var target = scale.GradForWrite(out bool accumulate);
+        float value = (float)(lossGradient.Data[0] * sum / (ScaleOf(scale) * (symmetric ? 2 : 1)));
+        target.Data[0] = accumulate ? target.Data[0] + value : value;
     }
 
     private static void CpuBackward(CpuDevice cpu, Tensor? queries, Tensor? keys, in Saved saved, Tensor lossGradient)
@@ -86,13 +112,14 @@ public static unsafe partial class SimilaritySoftmax
         }
     }
 
-    private static int* Positives(Workspace workspace, int rows, bool symmetric)
+    // Counted around the end; in the symmetric case the other half.
+    private static int* Positives(Workspace workspace, int rows, in SimilaritySoftmaxOptions options)
     {
-        int count = symmetric ? 2 * rows : rows;
+        int count = options.Symmetric ? 2 * rows : rows, offset = options.Symmetric ? rows : options.PositiveOffset;
         int* positives = workspace.Rent(new Shape(count), ElementType.Int32).IntData;
         for (int i = 0; i < count; i++)
         {
-            positives[i] = !symmetric ? i : i < rows ? i + rows : i - rows;
+            positives[i] = i + offset < count ? i + offset : i + offset - count;
         }
 
         return positives;

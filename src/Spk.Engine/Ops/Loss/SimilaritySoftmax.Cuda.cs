@@ -1,12 +1,16 @@
 using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
+using Spk.Interop.Cuda;
 
 namespace Spk.Engine.Ops.Loss;
 
 public static unsafe partial class SimilaritySoftmax
 {
     private const float NormFloor = 1e-12f;
+
+    private static readonly KernelId RowProductsKernel = new("loss/similarity_softmax", "similarity_softmax_row_products");
+    private static readonly KernelId ScaleGradientKernel = new("loss/similarity_softmax", "similarity_softmax_scale_gradient");
 
     private static Saved CudaForward(
         CudaDevice cuda,
@@ -46,9 +50,12 @@ public static unsafe partial class SimilaritySoftmax
             Symmetric = symmetric ? 1 : 0,
             KeysAreNegatives = options.KeysAreNegatives ? 1 : 0,
             Scale = CosineProblem.ScaleOf(1.0 / options.Temperature),
+            LearnedScale = options.Scale?.Address ?? 0,
+            PositiveOffset = options.PositiveOffset,
+            ItemCount = options.ItemCount,
         };
         SetLabels(cuda, ref problem, rows, options);
-        var factors = CudaCosineSoftmax.Run(cuda, problem, margin, loss, statistics);
+        var factors = CudaCosineSoftmax.Run(cuda, problem, margin, loss, statistics, options.AnchorWeights, options.Factor);
         if (symmetric && gradient is not null)
         {
             CudaCosineSoftmax.Gradient(cuda, problem, CosineRole.Anchor | CosineRole.Candidate, factors, gradient.Address);
@@ -66,7 +73,7 @@ public static unsafe partial class SimilaritySoftmax
             }
         }
 
-        return new Saved { Unit = unit, Norms = norms, UnitGradient = gradient, QueryRows = rows };
+        return new Saved { Unit = unit, Norms = norms, UnitGradient = gradient, QueryRows = rows, AnchorRows = problem.Rows };
     }
 
     private static void CudaBackward(CudaDevice cuda, Tensor? queries, Tensor? keys, in Saved saved, Tensor lossGradient)
@@ -89,6 +96,19 @@ public static unsafe partial class SimilaritySoftmax
                 cuda, saved.Unit.Slice(first, rows), saved.Norms.Slice(first, rows), saved.UnitGradient!.Slice(first, rows), gradient, NormFloor, accumulate,
                 lossGradient);
         }
+    }
+
+    private static void CudaScaleBackward(CudaDevice cuda, Tensor scale, bool symmetric, in Saved saved, Tensor lossGradient)
+    {
+        var products = cuda.Workspace.Rent(new Shape(2 * saved.AnchorRows)); // f64
+        const int rowsOfBlock = 4, threads = 256;
+        cuda.Launch(
+            RowProductsKernel, new LaunchShape((saved.AnchorRows + rowsOfBlock - 1) / rowsOfBlock, 32 * rowsOfBlock), saved.Unit.Address,
+            saved.UnitGradient!.Address, saved.AnchorRows, saved.Unit.Shape[1], products.Address);
+        var target = scale.GradForWrite(out bool accumulate);
+        cuda.Launch(
+            ScaleGradientKernel, new LaunchShape(1, threads), products.Address, saved.AnchorRows, scale.Address, symmetric ? 0.5f : 1f,
+            lossGradient.Address, target.Address, accumulate ? 1 : 0);
     }
 
     private static void SetLabels(CudaDevice cuda, ref CudaCosineProblem problem, int rows, in SimilaritySoftmaxOptions options)

@@ -24,6 +24,8 @@ namespace Spk.Engine.Ops.Loss;
 /// </remarks>
 public static partial class SimilaritySoftmax
 {
+    private const float ScaleFloor = 1e-6f;
+
     /// <summary>Returns the mean loss and records the step on <paramref name="tape"/>.</summary>
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="queries">Anchors, f32 [N, D], N >= 1; need not be unit rows. May be a view.</param>
@@ -54,14 +56,16 @@ public static partial class SimilaritySoftmax
 
         bool wantsQueries = tape is not null && queries.RequiresGrad;
         bool wantsKeys = tape is not null && keys.RequiresGrad;
+        bool wantsScale = tape is not null && options.Scale is { RequiresGrad: true };
         var saved = queries.Device is CudaDevice cuda
-            ? CudaForward(cuda, queries, keys, options, margin, wantsQueries, wantsKeys, loss, values)
-            : CpuForward(Cpu.Of(queries.Device), queries, keys, options, margin, wantsQueries, wantsKeys, loss, values);
-        if (wantsQueries || wantsKeys)
+            ? CudaForward(cuda, queries, keys, options, margin, wantsQueries || wantsScale, wantsKeys, loss, values)
+            : CpuForward(Cpu.Of(queries.Device), queries, keys, options, margin, wantsQueries || wantsScale, wantsKeys, loss, values);
+        if (wantsQueries || wantsKeys || wantsScale)
         {
             loss.RequiresGrad = true;
             var node = tape!.Record<Node>();
             (node.Queries, node.Keys, node.Loss, node.Saved) = (wantsQueries ? queries : null, wantsKeys ? keys : null, loss, saved);
+            (node.Scale, node.Symmetric) = (wantsScale ? options.Scale : null, options.Symmetric);
         }
 
         return loss;
@@ -80,6 +84,31 @@ public static partial class SimilaritySoftmax
         {
             throw new InvalidOptionException(
                 $"temperature = {options.Temperature.ToString(CultureInfo.InvariantCulture)} is out of range: it must be above 0 (0.03 to 0.2 is usual).");
+        }
+
+        if (!float.IsFinite(options.Factor) || (options.Scale is not null && options.Margin != MarginKind.None))
+        {
+            throw new InvalidOptionException("The loss needs a finite Factor, and either a learned Scale or a margin, not both.");
+        }
+
+        if (options.PositiveOffset < 0
+            || (options.PositiveOffset > 0 && (options.Symmetric || keys.Shape[0] != queries.Shape[0] || options.PositiveOffset >= queries.Shape[0])))
+        {
+            throw new InvalidOptionException(
+                $"PositiveOffset = {options.PositiveOffset.ToString(CultureInfo.InvariantCulture)} is out of range: above 0 it needs one direction, as many keys as queries, and more of them.");
+        }
+
+        if (options.ItemCount < 0 || (options.ItemCount > 0 && options.Symmetric))
+        {
+            throw new InvalidOptionException(
+                $"ItemCount = {options.ItemCount.ToString(CultureInfo.InvariantCulture)} is out of range: it is 0 with Symmetric, else 0 or more.");
+        }
+
+        int anchors = queries.Shape[0] * (options.Symmetric ? 2 : 1);
+        if (options.Scale is { Count: not 1 } || options.AnchorWeights is { Count: 0 } || (options.AnchorWeights is { } weights && anchors % weights.Count != 0))
+        {
+            throw new ShapeException(
+                $"The loss needs a Scale of one element and AnchorWeights whose number divides the {anchors} anchors; given {options.Scale?.Shape} and {options.AnchorWeights?.Shape}.");
         }
 
         if (options.Symmetric && (options.Memory is not null || !options.KeysAreNegatives))
@@ -114,14 +143,15 @@ public static partial class SimilaritySoftmax
     {
         public Tensor Norms, Unit;
         public Tensor? UnitGradient;
-        public int QueryRows;
+        public int QueryRows, AnchorRows;
     }
 
     private sealed class Node : TapeNode
     {
-        public Tensor? Queries, Keys;
+        public Tensor? Queries, Keys, Scale;
         public Tensor Loss = null!;
         public Saved Saved;
+        public bool Symmetric;
 
         public override void Backward()
         {
@@ -130,10 +160,18 @@ public static partial class SimilaritySoftmax
                 if (Loss.Device is CudaDevice cuda)
                 {
                     CudaBackward(cuda, Queries, Keys, Saved, gradient);
+                    if (Scale is not null)
+                    {
+                        CudaScaleBackward(cuda, Scale, Symmetric, Saved, gradient);
+                    }
                 }
                 else
                 {
                     CpuBackward(Cpu.Of(Loss.Device), Queries, Keys, Saved, gradient);
+                    if (Scale is not null)
+                    {
+                        CpuScaleBackward(Scale, Symmetric, Saved, gradient);
+                    }
                 }
             }
         }

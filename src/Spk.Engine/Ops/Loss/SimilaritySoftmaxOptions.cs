@@ -11,6 +11,9 @@ namespace Spk.Engine.Ops.Loss;
 /// <listheader><term>Loss</term><description>Setting</description></listheader>
 /// <item><term>NT-Xent, InfoNCE, A-Proto</term><description>queries and keys; A-Proto passes prototypes as keys and τ = 1/w.</description></item>
 /// <item><term>symmetric NT-Xent, AvA of two utterances</term><description><see cref="Symmetric"/>.</description></item>
+/// <item><term>AvA of more utterances</term><description>
+/// <see cref="AllVersusAll"/>: the same rows as queries and keys, once for each <see cref="PositiveOffset"/>.
+/// </description></item>
 /// <item><term>MoCo</term><description>
 /// <see cref="Memory"/> holds the queue, <see cref="KeysAreNegatives"/> is false, keys need no gradient.
 /// </description></item>
@@ -26,6 +29,33 @@ public readonly record struct SimilaritySoftmaxOptions
 
     /// <summary>τ, above 0: cosines are divided by it before the softmax.</summary>
     public float Temperature { get; init; } = 0.03f;
+
+    /// <summary>
+    /// w, f32 [1] or null: cosines are multiplied by max(w, 1e-6) instead of being divided by τ. It gets a gradient where it requires one;
+    /// an offset of the logits has none, as it cancels. Excludes a margin.
+    /// </summary>
+    public Tensor? Scale { get; init; }
+
+    /// <summary>
+    /// Constant weights of the anchors, f32 [n], or null: the loss of anchor i is multiplied by weight i mod n, the mean still divides by the
+    /// number of anchors. n divides that number.
+    /// </summary>
+    public Tensor? AnchorWeights { get; init; }
+
+    /// <summary>What the loss is multiplied by, finite: 1/P for one of P losses that are averaged.</summary>
+    public float Factor { get; init; } = 1f;
+
+    /// <summary>
+    /// The positive of query i is key i + offset, counted around the end; 0 to N − 1. Above 0 it needs as many keys as queries and excludes
+    /// <see cref="Symmetric"/>.
+    /// </summary>
+    public int PositiveOffset { get; init; }
+
+    /// <summary>
+    /// Above 0: rows are views of so many items, view after view, and a key of the anchor's own item (its index modulo this) that is not the
+    /// positive is no negative. Excludes <see cref="Symmetric"/>, which knows its two views.
+    /// </summary>
+    public int ItemCount { get; init; }
 
     /// <summary>Margin on the positive logit, in numerator and denominator.</summary>
     public MarginKind Margin { get; init; }

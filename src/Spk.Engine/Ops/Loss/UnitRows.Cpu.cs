@@ -35,7 +35,8 @@ internal static unsafe class UnitRows
         cpu.Workers.For((body.Rows + RowsPerItem - 1) / RowsPerItem, ref body);
     }
 
-    private static float Dot(float* a, float* b, int count)
+    /// <summary>Σ a·b: products in f32 lanes, their sum in f64.</summary>
+    public static double Dot(float* a, float* b, int count)
     {
         var sum = Vector512<float>.Zero;
         int i = 0;
@@ -50,7 +51,7 @@ internal static unsafe class UnitRows
             total += (double)a[i] * b[i];
         }
 
-        return (float)total;
+        return total;
     }
 
     private struct ForwardBody : IParallelBody
@@ -65,7 +66,7 @@ internal static unsafe class UnitRows
             {
                 float* x = X + ((nint)row * Stride);
                 float* unit = Unit + ((nint)row * Width);
-                float norm = MathF.Sqrt(Dot(x, x, Width));
+                float norm = MathF.Sqrt((float)Dot(x, x, Width));
                 Norms[row] = norm;
                 float divisor = norm < Floor ? Floor : norm; // MathF.Max is not it: a NaN must stay
                 var divisors = Vector512.Create(divisor);
@@ -100,7 +101,7 @@ internal static unsafe class UnitRows
                 float* source = UnitGradient + ((nint)row * Width);
                 bool floored = Norms[row] < Floor;
                 float factor = Factor / (floored ? Floor : Norms[row]);
-                float along = floored ? 0 : -Dot(unit, source, Width);
+                float along = floored ? 0 : -(float)Dot(unit, source, Width);
                 var factors = Vector512.Create(factor);
                 var alongs = Vector512.Create(along);
                 int i = 0;

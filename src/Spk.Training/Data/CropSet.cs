@@ -1,0 +1,72 @@
+using Spk.Engine.Audio;
+using Spk.Engine.Devices;
+using Spk.Engine.Ops.Audio;
+using Spk.Engine.Tensors;
+
+namespace Spk.Training.Data;
+
+/// <summary>One kind of crops of a batch: as many of every utterance, all of one length, all changed or none.</summary>
+internal sealed class CropSet
+{
+    private readonly Corpus _corpus;
+    private readonly CropSampler _sampler;
+    private readonly Augmenter? _augmenter;
+    private readonly int _batch, _views, _samples, _reach, _firstItem, _itemsEach;
+    private readonly CropRequest[] _requests;
+    private readonly int[] _items;
+    private readonly int[] _starts;
+
+    /// <summary>Makes room for the crops.</summary>
+    /// <param name="corpus">The recordings.</param>
+    /// <param name="sampler">Where crops start.</param>
+    /// <param name="augmenter">Changes the crops; null leaves them as recorded.</param>
+    /// <param name="batch">Utterances of a batch.</param>
+    /// <param name="views">Crops of each.</param>
+    /// <param name="samples">Samples of each crop.</param>
+    /// <param name="firstItem">Number of the first of them among all changed crops of an utterance.</param>
+    /// <param name="itemsEach">How many changed crops an utterance has in all.</param>
+    public CropSet(Corpus corpus, CropSampler sampler, Augmenter? augmenter, int batch, int views, int samples, int firstItem, int itemsEach)
+    {
+        (_corpus, _sampler, _augmenter) = (corpus, sampler, augmenter);
+        (_batch, _views, _samples, _firstItem, _itemsEach) = (batch, views, samples, firstItem, itemsEach);
+        _requests = new CropRequest[batch * views];
+        _items = new int[_requests.Length];
+        _starts = new int[views];
+
+        // A faster crop reads more of the utterance; starts leave room for the fastest.
+        float speed = Math.Max(1f, augmenter?.Spec.MaximumSpeed ?? 1f);
+        _reach = (int)Math.Ceiling((double)samples * speed);
+    }
+
+    /// <summary>Chooses the crops of one utterance.</summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    /// <param name="utterance">Its index in the corpus.</param>
+    /// <param name="row">Its place in the batch.</param>
+    public void Place(long epoch, int utterance, int row)
+    {
+        _sampler.Sample(epoch, utterance, _corpus.LengthOf(utterance), _reach, _starts);
+        for (int view = 0; view < _views; view++)
+        {
+            int at = (view * _batch) + row, item = (utterance * _itemsEach) + _firstItem + view;
+            var (gain, speed) = _augmenter?.Cut(epoch, item) ?? (1f, 1f);
+            _requests[at] = new CropRequest(utterance, _starts[view], gain, speed);
+            _items[at] = item;
+        }
+    }
+
+    /// <summary>Cuts and changes the crops that were chosen last.</summary>
+    /// <returns>f32 [V·B, L], view-major, in the device's workspace.</returns>
+    public Tensor Read(Device device, long epoch)
+    {
+        var waves = CropGather.Forward(device, _corpus, _requests, _samples);
+        _augmenter?.Apply(waves, epoch, _items);
+        return waves;
+    }
+
+    /// <summary>Sends the samples of the crops that were chosen last on their way.</summary>
+    public void Prepare(Device device, long epoch)
+    {
+        CropGather.Prepare(device, _corpus, _requests, _samples);
+        _augmenter?.Prepare(epoch, _items);
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text.Json;
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Engine.Models;
+using Spk.Training;
+using Spk.Training.Recipes;
+
+namespace Spk.Tests.TrainingRuns;
+
+/// <summary>Runs of every framework: what all must keep, with queues, momentum encoders, centres and sampled positives.</summary>
+public class FrameworkRunTests
+{
+    // 7 batches of 8 an epoch; sampling collects from the second epoch on and replaces from the third.
+    private static readonly string[] Sampling =
+        ["ssps.startEpoch=2", "ssps.clusters=12", "ssps.queueSize=40", "ssps.referenceSeconds=0.5", "ssps.iterations=5"];
+
+    private string _folder = "";
+
+    public static IEnumerable<TestCaseData> Frameworks()
+    {
+        string[] moco = ["objective.kind=moco", "objective.queueSize=32"];
+        yield return Case("SimCLR");
+        yield return Case("SimCLR with a clustered positive", [.. Sampling, "ssps.source=clusters"]);
+        yield return Case("SimCLR with a positive of the own cluster", [.. Sampling, "ssps.source=clusters", "ssps.neighbours=0", "ssps.wholeCluster=true"]);
+        yield return Case("SimCLR with a near positive", [.. Sampling, "ssps.source=nearest", "ssps.neighbours=3", "ssps.rankDecay=0.7"]);
+        yield return Case("SimCLR with a centroid", [.. Sampling, "ssps.source=centroid"]);
+        yield return Case("MoCo", moco);
+        yield return Case("MoCo with one queue, grouped keys and the oracle mask", [.. moco, "objective.symmetric=false", "objective.keyGroup=4", "objective.oracleMask=true"]);
+        yield return Case("MoCo with clustered positives and a margin", [.. moco, .. Sampling, "ssps.source=clusters", "ssps.neighbours=2", "objective.margin=0.1"]);
+
+        static TestCaseData Case(string name, params string[] options) => new TestCaseData(new Framework(options)).SetArgDisplayNames(name);
+    }
+
+    [SetUp]
+    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("spk-framework-").FullName;
+
+    [TearDown]
+    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
+
+    // 10 lies before sampling begins, 14 where it begins to collect or to cluster, 17 and 24 within epochs.
+    [TestCaseSource(nameof(Frameworks))]
+    public void A_resumed_run_is_bit_for_bit_the_run_that_never_stopped(Framework framework)
+    {
+        Train("straight", framework, 25, threads: 1);
+        foreach (int stop in new[] { 10, 14, 17, 24, 25 })
+        {
+            Train("parts", framework, stop, threads: 2);
+        }
+
+        Assert.That(File.ReadAllBytes(Latest("parts")), Is.EqualTo(File.ReadAllBytes(Latest("straight"))));
+    }
+
+    [TestCaseSource(nameof(Frameworks))]
+    public void The_trained_encoder_can_be_loaded(Framework framework)
+    {
+        Train("run", framework, 2, threads: 1);
+        using var device = new CpuDevice(1);
+        var model = SpeakerModel.Load(Path.Combine(_folder, "run"), device);
+        Assert.That(model.Embed(new float[8000].Select((_, i) => MathF.Sin(i * 0.3f) * 0.1f).ToArray(), 16000), Has.All.Matches<float>(float.IsFinite));
+    }
+
+    [Test]
+    public void Sampled_positives_are_counted_every_epoch()
+    {
+        var framework = new Framework([.. Sampling, "ssps.source=clusters"]);
+        Train("run", framework, 28, threads: 1);
+        var epochs = File.ReadLines(Path.Combine(_folder, "run", "log.jsonl")).Select(l => JsonDocument.Parse(l).RootElement)
+            .Where(l => l.GetProperty("kind").GetString() == "epoch").ToList();
+        Assert.That(epochs.Take(2).Any(e => e.TryGetProperty("sspsCoverage", out _)), Is.False, "nothing is replaced yet");
+        foreach (var epoch in epochs.Skip(2))
+        {
+            Assert.That(epoch.GetProperty("sspsCoverage").GetDouble(), Is.InRange(0.3, 1));
+            Assert.That(epoch.GetProperty("sspsSpeakerAccuracy").GetDouble(), Is.InRange(0, 1));
+            Assert.That(epoch.GetProperty("sspsSessionAccuracy").GetDouble(), Is.InRange(0, 1));
+            Assert.That(epoch.GetProperty("sspsSpeakerNmi").GetDouble(), Is.InRange(0.1, 1));
+            Assert.That(epoch.GetProperty("sspsSessionNmi").GetDouble(), Is.InRange(0.1, 1));
+        }
+    }
+
+    [Test]
+    public void Plain_training_goes_on_with_sampled_positives()
+    {
+        Train("plain", new Framework([]), 7, threads: 1);
+        Train("plain", new Framework([.. Sampling, "ssps.source=clusters"]), 25, threads: 1);
+        Train("sampled", new Framework([.. Sampling, "ssps.source=clusters"]), 25, threads: 1);
+        Assert.That(File.ReadAllBytes(Latest("plain")), Is.EqualTo(File.ReadAllBytes(Latest("sampled"))));
+    }
+
+    private string Latest(string run) => new RunFolder(Path.Combine(_folder, run)).Latest;
+
+    private void Train(string run, Framework framework, int steps, int threads)
+    {
+        using var device = new CpuDevice(threads);
+        Recipe recipe = TinyCorpus.Recipe([.. framework.Options, $"training.maximumSteps={steps}", "evaluation.everyEpochs=0"]);
+        using var trainer = Trainer.Open(recipe, Path.Combine(_folder, run), device);
+        trainer.Run();
+        Assert.That(trainer.Step, Is.EqualTo(steps));
+    }
+
+    public sealed record Framework(string[] Options);
+}
