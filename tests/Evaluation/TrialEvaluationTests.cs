@@ -140,7 +140,7 @@ public class TrialEvaluationTests
             Assert.That((same.Difference, same.IsSignificant, same.Interval), Is.EqualTo((0.0, false, (Interval?)new Interval(0, 0))));
             Assert.That(worse.IsSignificant, Is.True);
             Assert.That(worse.Difference, Is.GreaterThan(0.1));
-            Assert.That(worse.ShareSecondBetter, Is.LessThan(0.01));
+            Assert.That(worse.ShareSecondLower, Is.LessThan(0.01));
             Assert.That(seeds.Difference, Is.EqualTo(-worse.Difference).Within(1e-12));
             Assert.That(seeds.Interval!.Value.High, Is.EqualTo(-worse.Interval!.Value.Low).Within(1e-12));
         });

@@ -24,6 +24,30 @@ public class TrainerTests
     public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
 
     [Test]
+    public void A_run_may_build_on_another_that_stopped_early()
+    {
+        Train("straight", TinyCorpus.Recipe("training.epochs=3"));
+        Assert.That(Train("stage", TinyCorpus.Recipe("training.epochs=3", "training.stopAfterEpochs=1")).End, Is.EqualTo(TrainingEnd.StepLimit));
+        Continue("same", TinyCorpus.Recipe("training.epochs=3"));
+        Continue("other", TinyCorpus.Recipe("training.epochs=3", "objective.margin=0.2"));
+        byte[] Latest(string run) => File.ReadAllBytes(new RunFolder(Path.Combine(_folder, run)).Latest);
+        Assert.That(Latest("same"), Is.EqualTo(Latest("straight")), "both stages together are one run");
+        Assert.That(Latest("other"), Is.Not.EqualTo(Latest("straight")));
+        Assert.That(Log("other").Count(l => l.GetProperty("kind").GetString() == "step"), Is.EqualTo(14), "the log begins where the stage ended");
+        Assert.That(
+            () => Continue("batch", TinyCorpus.Recipe("training.batch=4")), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("7 batches").And.Message.Contains("15"));
+        Assert.That(
+            () => Continue("shape", TinyCorpus.Recipe("encoder.width=4")), Throws.InstanceOf<SpkException>().With.Message.Contains("recipe's encoder"));
+
+        void Continue(string run, Recipe recipe)
+        {
+            using var device = new CpuDevice(2);
+            using var trainer = Trainer.OpenFrom(Path.Combine(_folder, "stage"), recipe, Path.Combine(_folder, run), device);
+            trainer.Run();
+        }
+    }
+
+    [Test]
     public void A_run_leaves_recipe_log_checkpoints_and_curves()
     {
         var witness = new Witness();

@@ -17,6 +17,16 @@ internal static class CommonOptions
     public static Option<string> Out(string description, string helpName, bool required = true) =>
         new("--out") { Description = description, HelpName = helpName, Required = required };
 
+    public static Option<string[]> Set(string description) => new("--set")
+    {
+        Description = description,
+        HelpName = "key=value",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    /// <summary>The first value of <see cref="Set"/> that is no assignment.</summary>
+    public static string? WrongAssignment(string[]? assignments) => assignments?.FirstOrDefault(s => !s.Contains('=', StringComparison.Ordinal));
+
     public static Option<int> SampleRate() => new("--sample-rate")
     {
         Description = "Sample rate that every file must have, in Hz.",

@@ -16,11 +16,17 @@ internal sealed class DataSynthVerb : Verb
     private readonly Option<int> _evaluationSpeakers = Number("--eval-speakers", "Evaluation speakers, none of them a training speaker.", Default.EvaluationSpeakers);
     private readonly Option<int> _utterances = Number("--utterances", "Utterances of each speaker.", Default.UtterancesPerSpeaker);
     private readonly Option<int> _sessions = Number("--sessions", "Sessions of each speaker: microphone, room and noise.", Default.SessionsPerSpeaker);
+    private readonly Option<float?> _channels = new("--channel-strength")
+    {
+        Description = "0 to 1: a strong channel for every session, trials across sessions; without it sessions differ mildly.",
+        HelpName = "S",
+    };
+
     private readonly Option<ulong> _seed = new("--seed") { Description = "The same seed and sizes give the same files.", HelpName = "N", DefaultValueFactory = _ => 1 };
 
     public DataSynthVerb() : base("synth", "Make a corpus of synthetic voices to try things on. Error rates on it say nothing about human speech.")
     {
-        foreach (Option option in new Option[] { _out, _speakers, _evaluationSpeakers, _utterances, _sessions, _seed })
+        foreach (Option option in new Option[] { _out, _speakers, _evaluationSpeakers, _utterances, _sessions, _channels, _seed })
         {
             Options.Add(option);
         }
@@ -31,6 +37,7 @@ internal sealed class DataSynthVerb : Verb
     [
         "spk data synth --out voices",
         "spk data synth --out voices --speakers 200 --utterances 20 --seed 7",
+        "spk data synth --out confounded --sessions 4 --utterances 8 --channel-strength 0.8",
     ];
 
     /// <inheritdoc/>
@@ -43,6 +50,7 @@ internal sealed class DataSynthVerb : Verb
             EvaluationSpeakers = options.GetValue(_evaluationSpeakers),
             UtterancesPerSpeaker = options.GetValue(_utterances),
             SessionsPerSpeaker = options.GetValue(_sessions),
+            ChannelStrength = options.GetValue(_channels),
             Seed = options.GetValue(_seed),
         };
         var watch = Stopwatch.StartNew();

@@ -57,7 +57,7 @@ internal sealed class DemoVerb : Verb
             return 0;
         });
 
-        var recipe = Recipe.Parse(ReadRecipe(), "the demo's recipe", [$"data.root={voices}", $"training.seed={seed}"]);
+        var recipe = ShippedRecipes.Load("demo", [$"data.root={voices}", $"training.seed={seed}"]);
         var trials = TrialSet.Open(Path.Combine(voices, "trials.txt"), voices);
         using var device = context.OpenDevice();
         using var trainer = Trainer.Open(recipe, folder, device, ResumeMode.Restart, null, context.Stop);
@@ -114,11 +114,4 @@ internal sealed class DemoVerb : Verb
     }
 
     private static double Gap(EvaluationResult result) => result.MeanCosineSame - result.MeanCosineDifferent;
-
-    private static string ReadRecipe()
-    {
-        using var stream = typeof(DemoVerb).Assembly.GetManifestResourceStream("demo.yaml")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
-    }
 }

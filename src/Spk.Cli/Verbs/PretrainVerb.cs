@@ -16,13 +16,7 @@ namespace Spk.Cli.Verbs;
 internal sealed class PretrainVerb : Verb
 {
     private readonly Argument<string> _recipe = new("RECIPE") { Description = "Recipe file (YAML)." };
-    private readonly Option<string[]> _set = new("--set")
-    {
-        Description = "Replace a field of the recipe; may be repeated, or take several.",
-        HelpName = "key=value",
-        AllowMultipleArgumentsPerToken = true,
-    };
-
+    private readonly Option<string[]> _set = CommonOptions.Set("Replace a field of the recipe; may be repeated, or take several.");
     private readonly Option<string> _out = CommonOptions.Out("Run folder: recipe, log, checkpoints, TensorBoard events, report.", "DIR");
     private readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of everything random; the same as --set training.seed=N.", HelpName = "N" };
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run in DIR if there is one: same bits as without the stop." };
@@ -38,7 +32,7 @@ internal sealed class PretrainVerb : Verb
 
         Validators.Add(result =>
         {
-            if (result.GetValue(_set)?.FirstOrDefault(s => !s.Contains('=', StringComparison.Ordinal)) is { } wrong)
+            if (CommonOptions.WrongAssignment(result.GetValue(_set)) is { } wrong)
             {
                 result.AddError($"--set takes key=value, not '{wrong}'; put the recipe before --set.");
             }
@@ -144,7 +138,7 @@ internal sealed class PretrainVerb : Verb
         string end = outcome.End switch
         {
             TrainingEnd.EarlyStopped => "stopped early, the development EER no longer falls",
-            TrainingEnd.StepLimit => "reached training.maximumSteps",
+            TrainingEnd.StepLimit => "reached training.maximumSteps or training.stopAfterEpochs",
             _ => "done",
         };
         output.WriteLine($"{end}: {outcome.Step} steps, {outcome.Epochs} epochs, loss {outcome.Loss:F3}, {outcome.UtterancesPerSecond:F0} utterances/s");

@@ -78,7 +78,7 @@ public enum RandomPurpose
     /// <summary>Positions of the clean segments that references are made of.</summary>
     ReferenceCrop = 12,
 
-    /// <summary>Positives drawn from clusters.</summary>
+    /// <summary>Positives drawn from other utterances.</summary>
     PositiveSampling = 13,
 
     /// <summary>Order of a batch before the key encoder.</summary>

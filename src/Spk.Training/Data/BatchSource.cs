@@ -28,12 +28,18 @@ public sealed record BatchOptions
     /// <summary>Samples of the clean segment that comes with each utterance; 0 for none.</summary>
     public int ReferenceSamples { get; init; }
 
+    /// <summary>In what order an epoch goes through the utterances.</summary>
+    public BatchSampling Sampling { get; init; }
+
+    /// <summary>What the crops of a row are cut from.</summary>
+    public PositivePairing Positives { get; init; }
+
     /// <summary>The run's seed.</summary>
     public ulong Seed { get; init; }
 }
 
 /// <summary>
-/// The batches of every epoch. An epoch is a random order of all utterances; what does not fill a batch is dropped. A batch is a
+/// The batches of every epoch. An epoch is an order of all utterances; what does not fill a batch is dropped. A batch is a
 /// function of (seed, epoch, index), so training resumes anywhere without any stored state.
 /// </summary>
 public sealed class BatchSource
@@ -44,9 +50,9 @@ public sealed class BatchSource
     private readonly CropSet _views;
     private readonly CropSet? _localViews, _references;
     private readonly int[] _members;
-    private readonly int[] _order;
+    private readonly UtteranceOrder _order;
+    private readonly MemberSpeakers? _partners;
     private readonly TrainingBatch _batch;
-    private long _epoch = -1;
 
     /// <summary>Prepares the batches.</summary>
     /// <param name="device">Where they are made.</param>
@@ -54,7 +60,9 @@ public sealed class BatchSource
     /// <param name="options">Sizes and seed.</param>
     /// <param name="augmenter">Changes the crops; null leaves them as recorded.</param>
     /// <param name="utterances">Indices of the utterances to use; null for all of the corpus.</param>
-    /// <exception cref="InvalidOptionException">A size is out of range, or the batch is larger than the number of utterances.</exception>
+    /// <exception cref="InvalidOptionException">
+    /// A size is out of range, the batch is larger than the number of utterances, or an option needs speakers that are not known.
+    /// </exception>
     public BatchSource(Device device, Corpus corpus, BatchOptions options, Augmenter? augmenter = null, IReadOnlyList<int>? utterances = null)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -100,7 +108,9 @@ public sealed class BatchSource
                 corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.ReferenceCrop), null, options.Batch, 1, options.ReferenceSamples, 0, 1);
         }
 
-        _order = new int[_members.Length];
+        _order = new UtteranceOrder(
+            _members, options.Sampling == BatchSampling.SpeakerBalanced ? new MemberSpeakers(corpus, _members, "data.sampler = speakerBalanced") : null, options.Seed);
+        _partners = options.Positives == PositivePairing.SameSpeaker ? new MemberSpeakers(corpus, _members, "data.positives = sameSpeaker") : null;
         _batch = new TrainingBatch(options.Batch, options.Views);
     }
 
@@ -166,25 +176,15 @@ public sealed class BatchSource
         }
     }
 
-    private ReadOnlySpan<int> UtterancesOf(long epoch, int index)
-    {
-        if (epoch != _epoch)
-        {
-            _members.CopyTo(_order, 0);
-            new CounterRandom(_options.Seed, RandomPurpose.Shuffle, epoch).Shuffle(_order);
-            _epoch = epoch;
-        }
-
-        return _order.AsSpan(index * _options.Batch, _options.Batch);
-    }
+    private ReadOnlySpan<int> UtterancesOf(long epoch, int index) => _order.Of(epoch).Slice(index * _options.Batch, _options.Batch);
 
     private void Place(long epoch, int utterance, int row, bool withReference)
     {
-        _views.Place(epoch, utterance, row);
-        _localViews?.Place(epoch, utterance, row);
+        _views.Place(epoch, utterance, row, _partners?.Partner(_options.Seed, epoch, utterance) ?? utterance);
+        _localViews?.Place(epoch, utterance, row, utterance);
         if (withReference)
         {
-            _references?.Place(epoch, utterance, row);
+            _references?.Place(epoch, utterance, row, utterance);
         }
     }
 }

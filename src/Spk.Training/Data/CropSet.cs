@@ -14,7 +14,7 @@ internal sealed class CropSet
     private readonly int _batch, _views, _samples, _reach, _firstItem, _itemsEach;
     private readonly CropRequest[] _requests;
     private readonly int[] _items;
-    private readonly int[] _starts;
+    private readonly int[] _starts, _otherStarts;
 
     /// <summary>Makes room for the crops.</summary>
     /// <param name="corpus">The recordings.</param>
@@ -32,24 +32,34 @@ internal sealed class CropSet
         _requests = new CropRequest[batch * views];
         _items = new int[_requests.Length];
         _starts = new int[views];
+        _otherStarts = new int[views];
 
         // A faster crop reads more of the utterance; starts leave room for the fastest.
         float speed = Math.Max(1f, augmenter?.Spec.MaximumSpeed ?? 1f);
         _reach = (int)Math.Ceiling((double)samples * speed);
     }
 
-    /// <summary>Chooses the crops of one utterance.</summary>
+    /// <summary>Chooses the crops of one row.</summary>
     /// <param name="epoch">Epoch, from 0.</param>
-    /// <param name="utterance">Its index in the corpus.</param>
+    /// <param name="utterance">Index of the row's utterance in the corpus; also decides how its crops are changed.</param>
     /// <param name="row">Its place in the batch.</param>
-    public void Place(long epoch, int utterance, int row)
+    /// <param name="partner">The utterance that the second crop and every other one after it are cut from: itself, or another.</param>
+    public void Place(long epoch, int utterance, int row, int partner)
     {
         _sampler.Sample(epoch, utterance, _corpus.LengthOf(utterance), _reach, _starts);
+        int[] otherStarts = _starts;
+        if (partner != utterance)
+        {
+            otherStarts = _otherStarts;
+            _sampler.Sample(epoch, partner, _corpus.LengthOf(partner), _reach, otherStarts);
+        }
+
         for (int view = 0; view < _views; view++)
         {
             int at = (view * _batch) + row, item = (utterance * _itemsEach) + _firstItem + view;
+            bool other = view % 2 == 1;
             var (gain, speed) = _augmenter?.Cut(epoch, item) ?? (1f, 1f);
-            _requests[at] = new CropRequest(utterance, _starts[view], gain, speed);
+            _requests[at] = new CropRequest(other ? partner : utterance, (other ? otherStarts : _starts)[view], gain, speed);
             _items[at] = item;
         }
     }

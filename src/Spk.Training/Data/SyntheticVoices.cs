@@ -12,7 +12,8 @@ namespace Spk.Training.Data;
 /// </summary>
 /// <remarks>
 /// A speaker is a larynx and a vocal tract (pitch, open quotient, spectral tilt, jitter, shimmer, breath, formants, bandwidths,
-/// habits); a session is a microphone, a room and a background noise; an utterance is a random sequence of phones with its own
+/// habits); a session is a microphone, a room and a background noise, mild ones unless <see cref="SyntheticVoicesSpec.ChannelStrength"/> asks
+/// for strong ones; an utterance is a random sequence of phones with its own
 /// intonation. It is for demonstrations and tests: error rates on it say nothing about human speech.
 /// </remarks>
 public static class SyntheticVoices
@@ -34,8 +35,10 @@ public static class SyntheticVoices
         spec.Validate();
         try
         {
-            var training = Plan(folder, spec, "train", 0, spec.Speakers);
-            var evaluation = Plan(folder, spec, "eval", spec.Speakers, spec.EvaluationSpeakers);
+            var training = Plan(folder, spec, "train", 0, spec.Speakers, (speaker, session) => (speaker * spec.SessionsPerSpeaker) + session);
+            var evaluation = Plan(folder, spec, "eval", spec.Speakers, spec.EvaluationSpeakers, spec.ChannelStrength is null
+                ? (speaker, session) => (speaker * spec.SessionsPerSpeaker) + session
+                : SharedChannels(spec));
             Recording[] all = [.. training, .. evaluation];
             int total = all.Length + spec.Noises + spec.Rooms, done = 0;
             void Step() => Corpus.Report(progress, Interlocked.Increment(ref done), total);
@@ -61,7 +64,11 @@ public static class SyntheticVoices
 
             new Manifest(training.Select(r => r.Utterance)).WriteCsv(Path.Combine(folder, "train.csv"));
             new Manifest(evaluation.Select(r => r.Utterance)).WriteCsv(Path.Combine(folder, "eval.csv"));
-            TrialMaker.Make([.. evaluation.Select(r => r.Utterance)], spec.Seed, spec.MaximumTargets, "eval.csv").Write(Path.Combine(folder, "trials.txt"));
+            Utterance[] evaluated = [.. evaluation.Select(r => r.Utterance)];
+            var trials = spec.ChannelStrength is null
+                ? TrialMaker.Make(evaluated, spec.Seed, spec.MaximumTargets, "eval.csv")
+                : TrialMaker.MakeAcrossSessions(evaluated, spec.Seed, spec.MaximumTargets, "eval.csv");
+            trials.Write(Path.Combine(folder, "trials.txt"));
         }
         catch (Exception e) when (Unwrap(e) is IOException or UnauthorizedAccessException)
         {
@@ -71,7 +78,25 @@ public static class SyntheticVoices
 
     private static Exception Unwrap(Exception e) => e is AggregateException { InnerException: { } inner } ? inner : e;
 
-    private static Recording[] Plan(string folder, SyntheticVoicesSpec spec, string part, int firstSpeaker, int speakers)
+    /// <summary>
+    /// Channels of evaluation speakers: one for each session of about four speakers. Every session draws from channels of its own, so that a
+    /// speaker never has one twice, and a random order decides who shares it.
+    /// </summary>
+    private static Func<int, int, int> SharedChannels(SyntheticVoicesSpec spec)
+    {
+        const int Sharing = 4;
+        int channels = Math.Max(1, spec.EvaluationSpeakers / Sharing), first = (spec.Speakers + spec.EvaluationSpeakers) * spec.SessionsPerSpeaker;
+        var orders = new int[spec.SessionsPerSpeaker][];
+        for (int session = 0; session < orders.Length; session++)
+        {
+            orders[session] = [.. Enumerable.Range(0, spec.EvaluationSpeakers)];
+            new CounterRandom(spec.Seed, RandomPurpose.Synthesis, epoch: 11, item: session).Shuffle(orders[session]);
+        }
+
+        return (speaker, session) => first + (session * channels) + (orders[session][speaker - spec.Speakers] % channels);
+    }
+
+    private static Recording[] Plan(string folder, SyntheticVoicesSpec spec, string part, int firstSpeaker, int speakers, Func<int, int, int> channelOf)
     {
         var plan = new List<Recording>();
         for (int s = 0; s < speakers; s++)
@@ -87,19 +112,30 @@ public static class SyntheticVoices
                 int samples = (int)(random.NextFloat(spec.MinimumSeconds, spec.MaximumSeconds) * spec.SampleRate);
                 var utterance = new Utterance(
                     id, Path.Combine(folder, part, name, Path.GetFileName(id)), name,
-                    string.Create(CultureInfo.InvariantCulture, $"s{session + 1:D2}"), (double)samples / spec.SampleRate);
-                plan.Add(new Recording(utterance, speaker, (speaker * spec.SessionsPerSpeaker) + session, item, samples));
+                    SessionName(session, channelOf(speaker, session), spec), (double)samples / spec.SampleRate);
+                plan.Add(new Recording(utterance, speaker, channelOf(speaker, session), item, samples));
             }
         }
 
         return [.. plan];
     }
 
+    // A channel has one name wherever it is used; mild sessions are counted speaker by speaker.
+    private static string SessionName(int session, int channel, SyntheticVoicesSpec spec) => spec.ChannelStrength is null
+        ? string.Create(CultureInfo.InvariantCulture, $"s{session + 1:D2}")
+        : string.Create(CultureInfo.InvariantCulture, $"ch{channel + 1:D4}");
+
     private static float[] Speak(Recording recording, SyntheticVoicesSpec spec)
     {
         var voice = new Voice(spec.Seed, recording.Speaker);
         var speech = VoiceRenderer.Render(voice, spec.Seed, recording.Item, recording.Samples, spec.SampleRate);
-        return new RecordingSession(spec.Seed, recording.Session, spec.SampleRate).Record(speech, spec.Seed, recording.Item);
+        float[] wave = new RecordingSession(spec.Seed, recording.Session, spec.SampleRate).Record(speech, spec.Seed, recording.Item);
+        if (spec.ChannelStrength is { } strength and > 0)
+        {
+            new SessionChannel(spec.Seed, recording.Session, spec.SampleRate, strength).Apply(wave, spec.Seed, recording.Item);
+        }
+
+        return wave;
     }
 
     private static void WriteNoise(string folder, SyntheticVoicesSpec spec, int index)

@@ -17,6 +17,14 @@ public sealed record SyntheticVoicesSpec
     /// <summary>Recording sessions of each speaker, each with its own microphone, room and noise; 1 to the number of utterances.</summary>
     public int SessionsPerSpeaker { get; init; } = 3;
 
+    /// <summary>
+    /// Null: the sessions of a speaker differ mildly, and trials pair any two utterances. 0 to 1: every session has a strong channel of its own
+    /// (filter, room, noise floor, gain), 1 the strongest, so that utterances of a session share more than their speaker. Each session of a
+    /// training speaker has a channel that no other has; in the evaluation part about four speakers share a channel, same-speaker trials are
+    /// across channels, and half of the different-speaker trials within one. The manifests' session is the channel. Needs 2 sessions or more.
+    /// </summary>
+    public float? ChannelStrength { get; init; }
+
     /// <summary>Shortest utterance in seconds, 0.5 or more.</summary>
     public float MinimumSeconds { get; init; } = 2f;
 
@@ -45,7 +53,8 @@ public sealed record SyntheticVoicesSpec
         Require(Speakers, 2, 100_000, "speakers");
         Require(EvaluationSpeakers, 2, 100_000, "evaluationSpeakers");
         Require(UtterancesPerSpeaker, 2, 10_000, "utterancesPerSpeaker");
-        Require(SessionsPerSpeaker, 1, UtterancesPerSpeaker, "sessionsPerSpeaker");
+        Require(ChannelStrength ?? 0, 0, 1, "channelStrength");
+        Require(SessionsPerSpeaker, ChannelStrength is null ? 1 : 2, UtterancesPerSpeaker, "sessionsPerSpeaker");
         Require(MinimumSeconds, 0.5f, 60f, "minimumSeconds");
         Require(MaximumSeconds, MinimumSeconds, 60f, "maximumSeconds");
         Require(SampleRate, 8000, 48000, "sampleRate");
@@ -53,6 +62,10 @@ public sealed record SyntheticVoicesSpec
         Require(Rooms, 0, 1000, "rooms");
         Require(MaximumTargets, 1, 10_000_000, "maximumTargets");
     }
+
+    /// <summary>The corpus in words: everything that its bytes depend on.</summary>
+    internal string Describe() => FormattableString.Invariant(
+        $"{Speakers} training and {EvaluationSpeakers} evaluation speakers, {UtterancesPerSpeaker} utterances of {MinimumSeconds} to {MaximumSeconds} s each in {SessionsPerSpeaker} sessions{(ChannelStrength is { } strength ? $" with channels of strength {strength}" : "")}, {SampleRate} Hz, {Noises} noises, {Rooms} rooms, at most {MaximumTargets} target trials, seed {Seed}");
 
     private static void Require(float value, float least, float most, string name)
     {

@@ -112,14 +112,18 @@ internal sealed class SpeakerBootstrap
         /// <summary>Error rates of one draw; <paramref name="weights"/> is scratch for at least <see cref="Count"/> numbers.</summary>
         public double Rates(ReadOnlySpan<int> multiplicity, Span<int> weights, ReadOnlySpan<DetectionCost> costs, Span<double> minimumCosts)
         {
-            weights = weights[..first.Length];
-            for (int rank = 0; rank < weights.Length; rank++)
+            Weigh(multiplicity, weights);
+            return ranked.Weighted(weights[..first.Length], costs, minimumCosts);
+        }
+
+        /// <summary>How often each trial counts in a draw, in the order of the ranks.</summary>
+        public void Weigh(ReadOnlySpan<int> multiplicity, Span<int> weights)
+        {
+            for (int rank = 0; rank < first.Length; rank++)
             {
                 int a = first[rank], b = second[rank];
                 weights[rank] = a == b ? multiplicity[a] : multiplicity[a] * multiplicity[b];
             }
-
-            return ranked.Weighted(weights, costs, minimumCosts);
         }
     }
 }

@@ -8,21 +8,21 @@ namespace Spk.Training.Evaluation;
 /// The paired difference of two systems on the same trials: both are measured on every bootstrap draw of the speakers, so what
 /// makes a draw hard for both cancels.
 /// </summary>
-/// <param name="EerFirst">Equal error rate of the first system, the mean over its runs; a fraction.</param>
-/// <param name="EerSecond">The same for the second system.</param>
+/// <param name="First">The measure of the first system, the mean over its runs.</param>
+/// <param name="Second">The same for the second system.</param>
 /// <param name="Interval">Confidence interval of <see cref="Difference"/>; null without draws.</param>
-/// <param name="ShareSecondBetter">Share of the draws in which the second system has the lower equal error rate.</param>
+/// <param name="ShareSecondLower">Share of the draws in which the second system measures lower.</param>
 /// <param name="Confidence">Probability that the interval covers.</param>
 /// <param name="BootstrapDraws">Draws that held both kinds of trial.</param>
-public sealed record SystemComparison(double EerFirst, double EerSecond, Interval? Interval, double ShareSecondBetter, double Confidence, int BootstrapDraws)
+public sealed record SystemComparison(double First, double Second, Interval? Interval, double ShareSecondLower, double Confidence, int BootstrapDraws)
 {
-    /// <summary>Equal error rate of the second system minus that of the first: negative when the second is better.</summary>
-    public double Difference => EerSecond - EerFirst;
+    /// <summary>The second system's measure minus the first's: for an error rate negative when the second is better.</summary>
+    public double Difference => Second - First;
 
     /// <summary>Whether the interval excludes 0.</summary>
     public bool IsSignificant => Interval is { } ends && (ends.Low > 0 || ends.High < 0);
 
-    /// <summary>Compares one run of each of two systems.</summary>
+    /// <summary>Compares the equal error rates of one run of each of two systems.</summary>
     /// <param name="trials">The trials of both.</param>
     /// <param name="first">Scores of the first system, one per trial.</param>
     /// <param name="second">Scores of the second system, one per trial.</param>
@@ -31,19 +31,22 @@ public sealed record SystemComparison(double EerFirst, double EerSecond, Interva
     /// <inheritdoc cref="RankedTrials.Rank" path="/exception"/>
     public static SystemComparison Run(
         IReadOnlyList<Trial> trials, IReadOnlyList<float> first, IReadOnlyList<float> second, EvaluationOptions? options = null) =>
-        Run(trials, [first], [second], options);
+        Run(trials, [first], [second], ScoreMeasure.Eer, options);
 
-    /// <summary>Compares two systems trained with several seeds each, by the mean equal error rate over seeds.</summary>
+    /// <summary>Compares two systems trained with several seeds each, by the mean of a measure over seeds.</summary>
     /// <param name="trials">The trials of all runs.</param>
     /// <param name="first">Scores of each run of the first system.</param>
     /// <param name="second">Scores of each run of the second system.</param>
+    /// <param name="measure">What to compare.</param>
     /// <param name="options">Bootstrap settings; null for the defaults.</param>
     /// <returns>The difference of the means and its interval over speakers.</returns>
+    /// <exception cref="InvalidOptionException">A system has no run.</exception>
     /// <inheritdoc cref="RankedTrials.Rank" path="/exception"/>
     public static SystemComparison Run(
         IReadOnlyList<Trial> trials,
         IReadOnlyList<IReadOnlyList<float>> first,
         IReadOnlyList<IReadOnlyList<float>> second,
+        ScoreMeasure measure = ScoreMeasure.Eer,
         EvaluationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(trials);
@@ -58,8 +61,8 @@ public sealed record SystemComparison(double EerFirst, double EerSecond, Interva
         options.Validate();
         bool[] labels = [.. trials.Select(t => t.IsTarget)];
         var bootstrap = new SpeakerBootstrap(trials, options);
-        var (ranked, samples) = Prepare(first);
-        var (otherRanked, otherSamples) = Prepare(second);
+        var runs = Prepare(first);
+        var others = Prepare(second);
 
         var differences = new double[options.BootstrapDraws];
         Parallel.For(
@@ -69,22 +72,18 @@ public sealed record SystemComparison(double EerFirst, double EerSecond, Interva
             (draw, _, scratch) =>
             {
                 bootstrap.Draw(draw, scratch.Multiplicity);
-                differences[draw] = Mean(otherSamples) - Mean(samples);
+                differences[draw] = Mean(others) - Mean(runs);
                 return scratch;
 
-                double Mean(SpeakerBootstrap.Sample[] systems) => systems.Average(s => s.Rates(scratch.Multiplicity, scratch.Weights, [], []));
+                double Mean(MeasuredScores[] system) => system.Average(s => s.Draw(scratch.Multiplicity, scratch.Weights));
             },
             _ => { });
 
         var interval = SpeakerBootstrap.Percentiles(differences, options.Confidence, out int valid);
-        double better = valid == 0 ? 0 : differences.Count(d => d < 0) / (double)valid;
-        return new SystemComparison(
-            ranked.Average(r => VerificationMetrics.Compute(r).Eer), otherRanked.Average(r => VerificationMetrics.Compute(r).Eer), interval, better, options.Confidence, valid);
+        double lower = valid == 0 ? 0 : differences.Count(d => d < 0) / (double)valid;
+        return new SystemComparison(runs.Average(s => s.Value), others.Average(s => s.Value), interval, lower, options.Confidence, valid);
 
-        (RankedTrials[] Ranked, SpeakerBootstrap.Sample[] Samples) Prepare(IReadOnlyList<IReadOnlyList<float>> runs)
-        {
-            RankedTrials[] all = [.. runs.Select(scores => RankedTrials.Rank([.. scores], labels))];
-            return (all, [.. all.Select(r => bootstrap.Of(r, null))]);
-        }
+        MeasuredScores[] Prepare(IReadOnlyList<IReadOnlyList<float>> system) =>
+            [.. system.Select(scores => new MeasuredScores(RankedTrials.Rank([.. scores], labels), bootstrap, measure))];
     }
 }

@@ -39,6 +39,18 @@ public sealed record DataSection
     /// <summary>How the crops of one utterance lie to each other.</summary>
     public CropPairing Pairing { get; init; } = CropPairing.Apart;
 
+    /// <summary>What the crops of a row are cut from.</summary>
+    public PositivePairing Positives { get; init; }
+
+    /// <summary>In what order an epoch goes through the utterances.</summary>
+    public BatchSampling Sampler { get; init; }
+
+    /// <summary>Most training speakers, drawn by the seed; 0 for all.</summary>
+    public int LimitSpeakers { get; init; }
+
+    /// <summary>Most utterances of each training speaker, drawn by the seed; 0 for all.</summary>
+    public int LimitUtterances { get; init; }
+
     /// <summary>Noise, rooms, gain and speed.</summary>
     public AugmentationSpec Augmentation { get; init; } = new();
 

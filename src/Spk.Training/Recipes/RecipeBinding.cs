@@ -42,6 +42,10 @@ internal static class RecipeBinding
         LocalViews = fields.Integer("localViews", data.LocalViews, 0, 16),
         LocalSeconds = fields.Number("localSeconds", data.LocalSeconds, 0.05f, 60f),
         Pairing = fields.Choice("pairing", data.Pairing),
+        Positives = fields.Choice("positives", data.Positives),
+        Sampler = fields.Choice("sampler", data.Sampler),
+        LimitSpeakers = fields.Integer("limitSpeakers", data.LimitSpeakers, 0, int.MaxValue),
+        LimitUtterances = fields.Integer("limitUtterances", data.LimitUtterances, 0, int.MaxValue),
         Augmentation = fields.Section("augmentation", data.Augmentation, Bind),
     };
 
@@ -199,6 +203,7 @@ internal static class RecipeBinding
         Batch = fields.Integer("batch", training.Batch, 2, 65536),
         Precision = fields.Choice("precision", training.Precision),
         MaximumSteps = fields.Integer("maximumSteps", training.MaximumSteps, 0, int.MaxValue),
+        StopAfterEpochs = fields.Integer("stopAfterEpochs", training.StopAfterEpochs, 0, 100000),
         CheckpointEverySteps = fields.Integer("checkpointEverySteps", training.CheckpointEverySteps, 0, int.MaxValue),
     };
 

@@ -38,8 +38,12 @@ internal static class RecipeCorpus
             device, recipe.Data.Augmentation, corpus, DataSection.Samples(recipe.Data.CropSeconds, recipe.Features.Spec.SampleRate), recipe.Training.Seed, recipe.Data.Root,
             recipe.CorpusOptions);
 
+    /// <summary>Indices of the utterances to train on: what the development speakers leave, within the recipe's limits.</summary>
+    public static int[] Members(Recipe recipe, Corpus corpus, DevelopmentSplit? development) => TrainingSubset.Choose(
+        corpus, development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training], recipe.Data.LimitSpeakers, recipe.Data.LimitUtterances, recipe.Training.Seed);
+
     /// <summary>The batches of every epoch.</summary>
-    public static BatchSource Batches(Recipe recipe, Device device, Corpus corpus, Augmenter? augmenter, IReadOnlyList<int>? utterances) => new(
+    public static BatchSource Batches(Recipe recipe, Device device, Corpus corpus, Augmenter? augmenter, IReadOnlyList<int> utterances) => new(
         device,
         corpus,
         new BatchOptions
@@ -53,6 +57,8 @@ internal static class RecipeCorpus
                 ? 0
                 : DataSection.Samples(recipe.Ssps.ReferenceSeconds, recipe.Features.Spec.SampleRate),
             Pairing = recipe.Data.Pairing,
+            Sampling = recipe.Data.Sampler,
+            Positives = recipe.Data.Positives,
             Seed = recipe.Training.Seed,
         },
         augmenter,

@@ -12,8 +12,8 @@ internal static class RecipeRules
     // What leaves every step up to the present one as it was.
     private static readonly string[] Changeable =
     [
-        "name", "data.root", "data.train", "data.pack", "training.epochs", "training.maximumSteps", "training.checkpointEverySteps",
-        "evaluation.",
+        "name", "data.root", "data.train", "data.pack", "training.epochs", "training.maximumSteps", "training.stopAfterEpochs",
+        "training.checkpointEverySteps", "evaluation.",
     ];
 
     public static void Check(Recipe recipe)
@@ -34,6 +34,10 @@ internal static class RecipeRules
             $"objective.projector.layers = {objective.Projector.Layers}: objective.kind {kind} has no projector; set it to 0.");
         Require(recipe.Ssps.Source == PositiveSource.SameUtterance || objective.Kind != ObjectiveKind.Supervised,
             $"ssps.source = {ObjectiveRules.Word(recipe.Ssps.Source)}: objective.kind supervised has no positives; use simClr, moco or dino.");
+        Require(recipe.Ssps.Source == PositiveSource.SameUtterance || data.Positives == PositivePairing.SameUtterance,
+            $"ssps.source = {ObjectiveRules.Word(recipe.Ssps.Source)}: with data.positives sameSpeaker the positives come from the labels; choose one of the two.");
+        Require(data.Positives == PositivePairing.SameUtterance || data.Views > 1,
+            "data.positives = sameSpeaker: needs data.views of 2 or more.");
         Require(data.Pairing != CropPairing.Apart || data.Views == 2,
             $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
         var curve = recipe.Schedule.Kind;

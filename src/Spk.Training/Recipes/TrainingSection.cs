@@ -20,6 +20,9 @@ public sealed record TrainingSection
     /// <summary>Stops after so many steps, with the schedules unchanged; 0 for no limit.</summary>
     public int MaximumSteps { get; init; }
 
+    /// <summary>Stops after so many epochs, with the schedules unchanged, for another run to go on from; 0 for no limit.</summary>
+    public int StopAfterEpochs { get; init; }
+
     /// <summary>Writes a checkpoint every so many steps, besides the one of every epoch; 0 for epochs only.</summary>
     public int CheckpointEverySteps { get; init; }
 }

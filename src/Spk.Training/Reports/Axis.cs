@@ -51,6 +51,9 @@ internal sealed class Axis
         return new Axis(low, high, v => v, marks);
     }
 
+    /// <summary>An axis of names at 0, 1, 2 and so on.</summary>
+    public static Axis Names(IReadOnlyList<string> names) => new(-0.5, names.Count - 0.5, v => v, [.. names.Select((n, i) => ((double)i, n))]);
+
     /// <summary>A normal-deviate axis of error rates, 0.1 % to 50 %.</summary>
     public static Axis NormalDeviate()
     {

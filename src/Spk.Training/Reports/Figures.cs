@@ -33,6 +33,67 @@ internal static class Figures
         return Figure(chart.Title, plot.End(), Legend(legend), chart.Caption);
     }
 
+    /// <summary>Values of several systems, a dot for each and a line for their mean.</summary>
+    /// <param name="title">Title.</param>
+    /// <param name="systems">Name and values of each system; values that are not finite are left out.</param>
+    /// <param name="percent">Whether values are fractions to be shown in per cent.</param>
+    public static string Dots(string title, IReadOnlyList<(string Name, IReadOnlyList<double> Values)> systems, bool percent)
+    {
+        double[] all = [.. systems.SelectMany(s => s.Values).Where(double.IsFinite)];
+        if (all.Length == 0)
+        {
+            return "";
+        }
+
+        var plot = new Plot(title, Axis.Names([.. systems.Select(s => s.Name)]), Axis.Linear(percent ? Math.Min(0, all.Min()) : all.Min(), all.Max(), percent));
+        for (int k = 0; k < systems.Count; k++)
+        {
+            double[] values = [.. systems[k].Values.Where(double.IsFinite)];
+            if (values.Length == 0)
+            {
+                continue;
+            }
+
+            plot.Line([(k - 0.25, values.Average()), (k + 0.25, values.Average())], "line c0", $"{systems[k].Name}: mean {Text(values.Average())}");
+            foreach (double value in values)
+            {
+                plot.Dot(k, value, 3.5, "point c1", $"{systems[k].Name}: {Text(value)}");
+            }
+        }
+
+        return Figure(title, plot.End(), "", "A dot for each seed, a line for their mean.");
+
+        string Text(double value) => percent ? Format.Percent(value) : Format.Fixed(value);
+    }
+
+    /// <summary>Differences with their intervals, one below the other, and a line at 0.</summary>
+    /// <param name="title">Title.</param>
+    /// <param name="xLabel">What the differences are.</param>
+    /// <param name="rows">Name, difference and interval of each row, from the top.</param>
+    /// <param name="percent">Whether differences are fractions to be shown in per cent.</param>
+    public static string Differences(string title, string xLabel, IReadOnlyList<(string Name, double Value, Interval Interval)> rows, bool percent)
+    {
+        if (rows.Count == 0)
+        {
+            return "";
+        }
+
+        double low = Math.Min(0, rows.Min(r => r.Interval.Low)), high = Math.Max(0, rows.Max(r => r.Interval.High));
+        var plot = new Plot(
+            title, Axis.Linear(low, high, percent), Axis.Names([.. rows.Reverse().Select(r => r.Name)]), xLabel, height: Math.Max(140, 74 + (24 * rows.Count)));
+        plot.VerticalLine(0, "");
+        for (int i = 0; i < rows.Count; i++)
+        {
+            var (name, value, interval) = rows[i];
+            int y = rows.Count - 1 - i;
+            string words = $"{name}: {(percent ? Format.Percent(value) : Format.Fixed(value))}, {(percent ? Format.Percent(interval) : Format.Fixed(interval))}";
+            plot.Line([(interval.Low, y), (interval.High, y)], "line c0", words);
+            plot.Dot(value, y, 4, "point c0", words);
+        }
+
+        return Figure(title, plot.End(), "", "A dot for the difference of the means over seeds, a line for its interval over speakers.");
+    }
+
     /// <summary>Detection error trade-off on normal-deviate axes, 0.1 % to 50 %, with the point of equal error.</summary>
     public static string Det(ReportData data)
     {

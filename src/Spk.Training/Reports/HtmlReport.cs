@@ -22,17 +22,7 @@ public static class HtmlReport
     public static string Render(ReportData data)
     {
         ArgumentNullException.ThrowIfNull(data);
-        var page = new Markup().Raw("<!DOCTYPE html>\n").Open("html", "lang", "en", "xmlns", "http://www.w3.org/1999/xhtml");
-        page.Open("head").Empty("meta", "charset", "utf-8").Empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1")
-            .Empty("meta", "name", "color-scheme", "content", "light dark").Element("title", data.Title);
-        page.Open("style").Raw(ReportStyle.Sheet).Close().Close();
-        page.Open("body").Open("header").Element("h1", data.Title);
-        if (data.Subtitle is not null)
-        {
-            page.Element("p", data.Subtitle, "class", "quiet");
-        }
-
-        page.Close().Open("main");
+        var page = OpenPage(data.Title, data.Subtitle);
         foreach (string warning in data.Warnings)
         {
             page.Element("p", warning, "class", "warning", "role", "alert");
@@ -50,6 +40,22 @@ public static class HtmlReport
         }
 
         return page.Close().Close().Close().ToString();
+    }
+
+    /// <summary>A page up to the beginning of its main part; main, body and html stay open.</summary>
+    internal static Markup OpenPage(string title, string? subtitle)
+    {
+        var page = new Markup().Raw("<!DOCTYPE html>\n").Open("html", "lang", "en", "xmlns", "http://www.w3.org/1999/xhtml");
+        page.Open("head").Empty("meta", "charset", "utf-8").Empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1")
+            .Empty("meta", "name", "color-scheme", "content", "light dark").Element("title", title);
+        page.Open("style").Raw(ReportStyle.Sheet).Close().Close();
+        page.Open("body").Open("header").Element("h1", title);
+        if (subtitle is not null)
+        {
+            page.Element("p", subtitle, "class", "quiet");
+        }
+
+        return page.Close().Open("main");
     }
 
     private static void Cards(Markup page, ReportData data)

@@ -51,6 +51,10 @@ internal static class ReportStyle
         th, td { text-align: left; padding: 7px 14px 7px 0; border-bottom: 1px solid var(--edge); white-space: nowrap; }
         th { font-size: 13px; font-weight: 500; color: var(--soft); }
         tbody tr:last-child td { font-weight: 600; border-bottom: 0; }
+        .even tbody tr:last-child td { font-weight: inherit; }
+        .even td { white-space: normal; } .even td.number, .even td.verdict { white-space: nowrap; }
+        .verdict { font-weight: 600; } .yes { color: var(--c2); } .no { color: var(--c4); } .open { color: var(--soft); }
+        main > section > p { margin-bottom: 10px; }
         .number { text-align: right; padding-right: 8px; }
         pre { margin: 0; overflow-x: auto; font: 13px/1.5 ui-monospace, SFMono-Regular, Consolas, "DejaVu Sans Mono", monospace; }
         svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; fill: var(--soft); }

@@ -65,7 +65,32 @@ public sealed class Trainer : IDisposable
     /// <exception cref="DataFormatException">Audio or the checkpoint cannot be used.</exception>
     /// <exception cref="SpkException">The folder cannot be written.</exception>
     public static Trainer Open(
-        Recipe recipe, string runFolder, Device device, ResumeMode resume = ResumeMode.Auto, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default)
+        Recipe recipe, string runFolder, Device device, ResumeMode resume = ResumeMode.Auto, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default) =>
+        Open(null, recipe, runFolder, device, resume, loading, cancellation);
+
+    /// <summary>
+    /// Prepares a run that builds on another: where its own folder holds no checkpoint, it begins with the parameters, the optimizer and the step of
+    /// the other's last. The recipe may differ from the other's in everything that leaves the tensors their shapes.
+    /// </summary>
+    /// <param name="from">Folder of the other run; stays as it is.</param>
+    /// <param name="recipe">What to train.</param>
+    /// <param name="runFolder">Where everything is written; made if it is missing. A run that is there already is resumed.</param>
+    /// <param name="device">Where to train; stays the caller's.</param>
+    /// <param name="loading">Told about the loading of audio; may be null.</param>
+    /// <param name="cancellation">Ends the loading early.</param>
+    /// <returns>The trainer; dispose it.</returns>
+    /// <exception cref="InvalidOptionException">The recipe does not fit the corpus, or gives an epoch another number of batches than the other run had.</exception>
+    /// <exception cref="DataFormatException">Audio or a checkpoint cannot be used, or the other run was trained on another corpus.</exception>
+    /// <exception cref="SpkException">The folder cannot be written.</exception>
+    public static Trainer OpenFrom(
+        string from, Recipe recipe, string runFolder, Device device, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(from);
+        return Open(new RunFolder(from), recipe, runFolder, device, ResumeMode.Auto, loading, cancellation);
+    }
+
+    private static Trainer Open(
+        RunFolder? from, Recipe recipe, string runFolder, Device device, ResumeMode resume, IProgress<DataProgress>? loading, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(device);
@@ -83,11 +108,15 @@ public sealed class Trainer : IDisposable
         {
             if (resumes)
             {
-                trainer.Restore();
+                trainer.Restore(folder, isOwn: true);
             }
             else
             {
                 folder.Clear();
+                if (from is not null)
+                {
+                    trainer.Restore(from, isOwn: false);
+                }
             }
 
             AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
@@ -111,7 +140,7 @@ public sealed class Trainer : IDisposable
         using var session = new TrainingSession(_pipeline, _folder, _step, progress, _device.Name);
         var recipe = _pipeline.Recipe;
         int batches = _pipeline.Batches.BatchesPerEpoch;
-        long limit = recipe.Training.MaximumSteps > 0 ? Math.Min(recipe.Training.MaximumSteps, StepsInAll) : StepsInAll;
+        long limit = Limit(recipe.Training.MaximumSteps, Limit((long)recipe.Training.StopAfterEpochs * batches, StepsInAll));
         if (_step == 0)
         {
             session.EvaluateUntrained();
@@ -152,6 +181,8 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _pipeline.Dispose();
 
+    private static long Limit(long wanted, long most) => wanted > 0 ? Math.Min(wanted, most) : most;
+
     private TrainingEnd? End(long limit, CancellationToken cancellation)
     {
         if (_earlyStop.IsOver(_pipeline.Recipe.Evaluation.Patience))
@@ -191,16 +222,16 @@ public sealed class Trainer : IDisposable
         session.Saved(_folder.Latest);
     }
 
-    private void Restore()
+    private void Restore(RunFolder run, bool isOwn)
     {
-        string path = File.Exists(_folder.Latest) ? _folder.Latest : _folder.Previous;
+        string path = File.Exists(run.Latest) || !File.Exists(run.Previous) ? run.Latest : run.Previous;
         using var file = SafetensorsFile.Open(path);
         var state = CheckpointState.ReadFrom(file);
         long epochsBegun = (state.Step + state.BatchesPerEpoch - 1) / state.BatchesPerEpoch;
-        if (RecipeRules.FirstForbiddenChange(state.Recipe, _pipeline.Recipe, epochsBegun) is var (saved, asked))
+        if (isOwn && RecipeRules.FirstForbiddenChange(state.Recipe, _pipeline.Recipe, epochsBegun) is var (saved, asked))
         {
             throw new InvalidOptionException(
-                $"{path} was trained with {saved.Path} = {saved.Value}, the recipe says {asked.Value}: resume with the recipe of {_folder.Recipe}, or start anew in another folder.");
+                $"{path} was trained with {saved.Path} = {saved.Value}, the recipe says {asked.Value}: resume with the recipe of {run.Recipe}, or start anew in another folder.");
         }
 
         if (state.Corpus != _corpus)
@@ -208,11 +239,20 @@ public sealed class Trainer : IDisposable
             throw new DataFormatException($"{path} was trained on another corpus ({state.Corpus}) than {_pipeline.Recipe.Data.Root} now holds ({_corpus}): resume with the same files.");
         }
 
+        if (state.BatchesPerEpoch != _pipeline.Batches.BatchesPerEpoch)
+        {
+            throw new InvalidOptionException(
+                $"{path} was trained with {state.BatchesPerEpoch} batches an epoch, the recipe gives {_pipeline.Batches.BatchesPerEpoch}: keep training.batch and what data is used.");
+        }
+
         _store.Restore(file, state);
         _step = state.Step;
         _closedEpochs = state.ClosedEpochs;
-        _earlyStop = state.EarlyStop;
-        _savedStep = path == _folder.Latest ? _step : -1;
         _restoredFrom = state.DeviceKind;
+        if (isOwn)
+        {
+            _earlyStop = state.EarlyStop;
+            _savedStep = path == run.Latest ? _step : -1;
+        }
     }
 }

@@ -9,7 +9,7 @@ public enum TrainingEnd
     /// <summary>The development EER has not improved for <c>evaluation.patience</c> evaluations.</summary>
     EarlyStopped,
 
-    /// <summary><c>training.maximumSteps</c> is reached.</summary>
+    /// <summary><c>training.maximumSteps</c> or <c>training.stopAfterEpochs</c> is reached.</summary>
     StepLimit,
 
     /// <summary>Cancellation was asked for; a checkpoint was written first.</summary>

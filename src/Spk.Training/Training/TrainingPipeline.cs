@@ -48,14 +48,15 @@ internal sealed class TrainingPipeline : IDisposable
                 ? DevelopmentSplit.Create(Corpus.Utterances, recipe.Data.DevSpeakers, recipe.Training.Seed, recipe.Evaluation.DevPairs)
                 : null;
             _augmenter = RecipeCorpus.Augmenter(recipe, device, Corpus);
-            Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Development?.Training);
+            Members = RecipeCorpus.Members(recipe, Corpus, Development);
+            Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Members);
             _extractor = new FeatureExtractor(device, recipe.Features.Spec);
             Objective = Objective.Create(recipe.Objective, recipe.Ssps, new ObjectiveContext
             {
                 Device = device,
                 Encoder = recipe.ResolvedEncoder,
                 Corpus = Corpus,
-                Utterances = Development?.Training ?? [],
+                Utterances = Members,
                 Batch = recipe.Training.Batch,
                 Views = recipe.Data.Views,
                 LocalViews = recipe.Data.LocalViews,
@@ -94,6 +95,9 @@ internal sealed class TrainingPipeline : IDisposable
     public Corpus Corpus { get; }
 
     public DevelopmentSplit? Development { get; }
+
+    /// <summary>Indices of the utterances to train on.</summary>
+    public IReadOnlyList<int> Members { get; }
 
     public BatchSource Batches { get; }
 

@@ -35,8 +35,8 @@ internal sealed class TrainingSession : IDisposable
         var recipe = pipeline.Recipe;
         _trials = new Lazy<TrialSet?>(() => recipe.Evaluation.EveryEpochs > 0 ? OpenTrials(recipe) : null);
         progress?.Started(new TrainingStart(
-            pipeline.Development?.Training.Count ?? pipeline.Corpus.Count,
-            pipeline.Corpus.Speakers.Count - (pipeline.Development?.Speakers.Count ?? 0),
+            pipeline.Members.Count,
+            pipeline.Members.Select(pipeline.Corpus.SpeakerOf).Where(s => s >= 0).Distinct().Count(),
             pipeline.Parameters.TrainableCount,
             pipeline.Batches.BatchesPerEpoch,
             pipeline.StepsInAll,

@@ -1,0 +1,48 @@
+namespace Spk.Training.Reproduction;
+
+/// <summary>Something a paper says that figures can contradict.</summary>
+public sealed record Claim
+{
+    private Claim(string statement, Measure measure, bool lower, string system, string? than, double limit) =>
+        (Statement, Measure, IsLower, System, Than, Limit) = (statement, measure, lower, system, than, limit);
+
+    /// <summary>The claim in words.</summary>
+    public string Statement { get; }
+
+    /// <summary>What is measured.</summary>
+    public Measure Measure { get; }
+
+    /// <summary>Whether the measure is claimed to be lower than what it is compared with, rather than higher.</summary>
+    public bool IsLower { get; }
+
+    /// <summary>The system that the claim is about.</summary>
+    public string System { get; }
+
+    /// <summary>The system it is compared with; null for a claim about a limit.</summary>
+    public string? Than { get; }
+
+    /// <summary>The limit of a claim without a second system.</summary>
+    public double Limit { get; }
+
+    /// <summary>A system measures lower than another.</summary>
+    /// <param name="measure">What is measured.</param>
+    /// <param name="system">The system.</param>
+    /// <param name="than">The other.</param>
+    /// <param name="statement">The claim in words.</param>
+    public static Claim Lower(Measure measure, string system, string than, string statement) => new(statement, measure, true, system, than, 0);
+
+    /// <summary>A system measures higher than another.</summary>
+    /// <inheritdoc cref="Lower" path="/param"/>
+    public static Claim Higher(Measure measure, string system, string than, string statement) => new(statement, measure, false, system, than, 0);
+
+    /// <summary>A quantity of a system lies below a limit.</summary>
+    /// <param name="measure">What is measured.</param>
+    /// <param name="system">The system.</param>
+    /// <param name="limit">The limit.</param>
+    /// <param name="statement">The claim in words.</param>
+    public static Claim Below(Measure measure, string system, double limit, string statement) => new(statement, measure, true, system, null, limit);
+
+    /// <summary>A quantity of a system lies above a limit.</summary>
+    /// <inheritdoc cref="Below" path="/param"/>
+    public static Claim Above(Measure measure, string system, double limit, string statement) => new(statement, measure, false, system, null, limit);
+}

@@ -1,0 +1,73 @@
+using Spk.Interop;
+
+namespace Spk.Training.Reproduction;
+
+/// <summary>
+/// A paper's claims, put so that they can be tested again: systems are trained on corpora with several seeds, and compared. A declaration
+/// only; <see cref="ExperimentSession"/> carries it out.
+/// </summary>
+public sealed record Experiment
+{
+    /// <summary>What it is called on the command line.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Title of its page.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>Whose claims they are.</summary>
+    public required string Paper { get; init; }
+
+    /// <summary>What is tested, in a few sentences.</summary>
+    public required string Summary { get; init; }
+
+    /// <summary>Where it is tested.</summary>
+    public required IReadOnlyList<ExperimentCorpus> Corpora { get; init; }
+
+    /// <summary>What is trained; a system that continues another stands after it.</summary>
+    public required IReadOnlyList<ExperimentSystem> Systems { get; init; }
+
+    /// <summary>What is claimed; each is judged on every corpus.</summary>
+    public required IReadOnlyList<Claim> Claims { get; init; }
+
+    /// <summary>Seeds of a full run.</summary>
+    public IReadOnlyList<ulong> Seeds { get; init; } = [1, 2, 3];
+
+    /// <summary>Seeds of a quick run.</summary>
+    public IReadOnlyList<ulong> QuickSeeds { get; init; } = [1, 2];
+
+    /// <summary>Checks that names are unique and that every reference finds what it names.</summary>
+    /// <exception cref="InvalidOptionException">One does not; the message names it.</exception>
+    public void Validate()
+    {
+        RequireUnique(Corpora.Select(c => c.Name), "corpus");
+        RequireUnique(Systems.Select(s => s.Name), "system");
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var system in Systems)
+        {
+            Require(system.Continues is not { } from || known.Contains(from), $"the system {system.Name} continues {system.Continues}, which does not stand before it.");
+            known.Add(system.Name);
+        }
+
+        foreach (var claim in Claims)
+        {
+            Require(known.Contains(claim.System), $"the claim '{claim.Statement}' is about {claim.System}, which is no system of it.");
+            Require(claim.Than is null || known.Contains(claim.Than), $"the claim '{claim.Statement}' compares with {claim.Than}, which is no system of it.");
+        }
+    }
+
+    private void RequireUnique(IEnumerable<string> names, string what)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        string? twice = names.FirstOrDefault(n => !seen.Add(n));
+        Require(twice is null, $"the {what} {twice} occurs twice.");
+        Require(seen.Count > 0, $"it has no {what}.");
+    }
+
+    private void Require(bool condition, string what)
+    {
+        if (!condition)
+        {
+            throw new InvalidOptionException($"experiment {Name}: {what}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using Spk.Training.Evaluation;
+
+namespace Spk.Training.Reproduction;
+
+/// <summary>
+/// A figure that a claim is about: a measure of the scores, which the bootstrap resamples, or a quantity that the run has one number of.
+/// </summary>
+public sealed record Measure
+{
+    private Measure(string key, string title, ScoreMeasure? score, bool percent) =>
+        (Key, Title, Score, IsPercent) = (key, title, score, percent);
+
+    /// <summary>Equal error rate.</summary>
+    public static Measure Eer { get; } = new("eer", "EER", ScoreMeasure.Eer, percent: true);
+
+    /// <summary>Minimum detection cost at target prior 0.01.</summary>
+    public static Measure MinDcf01 { get; } = new("minDcf01", "minDCF 0.01", ScoreMeasure.MinDcf01, percent: false);
+
+    /// <summary>Mean cosine of target trials.</summary>
+    public static Measure TargetCosine { get; } = new("targetCosine", "cosine, same speaker", ScoreMeasure.TargetCosine, percent: false);
+
+    /// <summary>Mean cosine of non-target trials.</summary>
+    public static Measure NonTargetCosine { get; } = new("nonTargetCosine", "cosine, different speakers", ScoreMeasure.NonTargetCosine, percent: false);
+
+    /// <summary>Compactness: <see cref="ScoreMeasure.ScatterRatio"/>, lower is more compact.</summary>
+    public static Measure ScatterRatio { get; } = new("scatterRatio", "scatter ratio", ScoreMeasure.ScatterRatio, percent: false);
+
+    /// <summary>False negatives at the threshold of equal error.</summary>
+    public static Measure FalseNegatives { get; } = new("falseNegatives", "false negatives", ScoreMeasure.FalseRejections, percent: true);
+
+    /// <summary>False positives at the threshold of equal error.</summary>
+    public static Measure FalsePositives { get; } = new("falsePositives", "false positives", ScoreMeasure.FalseAcceptances, percent: true);
+
+    /// <summary>The measures of scores, in the order of the tables.</summary>
+    public static IReadOnlyList<Measure> OfScores { get; } =
+        [Eer, MinDcf01, FalseNegatives, FalsePositives, TargetCosine, NonTargetCosine, ScatterRatio];
+
+    /// <summary>Name in JSON.</summary>
+    public string Key { get; }
+
+    /// <summary>Name on the page.</summary>
+    public string Title { get; }
+
+    /// <summary>Whether it is a fraction shown in per cent.</summary>
+    public bool IsPercent { get; }
+
+    /// <summary>How it is measured on scores; null for a quantity of the run.</summary>
+    public ScoreMeasure? Score { get; }
+
+    /// <summary>A quantity of the run: one of <see cref="RunFigures.Quantities"/>.</summary>
+    /// <param name="field">Name of the field, such as "cosPositive".</param>
+    /// <param name="title">Name on the page.</param>
+    /// <param name="percent">Whether it is a fraction shown in per cent.</param>
+    public static Measure Quantity(string field, string title, bool percent = false) => new(field, title, null, percent);
+}

@@ -1,0 +1,125 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spk.Engine.Models;
+using Spk.Interop;
+using Spk.Training.Evaluation;
+
+namespace Spk.Training.Reproduction;
+
+/// <summary>The files that an experiment leaves: one page twice, as Markdown and as self-contained HTML, and all figures as JSON.</summary>
+public static class ReproductionFiles
+{
+    private static readonly JsonSerializerOptions JsonFormat = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Writes NAME.md, NAME.html and NAME.json.</summary>
+    /// <param name="folder">Where to.</param>
+    /// <param name="findings">What was found.</param>
+    /// <param name="command">The command that makes it again.</param>
+    /// <returns>Paths of the Markdown, HTML and JSON file.</returns>
+    /// <exception cref="SpkException">A file cannot be written.</exception>
+    public static (string Markdown, string Html, string Json) Write(string folder, Findings findings, string command)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(findings);
+        ArgumentNullException.ThrowIfNull(command);
+        var page = ReproductionReport.Make(findings, command);
+        string name = Path.Combine(folder, findings.Experiment.Name);
+        AtomicFile.WriteText(name + ".md", page.ToMarkdown());
+        AtomicFile.WriteText(name + ".html", page.ToHtml());
+        AtomicFile.WriteText(name + ".json", ToJson(findings).ToJsonString(JsonFormat) + "\n");
+        return (name + ".md", name + ".html", name + ".json");
+    }
+
+    /// <summary>All figures; rates are fractions, what could not be measured is null.</summary>
+    /// <param name="findings">What was found.</param>
+    public static JsonObject ToJson(Findings findings)
+    {
+        ArgumentNullException.ThrowIfNull(findings);
+        return new JsonObject
+        {
+            ["experiment"] = findings.Experiment.Name,
+            ["paper"] = findings.Experiment.Paper,
+            ["corpora"] = Array(findings.Corpora, corpus => new JsonObject
+            {
+                ["name"] = corpus.Corpus.Name,
+                ["voices"] = corpus.Voices,
+                ["recipe"] = corpus.Corpus.Recipe,
+                ["claims"] = Array(corpus.Claims, ToJson),
+                ["systems"] = Array(corpus.Systems, system => new JsonObject
+                {
+                    ["name"] = system.System.Name,
+                    ["overrides"] = Array(system.System.Overrides, o => JsonValue.Create(o)),
+                    ["continues"] = system.System.Continues,
+                    ["runs"] = Array(system.Runs, ToJson),
+                }),
+            }),
+        };
+    }
+
+    private static JsonObject ToJson(ClaimFindings found) => new()
+    {
+        ["claim"] = found.Claim.Statement,
+        ["measure"] = found.Claim.Measure.Key,
+        ["system"] = found.Claim.System,
+        ["than"] = found.Claim.Than,
+        ["limit"] = found.Claim.Than is null ? found.Claim.Limit : null,
+        ["claimed"] = found.Claim.IsLower ? "lower" : "higher",
+        ["verdict"] = found.Verdict.ToText(),
+        ["value"] = Number(found.Value),
+        ["reference"] = Number(found.Reference),
+        ["difference"] = Number(found.Value - found.Reference),
+        ["interval"] = ToJson(found.Comparison?.Interval),
+        ["shareLower"] = found.Comparison?.ShareSecondLower,
+        ["confidence"] = found.Comparison?.Confidence,
+        ["seeds"] = Array(found.Seeds, s => new JsonObject
+        {
+            ["seed"] = s.Seed,
+            ["value"] = Number(s.Value),
+            ["reference"] = Number(s.Reference),
+            ["difference"] = Number(s.Difference),
+            ["interval"] = ToJson(s.Interval),
+        }),
+        ["sources"] = Array(found.Groups, g => new JsonObject
+        {
+            ["name"] = g.Name,
+            ["value"] = Number(g.Comparison.Second),
+            ["reference"] = Number(g.Comparison.First),
+            ["difference"] = Number(g.Comparison.Difference),
+            ["interval"] = ToJson(g.Comparison.Interval),
+            ["verdict"] = g.Verdict.ToText(),
+        }),
+    };
+
+    private static JsonObject ToJson(RunFindings run)
+    {
+        var json = new JsonObject { ["seed"] = run.Run.Seed };
+        foreach (var (name, value) in run.Scores)
+        {
+            json[name] = Number(value);
+        }
+
+        json["eerInterval"] = ToJson(run.Evaluation.EerInterval);
+        json["falseNegativeTrials"] = (int)Math.Round(run.Scores[Measure.FalseNegatives.Key] * run.Evaluation.Targets);
+        json["falsePositiveTrials"] = (int)Math.Round(run.Scores[Measure.FalsePositives.Key] * (run.Evaluation.Trials - run.Evaluation.Targets));
+        json["steps"] = run.Figures.Steps;
+        json["seconds"] = run.Figures.Seconds;
+        json["utterancesPerSecond"] = run.Figures.UtterancesPerSecond;
+        json["device"] = run.Figures.Device;
+        var quantities = new JsonObject();
+        foreach (var (name, value) in run.Figures.Quantities)
+        {
+            quantities[name] = Number(value);
+        }
+
+        json["quantities"] = quantities;
+        return json;
+    }
+
+    private static JsonArray Array<T>(IEnumerable<T> items, Func<T, JsonNode?> make) => new([.. items.Select(make)]);
+
+    private static JsonArray? ToJson(Interval? interval) => interval is { } ends ? new JsonArray(ends.Low, ends.High) : null;
+
+    // JSON has no NaN.
+    private static double? Number(double value) => double.IsFinite(value) ? value : null;
+}

@@ -1,0 +1,177 @@
+using System.Globalization;
+using Spk.Training.Evaluation;
+using Spk.Training.Reports;
+
+namespace Spk.Training.Reproduction;
+
+/// <summary>The page of an experiment: verdicts first, then figures system by system, then how it was made.</summary>
+internal static class ReproductionReport
+{
+    private const string Dash = "–";
+
+    /// <summary>Makes the page.</summary>
+    /// <param name="findings">What was found.</param>
+    /// <param name="command">The command that makes it again.</param>
+    public static ReportDocument Make(Findings findings, string command)
+    {
+        var experiment = findings.Experiment;
+        var page = new ReportDocument(experiment.Title, experiment.Paper);
+        page.Section("Claims").Paragraph(experiment.Summary);
+        Verdicts(page, findings);
+        page.Paragraph(VerdictRule.InWords, quiet: true);
+        foreach (var corpus in findings.Corpora)
+        {
+            Corpus(page, corpus);
+        }
+
+        page.Section("How it was made").Code(command, "sh");
+        Runs(page, findings);
+        return page;
+    }
+
+    /// <summary>A measure as the page prints it.</summary>
+    internal static string Text(Measure measure, double value) =>
+        double.IsNaN(value) ? Dash : measure.IsPercent ? Format.Percent(value, 2) : Format.Fixed(value);
+
+    /// <summary>A difference of measures, with its sign.</summary>
+    internal static string Signed(Measure measure, double value) => double.IsNaN(value)
+        ? Dash
+        : (value > 0 ? "+" : "") + Text(measure, value).Replace('-', '−');
+
+    private static string Text(Measure measure, Interval? interval) =>
+        interval is { } ends ? $"{Signed(measure, ends.Low)} to {Signed(measure, ends.High)}" : Dash;
+
+    private static ReportCell Cell(Verdict verdict) => new(verdict.ToText(), verdict switch
+    {
+        Verdict.Reproduced => CellStyle.Yes,
+        Verdict.NotReproduced => CellStyle.No,
+        _ => CellStyle.Open,
+    });
+
+    private static void Verdicts(ReportDocument page, Findings findings)
+    {
+        Claim[] claims = [.. findings.Experiment.Claims.Where(c => findings.Corpora.Any(k => k.Claims.Any(f => f.Claim == c)))];
+        page.Table(
+            ["", "claim", .. findings.Corpora.Select(c => c.Corpus.Name)],
+            [
+                .. claims.Select((claim, i) => (IReadOnlyList<ReportCell>)
+                [
+                    ReportCell.Number((i + 1).ToString(CultureInfo.InvariantCulture)),
+                    claim.Statement,
+                    .. findings.Corpora.Select(c => c.Claims.FirstOrDefault(f => f.Claim == claim) is { } found ? Cell(found.Verdict) : new ReportCell(Dash, CellStyle.Open)),
+                ]),
+            ]);
+    }
+
+    private static void Corpus(ReportDocument page, CorpusFindings corpus)
+    {
+        var any = corpus.Systems[0].Runs[0].Evaluation;
+        string seeds = string.Join(", ", corpus.Systems.SelectMany(s => s.Runs).Select(r => r.Run.Seed).Distinct().Order());
+        page.Section($"{char.ToUpperInvariant(corpus.Corpus.Name[0])}{corpus.Corpus.Name[1..]}: {corpus.Corpus.Description}").Paragraph(
+            (corpus.Voices is { } voices ? voices + ". " : $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(corpus.Root))}. ")
+            + $"{Format.Whole(any.Trials)} trials, {Format.Whole(any.Targets)} of them of one speaker, {Format.Whole(any.Speakers)} speakers; seeds {seeds}; recipe {corpus.Corpus.Recipe}.");
+        Systems(page, corpus);
+        ClaimTable(page, corpus);
+        Sources(page, corpus);
+        page.Figures(Pictures(corpus));
+    }
+
+    private static void Systems(ReportDocument page, CorpusFindings corpus)
+    {
+        SystemFindings[] shown = [.. corpus.Systems.Where(s => !s.System.IsStage)];
+        page.Table(
+            ["system", "EER by seed", .. Measure.OfScores.Select(m => m.Title)],
+            [
+                .. shown.Select(s => (IReadOnlyList<ReportCell>)
+                [
+                    s.System.Title,
+                    ReportCell.Number(string.Join(" / ", s.Runs.Select(r => Format.Fixed(100 * r.Evaluation.Eer, 2)))),
+                    .. Measure.OfScores.Select(m => ReportCell.Number(Text(m, s.Mean(m)))),
+                ]),
+            ]);
+        page.Paragraph(
+            "Means over seeds. False negatives and positives are counted at each run's own threshold of equal error. "
+            + "The scatter ratio is (1 − cosine of the same speaker) / (1 − cosine of different speakers): lower is more compact.",
+            quiet: true);
+
+        // Quantities of the runs that a claim is about.
+        Measure[] quantities = [.. corpus.Claims.Select(c => c.Claim.Measure).Where(m => m.Score is null).Distinct()];
+        if (quantities.Length > 0)
+        {
+            page.Table(
+                ["system", .. quantities.Select(m => m.Title)],
+                [.. shown.Select(s => (IReadOnlyList<ReportCell>)[s.System.Title, .. quantities.Select(m => ReportCell.Number(Text(m, s.Mean(m))))])]);
+        }
+    }
+
+    private static void ClaimTable(ReportDocument page, CorpusFindings corpus) => page.Table(
+        ["claim", "measure", "system", "compared with", "difference", "95 % interval", "by seed", "verdict"],
+        [
+            .. corpus.Claims.Select(f => (IReadOnlyList<ReportCell>)
+            [
+                f.Claim.Statement,
+                f.Claim.Measure.Title,
+                ReportCell.Number(Text(f.Claim.Measure, f.Value)),
+                ReportCell.Number((f.Claim.Than is null ? "limit " : "") + Text(f.Claim.Measure, f.Reference)),
+                ReportCell.Number(Signed(f.Claim.Measure, f.Value - f.Reference)),
+                ReportCell.Number(Text(f.Claim.Measure, f.Comparison?.Interval)),
+                ReportCell.Number(string.Join(" / ", f.Seeds.Select(s => Signed(f.Claim.Measure, s.Difference)))),
+                Cell(f.Verdict),
+            ]),
+        ]);
+
+    private static void Sources(ReportDocument page, CorpusFindings corpus)
+    {
+        IReadOnlyList<ReportCell>[] rows =
+        [
+            .. from f in corpus.Claims
+               where f.Claim.Measure == Measure.Eer
+               from g in f.Groups
+               select (IReadOnlyList<ReportCell>)
+               [
+                   f.Claim.Statement, g.Name, ReportCell.Number(Text(f.Claim.Measure, g.Comparison.Second)), ReportCell.Number(Text(f.Claim.Measure, g.Comparison.First)),
+                   ReportCell.Number(Signed(f.Claim.Measure, g.Comparison.Difference)), ReportCell.Number(Text(f.Claim.Measure, g.Comparison.Interval)), Cell(g.Verdict),
+               ],
+        ];
+        if (rows.Length > 0)
+        {
+            page.Paragraph("The same on the trials of each source alone:").Table(["claim", "source", "system EER", "compared with", "difference", "95 % interval", "verdict"], rows);
+        }
+    }
+
+    private static IEnumerable<string> Pictures(CorpusFindings corpus)
+    {
+        SystemFindings[] shown = [.. corpus.Systems.Where(s => !s.System.IsStage)];
+        yield return Figures.Dots("Equal error rates", [.. shown.Select(s => (s.System.Name, (IReadOnlyList<double>)[.. s.Runs.Select(r => r.Evaluation.Eer)]))], percent: true);
+        yield return Figures.Differences(
+            "Differences of the EER, by claim",
+            "system minus what it is compared with",
+            [
+                .. corpus.Claims.Where(f => f.Claim.Measure == Measure.Eer && f.Comparison?.Interval is not null)
+                    .Select(f => (f.Claim.System, f.Comparison!.Difference, f.Comparison.Interval!.Value)),
+            ],
+            percent: true);
+        foreach (var system in shown)
+        {
+            yield return Figures.Histogram(system.Runs[0].Evaluation, $"of {system.System.Name}, seed {system.Runs[0].Run.Seed}");
+        }
+    }
+
+    private static void Runs(ReportDocument page, Findings findings) => page.Table(
+        ["corpus", "system", "differs by", "runs", "steps", "seconds a run", "device"],
+        [
+            .. from corpus in findings.Corpora
+               from system in corpus.Systems
+               let figures = system.Runs[0].Figures
+               select (IReadOnlyList<ReportCell>)
+               [
+                   corpus.Corpus.Name,
+                   system.System.Name,
+                   (system.System.Continues is { } stage ? $"continues {stage}; " : "") + string.Join(" ", system.System.Overrides),
+                   ReportCell.Number(Format.Whole(system.Runs.Count)),
+                   ReportCell.Number(Format.Whole(figures.Steps)),
+                   ReportCell.Number(Format.Whole((long)Math.Round(system.Runs.Average(r => r.Figures.Seconds)))),
+                   figures.Device,
+               ],
+        ]);
+}

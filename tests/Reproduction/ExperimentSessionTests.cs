@@ -1,0 +1,162 @@
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Interop;
+using Spk.Tests.Support;
+using Spk.Tests.TrainingRuns;
+using Spk.Training.Reproduction;
+
+namespace Spk.Tests.Reproduction;
+
+public class ExperimentSessionTests
+{
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => _folder = new TemporaryFolder();
+
+    [TearDown]
+    public void DeleteFolder() => _folder.Dispose();
+
+    [Test]
+    public void Stopped_anywhere_it_goes_on_and_finds_what_it_would_have_found()
+    {
+        var straight = ExperimentSession.Open(TinyExperiment.Make(1), TinyExperiment.In(_folder.At("straight")));
+        Execute(straight);
+
+        // Stopped in every run in turn: each attempt finishes what the one before began.
+        var experiment = TinyExperiment.Make(1);
+        int attempts = 0;
+        while (attempts++ < 20)
+        {
+            var session = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.At("stopped")));
+            string[] finished = [.. session.Runs.Where(r => r.IsFinished).Select(r => r.Folder.Latest)];
+            DateTime[] written = [.. finished.Select(File.GetLastWriteTimeUtc)];
+            try
+            {
+                Execute(session, stopAfter: 1);
+                Assert.That(finished.Select(File.GetLastWriteTimeUtc), Is.EqualTo(written), "finished runs are not repeated");
+                break;
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.That(finished.Select(File.GetLastWriteTimeUtc), Is.EqualTo(written), "finished runs are not repeated");
+            }
+        }
+
+        // A step each: two of the stage, four of each system; the last attempt only scores.
+        Assert.That(attempts, Is.EqualTo(2 + 4 + 4 + 1));
+        var stopped = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.At("stopped")));
+        Assert.That(stopped.Runs.Select(r => r.IsFinished), Is.All.True);
+        foreach (var (a, b) in straight.Runs.Zip(stopped.Runs))
+        {
+            Assert.That(File.ReadAllBytes(b.Folder.Scores), Is.EqualTo(File.ReadAllBytes(a.Folder.Scores)), a.System.Name);
+        }
+
+        string[] Claims(ExperimentSession s) => [.. s.Judge().Corpora[0].Claims.Select(c => $"{c.Claim.Statement} {c.Value} {c.Reference} {c.Verdict} {c.Comparison}")];
+        Assert.That(Claims(stopped), Is.EqualTo(Claims(straight)));
+    }
+
+    [Test]
+    public void Verdicts_come_from_the_finished_seeds()
+    {
+        var session = ExperimentSession.Open(TinyExperiment.Make(1, 2), TinyExperiment.In(_folder.Root));
+        Assert.That(session.Judge().Corpora, Is.Empty);
+        session.MakeCorpora();
+        using var device = new CpuDevice(1);
+        foreach (var run in session.Runs.Take(3))
+        {
+            session.Execute(run, device);
+        }
+
+        Assert.That(session.RemainingAfter(session.Runs[3])!.Value, Is.GreaterThan(TimeSpan.Zero));
+        var corpus = session.Judge().Corpora.Single();
+        Assert.That(corpus.Claims.Select(c => c.Seeds.Count), Is.All.EqualTo(1));
+        Assert.That(corpus.Claims[0].Comparison!.Difference, Is.EqualTo(corpus.Systems[2].Mean(Measure.Eer) - corpus.Systems[1].Mean(Measure.Eer)).Within(1e-12));
+        Assert.That(corpus.Claims[1].Verdict, Is.EqualTo(Verdict.Reproduced));
+        Assert.That(corpus.Claims[2].Verdict, Is.EqualTo(Verdict.NotReproduced));
+        Assert.That(corpus.Systems.Select(s => s.Runs[0].Figures.Steps), Is.EqualTo(new[] { 2L, 6L, 6L }));
+        Assert.That(corpus.Systems[0].Runs[0].Figures.Quantities.Keys, Is.SupersetOf(new[] { "loss", "cosPositive", "speakerNmi", "sessionNmi" }));
+        Assert.That(() => session.Execute(session.Runs[4], device), Throws.TypeOf<InvalidOperationException>().With.Message.Contains("not finished"));
+    }
+
+    [Test]
+    public void A_folder_of_other_runs_is_refused()
+    {
+        var experiment = TinyExperiment.Make(1);
+        var session = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.Root));
+        session.MakeCorpora();
+        using var device = new CpuDevice(1);
+        session.Execute(session.Runs[0], device);
+        Assert.That(
+            () => ExperimentSession.Open(experiment, TinyExperiment.In(_folder.Root) with { Overrides = ["training.batch=4"] }),
+            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("training.batch = 8").And.Message.Contains("asked for is 4").And.Message.Contains("--out"));
+        var other = experiment with { Corpora = [experiment.Corpora[0] with { Voices = experiment.Corpora[0].Voices! with { Seed = 2 } }] };
+        Assert.That(
+            () => ExperimentSession.Open(other, TinyExperiment.In(_folder.Root)).MakeCorpora(), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("other voices"));
+        File.WriteAllText(session.Runs[0].Folder.Path + "/figures.json", "{}");
+        Assert.That(() => session.Judge(), Throws.TypeOf<DataFormatException>().With.Message.Contains("figures.json"));
+    }
+
+    [Test]
+    public void Options_that_do_not_fit_are_refused()
+    {
+        string Refuses(ExperimentOptions options) =>
+            Assert.Throws<InvalidOptionException>(() => ExperimentSession.Open(TinyExperiment.Make(1), options))!.Message;
+        var fine = TinyExperiment.In(_folder.Root);
+        Assert.That(Refuses(fine with { Corpora = ["voices", "moon"] }), Does.Contain("'moon'").And.Contain("voices, recorded"));
+        Assert.That(Refuses(fine with { Corpora = ["recorded"] }), Does.Contain("--data"));
+        Assert.That(Refuses(fine with { Corpora = ["voices"], Data = "somewhere" }), Does.Contain("leave out --data"));
+        Assert.That(Refuses(fine with { Seeds = [1, 1] }), Does.Contain("seed twice"));
+        Assert.That(Refuses(fine with { Overrides = ["training.seed=3"] }), Does.Contain("--seeds"));
+        Assert.That(Refuses(fine with { Overrides = ["objective.margins=3"] }), Does.Contain("objective.margin?"));
+        Assert.That(
+            () => ExperimentSession.Open(TinyExperiment.Make(1), fine with { Data = _folder.At("nowhere") }),
+            Throws.TypeOf<DataFormatException>().With.Message.Contains("trials.txt"));
+        Assert.That(Directory.GetFileSystemEntries(_folder.Root), Is.Empty, "nothing is written before all is well");
+    }
+
+    [Test]
+    public void Declarations_that_contradict_themselves_are_refused()
+    {
+        string Refuses(Experiment experiment) => Assert.Throws<InvalidOptionException>(experiment.Validate)!.Message;
+        var fine = TinyExperiment.Make(1);
+        Assert.That(Refuses(fine with { Systems = [.. fine.Systems, fine.Systems[0]] }), Does.Contain("stage occurs twice"));
+        Assert.That(Refuses(fine with { Systems = [fine.Systems[1], fine.Systems[0], fine.Systems[2]] }), Does.Contain("plain continues stage"));
+        Assert.That(Refuses(fine with { Claims = [Claim.Lower(Measure.Eer, "plain", "other", "x")] }), Does.Contain("other"));
+        Assert.That(Refuses(fine with { Corpora = [] }), Does.Contain("no corpus"));
+    }
+
+    [Test]
+    public void Shipped_experiments_can_be_planned([Values] bool quick)
+    {
+        // The corpus at hand needs no more than a trial list to be planned with.
+        _folder.Text("data/trials.txt", "");
+        foreach (var experiment in ExperimentCatalog.All)
+        {
+            var session = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.At("out")) with { Data = _folder.At("data"), Quick = quick });
+            Assert.That(session.Runs, Is.Not.Empty);
+            Assert.That(session.Runs.Select(r => r.Folder.Path), Is.Unique);
+            Assert.That(session.Plan.Claims, Is.Not.Empty);
+            Assert.That(session.Seeds, Has.Count.GreaterThanOrEqualTo(quick ? 2 : 3));
+        }
+    }
+
+    private static void Execute(ExperimentSession session, int stopAfter = int.MaxValue)
+    {
+        session.MakeCorpora();
+        using var device = new CpuDevice(1);
+        using var stop = new CancellationTokenSource();
+        int steps = 0;
+        var witness = new Witness(_ =>
+        {
+            if (++steps >= stopAfter)
+            {
+                stop.Cancel();
+            }
+        });
+        foreach (var run in session.Runs)
+        {
+            session.Execute(run, device, witness, cancellation: stop.Token);
+        }
+    }
+}
