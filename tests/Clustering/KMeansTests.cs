@@ -281,7 +281,7 @@ public class KMeansTests
         var options = Exact with { Clusters = 25, Restarts = 6, Seed = 4 };
         var best = KMeans.Fit(rows, 8, options);
         var seen = new List<KMeansProgress>();
-        var watched = KMeans.Fit(rows, 8, options, progress: new Recorder(seen));
+        var watched = KMeans.Fit(rows, 8, options, progress: new Relay<KMeansProgress>(seen.Add));
         double lowest = seen.GroupBy(p => p.Restart).Min(start => start.Last().Inertia);
         Assert.Multiple(() =>
         {
@@ -390,13 +390,42 @@ public class KMeansTests
     }
 
     [Test]
-    public void A_sweep_fits_every_k_and_scores_it()
+    public void A_sweep_fits_every_k_and_scores_it([ValueSource(nameof(Metrics))] ClusterMetric metric)
+    {
+        float[] rows = Blobs(1, 120, 5, 4, spread: 0.1f);
+        var seen = new List<int>();
+        var options = Exact with { Metric = metric, Initialization = KMeansInitialization.PlusPlus };
+        var points = KMeans.SweepK(rows, 5, [1, 3, 4, 120], options, progress: new Relay<KMeansSweepPoint>(p => seen.Add(p.Clusters)));
+        int[] labels = KMeans.Fit(rows, 5, options with { Clusters = 4 }).Labels;
+        Assert.Multiple(() =>
+        {
+            Assert.That(points.Select(p => p.Clusters), Is.EqualTo(new[] { 1, 3, 4, 120 }));
+            Assert.That(seen, Is.EqualTo(new[] { 1, 3, 4, 120 }));
+            Assert.That(points[0].Scores, Is.Null, "one cluster");
+            Assert.That(points[3].Scores, Is.Null, "every row alone");
+            Assert.That(points[2].Result.Labels, Is.EqualTo(labels));
+            Assert.That(points[2].Scores!.Silhouette, Is.EqualTo(FeatureMetrics.Silhouette(rows, 5, labels, metric)));
+            Assert.That(points[2].Scores!.CalinskiHarabasz, Is.EqualTo(FeatureMetrics.CalinskiHarabasz(rows, 5, labels)));
+            Assert.That(points[2].Scores!.DaviesBouldin, Is.EqualTo(FeatureMetrics.DaviesBouldin(rows, 5, labels)));
+            Assert.That(points[2].Scores!.Silhouette, Is.GreaterThan(points[1].Scores!.Silhouette), "there are four groups");
+        });
+    }
+
+    [Test]
+    public void A_sweep_samples_the_silhouette_only_where_asked()
     {
         float[] rows = Blobs(1, 300, 5, 4);
-        var points = KMeans.SweepK(rows, 5, [2, 3, 4], Exact, (x, d, r) => new Dictionary<string, double> { ["rows"] = x.Length / d, ["k"] = r.Clusters });
-        Assert.That(points.Select(p => p.Clusters), Is.EqualTo(new[] { 2, 3, 4 }));
-        Assert.That(points.Select(p => p.Scores["k"]), Is.EqualTo(new[] { 2.0, 3, 4 }));
-        Assert.That(points[2].Result.Inertia, Is.LessThan(points[0].Result.Inertia));
+        double? Silhouette(int? sample) => KMeans.SweepK(rows, 5, [4], Exact with { Seed = 9 }, sample)[0].Scores!.Silhouette;
+        int[] labels = KMeans.Fit(rows, 5, Exact with { Clusters = 4, Seed = 9 }).Labels;
+        Assert.Multiple(() =>
+        {
+            Assert.That(Silhouette(null), Is.EqualTo(FeatureMetrics.Silhouette(rows, 5, labels)));
+            Assert.That(Silhouette(300), Is.EqualTo(Silhouette(null)));
+            Assert.That(Silhouette(50), Is.EqualTo(FeatureMetrics.SilhouetteSampled(rows, 5, labels, 50, seed: 9)));
+            Assert.That(Silhouette(0), Is.Null);
+            Assert.That(() => Silhouette(301), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("301"));
+            Assert.That(() => Silhouette(2), Throws.TypeOf<InvalidOptionException>());
+        });
     }
 
     [Test]
@@ -461,8 +490,8 @@ public class KMeansTests
 
     private static int[] Bits(float[] values) => Array.ConvertAll(values, BitConverter.SingleToInt32Bits);
 
-    private sealed class Recorder(List<KMeansProgress> seen) : IProgress<KMeansProgress>
+    private sealed class Relay<T>(Action<T> report) : IProgress<T>
     {
-        public void Report(KMeansProgress value) => seen.Add(value);
+        public void Report(T value) => report(value);
     }
 }
