@@ -30,7 +30,7 @@ cat > NuGet.config << END
 </configuration>
 END
 for sample in ClusterConsole ClusterApi; do
-  dotnet build "$sample" --configuration Release --verbosity quiet --nologo -clp:NoSummary -warnaserror || fail "$sample does not build"
+  dotnet build "$sample" --configuration Release --verbosity quiet --nologo -warnaserror > build.log || fail "$sample does not build: $(cat build.log)"
 done
 for id in interop engine; do
   cmp -s "$packages"/Spk."${id^}".[0-9]*.nupkg restored/spk.$id/*/*.nupkg || fail "Spk.${id^} did not come from $packages"

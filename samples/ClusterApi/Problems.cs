@@ -5,7 +5,7 @@ using Spk.Interop;
 namespace ClusterApi;
 
 /// <summary>What went wrong, as problem details with one sentence: the field, the problem, the fix.</summary>
-internal sealed partial class Problems(ILogger<Problems> log) : IExceptionHandler
+internal sealed class Problems : IExceptionHandler
 {
     private const string Example = "send {\"vectors\": [[1, 2], [3, 4]], \"k\": 2}";
 
@@ -23,14 +23,6 @@ internal sealed partial class Problems(ILogger<Problems> log) : IExceptionHandle
     /// <inheritdoc/>
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellation)
     {
-        if (exception is OperationCanceledException && context.RequestAborted.IsCancellationRequested)
-        {
-            // Nobody is left to answer. 499 is what proxies log for it.
-            LogGone(log);
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
-            return true;
-        }
-
         string? sentence = exception switch
         {
             SpkException => exception.Message,
@@ -46,9 +38,6 @@ internal sealed partial class Problems(ILogger<Problems> log) : IExceptionHandle
         await TypedResults.Problem(sentence, statusCode: StatusCodes.Status400BadRequest).ExecuteAsync(context);
         return true;
     }
-
-    [LoggerMessage(LogLevel.Information, "The client went away; its clustering was stopped.")]
-    private static partial void LogGone(ILogger log);
 
     private static string Field(JsonException json) => json.Path is { Length: > 2 } path ? path[2..] : "body";
 }

@@ -21,7 +21,7 @@ app.UseStatusCodePages();
 app.UseRateLimiter();
 app.MapHealthChecks("/health");
 
-// The token is cancelled when the client goes away; the engine looks at it several times a second.
+// The token is cancelled when the client goes away: the engine looks at it several times a second, and the exception handler ends the request.
 app.MapPost("/cluster", (ClusterRequest request, CancellationToken cancellation) => Clustering.Run(request, limits, cancellation))
     .RequireRateLimiting("clustering");
 app.Run();

@@ -407,7 +407,7 @@ public class KMeansTests
             Assert.That(points[2].Scores!.Silhouette, Is.EqualTo(FeatureMetrics.Silhouette(rows, 5, labels, metric)));
             Assert.That(points[2].Scores!.CalinskiHarabasz, Is.EqualTo(FeatureMetrics.CalinskiHarabasz(rows, 5, labels)));
             Assert.That(points[2].Scores!.DaviesBouldin, Is.EqualTo(FeatureMetrics.DaviesBouldin(rows, 5, labels)));
-            Assert.That(points[2].Scores!.Silhouette, Is.GreaterThan(points[1].Scores!.Silhouette), "there are four groups");
+            Assert.That(points[2].Scores!.Silhouette, Is.GreaterThan(points[1].Scores!.Silhouette!.Value), "there are four groups");
         });
     }
 
