@@ -265,7 +265,7 @@ public class ClusterVerbTests
 
     private static JsonValueKind Kind(JsonElement json, string name) => json.GetProperty(name).ValueKind;
 
-    private string In(string name) => _folder.In(name);
+    private string In(string name) => _folder.At(name);
 
     private CommandLine Cluster(string file, params string[] options) => CommandLine.Run(["cluster", In(file), .. options]);
 
