@@ -41,16 +41,16 @@ public class KMeansPropertyTests
         [ValueSource(nameof(Metrics))] ClusterMetric metric, [ValueSource(nameof(Algorithms))] KMeansAlgorithm algorithm,
         [ValueSource(nameof(Initializations))] KMeansInitialization initialization)
     {
-        float[] rows = Blobs.Rows(4, 3000, 24, 30);
-        float[] weights = [.. Enumerable.Range(0, 3000).Select(i => i % 3 * 0.5f)];
+        float[] rows = Blobs.Rows(4, 2000, 24, 30);
+        float[] weights = [.. Enumerable.Range(0, 2000).Select(i => i % 3 * 0.5f)];
         var options = Exact with { Clusters = 40, Metric = metric, Algorithm = algorithm, Initialization = initialization, MaximumIterations = 6, Restarts = 2, MiniBatchSize = 700 };
-        AssertSameBits(rows, 24, options, weights, [1, 2, 3, 1]);
+        AssertSameBits(rows, 24, options, weights, [1, 2, 3]);
     }
 
     [Test]
     public void Twenty_runs_on_one_and_on_two_threads_give_the_same_bits([ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(5, 70)] int clusters)
     {
-        var options = Exact with { Clusters = clusters, Metric = metric, Initialization = KMeansInitialization.PlusPlus, MaximumIterations = 10, Seed = 7 };
+        var options = Exact with { Clusters = clusters, Metric = metric, MaximumIterations = 10, Seed = 7 };
         AssertSameBits(Blobs.Rows(4, 1500, 33, 30), 33, options, [], [.. Enumerable.Range(0, 40).Select(run => (run % 2) + 1)]);
     }
 
