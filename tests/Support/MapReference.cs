@@ -47,9 +47,43 @@ public sealed class MapSizes
         Conv2d.Forward(tape, x, weight, bias, StrideHeight, StrideWidth, PaddingHeight, PaddingWidth, output);
 }
 
+/// <summary>Maps [N, H, W, C] in f64.</summary>
+public sealed record Maps(int N, int H, int W, int C, double[] V)
+{
+    /// <summary>All elements of an utterance as one run of frames, for ops that see channels only.</summary>
+    public Frames AsFrames => new(N, H * W, C, V);
+
+    public Maps With(Frames frames) => this with { C = frames.C, V = frames.V };
+}
+
 /// <summary>Ops over maps [N, H, W, C] as plain f64 loops, never tuned.</summary>
 public static class MapReference
 {
+    /// <summary>A convolution padded to keep the size at stride 1.</summary>
+    public static Maps Conv2d(Maps x, double[] w, int outputs, int taps, int strideHeight, int strideWidth)
+    {
+        var sizes = new MapSizes($"{x.N} {x.H} {x.W} {x.C} {outputs} {taps} {taps} {strideHeight} {strideWidth} {taps / 2} {taps / 2}");
+        return new Maps(x.N, sizes.OutputHeight, sizes.OutputWidth, outputs, Conv2d(sizes, x.V, w, null));
+    }
+
+    public static double[] SelfAttentivePool(Maps x, double[] weight, double[] bias, double[] attention)
+    {
+        var frames = Frames.Make(x.N, x.W, x.C, (n, t, c) => Enumerable.Range(0, x.H).Sum(h => x.V[(((((n * x.H) + h) * x.W) + t) * x.C) + c]) / x.H);
+        var hidden = EncoderReference.Map(EncoderReference.Linear(frames, weight, bias), Math.Tanh);
+        return Frames.Make(x.N, 1, x.C, (n, _, c) =>
+        {
+            double[] weights = [.. Enumerable.Range(0, x.W).Select(t => Math.Exp(Enumerable.Range(0, hidden.C).Sum(d => hidden[n, t, d] * attention[d])))];
+            return Enumerable.Range(0, x.W).Sum(t => weights[t] * frames[n, t, c]) / weights.Sum();
+        }).V;
+    }
+
+    /// <summary>Means, then deviations √max(variance, 1e-5) over time, of every channel and within it every row, as PyTorch flattens [C, H].</summary>
+    public static double[] FlattenedStatistics(Maps x)
+    {
+        var flat = Frames.Make(x.N, x.W, x.C * x.H, (n, t, i) => x.V[(((((n * x.H) + (i % x.H)) * x.W) + t) * x.C) + (i / x.H)]);
+        return EncoderReference.StatsPool(flat, 1e-5, PoolVariance.BiasedClamped).V;
+    }
+
     public static double[] Conv2d(MapSizes s, double[] x, double[] w, double[]? bias)
     {
         var y = new double[s.Y.Count];

@@ -16,7 +16,7 @@ public sealed class ResNetEncoder : Encoder
 {
     private const float VarianceFloor = 1e-5f;
 
-    private static readonly int[] Blocks = [3, 4, 6, 3];
+    private static readonly int[] BlocksOf34 = [3, 4, 6, 3];
     private static readonly int[] Strides = [1, 2, 2, 1];
 
     private readonly Conv2dLayer _stem;
@@ -26,16 +26,19 @@ public sealed class ResNetEncoder : Encoder
     private readonly Parameter? _attention;
     private readonly Parameter _weight, _bias;
 
-    internal ResNetEncoder(EncoderSpec spec, ParameterSet parameters, string prefix) : base(spec)
+    internal ResNetEncoder(EncoderSpec spec, ParameterSet parameters, string prefix) : this(spec, parameters, prefix, BlocksOf34) { }
+
+    /// <summary>A network of other depths: blocks of the four stages.</summary>
+    internal ResNetEncoder(EncoderSpec spec, ParameterSet parameters, string prefix, int[] blocksOfStages) : base(spec)
     {
         int channels = spec.Width, height = Half(spec.Bins);
         _stem = new Conv2dLayer(parameters, prefix + "conv1", 1, channels, 7, strideHeight: 2);
         _stemNorm = new BatchNormLayer(parameters, prefix + "bn1", channels);
         var blocks = new List<SqueezeExciteResidualBlock>();
-        for (int stage = 0; stage < Blocks.Length; stage++)
+        for (int stage = 0; stage < Strides.Length; stage++)
         {
             int outputs = spec.Width << stage;
-            for (int i = 0; i < Blocks[stage]; i++)
+            for (int i = 0; i < blocksOfStages[stage]; i++)
             {
                 blocks.Add(new SqueezeExciteResidualBlock(parameters, $"{prefix}layer{stage + 1}.{i}", channels, outputs, i == 0 ? Strides[stage] : 1));
                 channels = outputs;
