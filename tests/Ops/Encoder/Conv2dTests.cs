@@ -58,16 +58,6 @@ public class Conv2dTests(TestDevice on)
         Compare(device, s);
     }
 
-    [TestCase("1 3 1500 16 16 3 3 1 1 1 1")]
-    [TestCase("3 40 101 16 5 3 3 2 2 1 1")]
-    [TestCase("1 2 30 130 128 3 3 1 1 1 1")]
-    public void Maps_of_many_patches_match_f64(string sizes)
-    {
-        Assume.That(on.IsCuda, Is.False, "about the CPU's division of work");
-        using var device = on.Open();
-        Compare(device, new MapSizes(sizes));
-    }
-
     // Source, result and their gradients as channels of wider maps, and gradients that are added to.
     [Test]
     public void Channel_views_give_the_same_bits([Values(1, 2)] int stride)
@@ -174,7 +164,7 @@ public class Conv2dTests(TestDevice on)
             Throws.TypeOf<ShapeException>().With.Message.Contains("Conv2d writes [1, 4, 2, 5]"));
     }
 
-    private static void Compare(Device device, MapSizes s)
+    internal static void Compare(Device device, MapSizes s)
     {
         float[] x = Samples.Normal(1, s.X.Count), w = Samples.Normal(2, s.Weight.Count), dy = Samples.Normal(3, s.Y.Count);
         var tx = Samples.Variable(device, s.X, x);
@@ -189,5 +179,35 @@ public class Conv2dTests(TestDevice on)
         Check(Samples.Read(tw.Grad!), dw, "gradient of weight");
 
         static void Check(float[] got, double[] want, string what) => Close.Assert(got, want, 2e-6 * want.Max(Math.Abs), what);
+    }
+}
+
+/// <summary>The CPU's division of work.</summary>
+public class Conv2dCpuTests
+{
+    [TestCase("1 3 1500 16 16 3 3 1 1 1 1")]
+    [TestCase("3 40 101 16 5 3 3 2 2 1 1")]
+    [TestCase("1 2 30 130 128 3 3 1 1 1 1")]
+    public void Maps_of_many_patches_match_f64(string sizes)
+    {
+        using var device = new CpuDevice(2);
+        Conv2dTests.Compare(device, new MapSizes(sizes));
+    }
+
+    [Test]
+    public void A_repeated_step_allocates_nothing()
+    {
+        var s = new MapSizes("2 5 26 8 20 3 3 2 2 1 1");
+        using var device = new CpuDevice(2);
+        float[] x = Samples.Normal(1, s.X.Count), w = Samples.Normal(2, s.Weight.Count), dy = Samples.Normal(3, s.Y.Count);
+        var tape = new Tape();
+        Allocations.AssertNone(() =>
+        {
+            device.Workspace.Reset();
+            tape.Clear();
+            var y = s.Forward(tape, Samples.Variable(device, s.X, x), Samples.Variable(device, s.Weight, w), null);
+            y.GradForWrite(out _).CopyFrom(dy);
+            tape.BackwardFromGradients();
+        });
     }
 }
