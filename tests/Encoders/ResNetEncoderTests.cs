@@ -129,6 +129,40 @@ public class ResNetEncoderTests
         }
     }
 
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
+    public void Cuda_equals_the_cpu(TestDevice on)
+    {
+        using var cpu = new CpuDevice(2);
+        using var cuda = on.Open();
+        foreach (var pooling in Enum.GetValues<EncoderPooling>())
+        {
+            var spec = new EncoderSpec { Kind = "resnet", Bins = 9, Width = 8, EmbeddingSize = 5, Pooling = pooling };
+            var (want, got) = (Step(cpu, spec), Step(cuda, spec));
+            for (int i = 0; i < want.Length; i++)
+            {
+                Close.Assert(got[i].Values, want[i].Values, 1e-3 * Math.Max(want[i].Values.Max(Math.Abs), 0.01f), $"{pooling}: {want[i].Name}");
+            }
+        }
+    }
+
+    private static (string Name, float[] Values)[] Step(Device device, EncoderSpec spec)
+    {
+        var parameters = new ParameterSet(device);
+        var encoder = new ResNetEncoder(spec, parameters, "", Blocks);
+        parameters.Allocate(7);
+        parameters.ZeroGradients();
+        var tape = new Tape();
+        var y = encoder.Forward(tape, Samples.Variable(device, new Shape(3, 17, spec.Bins), Samples.Normal(3, 3 * 17 * spec.Bins)), training: true);
+        y.GradForWrite(out _).CopyFrom(Samples.Normal(991, y.Count));
+        GradientCheck.Backward(tape);
+        return
+        [
+            ("embedding", Samples.Read(y)),
+            .. parameters.Trainable.Select(p => ($"gradient of {p.Name}", Samples.Read(p.Value.Grad!))),
+            .. parameters.Buffers.Select(p => (p.Name, Samples.Read(p.Value))),
+        ];
+    }
+
     // The reference flattens maps as PyTorch does; kernels stay in memory's order.
     private static float[] InReferenceOrder(Parameter p, Tensor tensor)
     {

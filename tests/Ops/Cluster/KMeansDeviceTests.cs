@@ -13,6 +13,7 @@ public class KMeansDeviceTests(TestDevice on)
 {
     // Sizes around the tiles (64, 128), more centroids than a tile, one dimension, long rows.
     [Test]
+    [Category("Sanitized")]
     public void Labels_are_those_of_f64(
         [Values] ClusterMetric metric, [Values] Precision precision, [Values(1, 63, 300)] int rows, [Values(1, 5, 130)] int clusters, [Values(1, 37, 192)] int dimension)
     {

@@ -7,6 +7,7 @@ namespace Spk.Tests.Ops.Encoder;
 
 /// <summary>The arithmetics of the convolution over maps against f64, forward and backward.</summary>
 [TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+[Category("Sanitized")]
 public class Conv2dPrecisionTests(TestDevice on)
 {
     // Channels by fours take the copies of 16 bytes. The second splits the sums of the weight gradient; the last has no taps for
