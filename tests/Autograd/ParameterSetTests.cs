@@ -56,6 +56,29 @@ public class ParameterSetTests
     }
 
     [Test]
+    public void Kernels_of_maps_travel_in_file_order()
+    {
+        using var device = new CpuDevice(1);
+        var set = new ParameterSet(device);
+        var kernel = set.Add("w", new Shape(1, 2, 1, 3), Initializer.Constant(0), ParameterLayout.Conv2dKernel);
+        var linear = set.Add("fc", new Shape(2, 2, 2), Initializer.Constant(0), ParameterLayout.FlattenedMap);
+        set.Allocate(0);
+        Assert.That(kernel.FileShape, Is.EqualTo(new Shape(1, 3, 2, 1)));
+        Assert.That(linear.FileShape, Is.EqualTo(new Shape(2, 4)));
+
+        // File [Co, Ci, kH, kW]: channel 0 has taps 1, 2; channel 1 has 3, 4; channel 2 has 5, 6.
+        kernel.ImportFrom([1, 2, 3, 4, 5, 6]);
+        Assert.That(kernel.Value.AsSpan().ToArray(), Is.EqualTo(new float[] { 1, 3, 5, 2, 4, 6 }));
+
+        // File [out, C · H]: for output 0, channel 0 has rows 1, 2 and channel 1 has rows 3, 4.
+        linear.ImportFrom([1, 2, 3, 4, 5, 6, 7, 8]);
+        Assert.That(linear.Value.AsSpan().ToArray(), Is.EqualTo(new float[] { 1, 3, 2, 4, 5, 7, 6, 8 }));
+        var back = new float[8];
+        linear.ExportTo(back);
+        Assert.That(back, Is.EqualTo(new float[] { 1, 2, 3, 4, 5, 6, 7, 8 }));
+    }
+
+    [Test]
     public void Names_are_unique_and_the_set_is_closed_after_allocation()
     {
         using var device = new CpuDevice(1);

@@ -17,6 +17,13 @@ public class EncoderSpecTests
     }
 
     [Test]
+    public void A_ResNet_round_trips_with_its_own_widths()
+    {
+        var read = EncoderSpec.FromJson(new EncoderSpec { Kind = "resnet", Pooling = EncoderPooling.Stats }.ToJson());
+        Assert.That((read.Kind, read.Width, read.LastWidth, read.Pooling), Is.EqualTo(("resnet", 16, 128, EncoderPooling.Stats)));
+    }
+
+    [Test]
     public void The_width_before_pooling_has_the_published_defaults()
     {
         Assert.That(new EncoderSpec { Width = 512 }.LastWidth, Is.EqualTo(1500));
@@ -25,7 +32,7 @@ public class EncoderSpecTests
         Assert.That(new EncoderSpec { LastWidth = 77 }.LastWidth, Is.EqualTo(77));
     }
 
-    [TestCase("{\"kind\":\"resnet\"}", "encoder.kind")]
+    [TestCase("{\"kind\":\"conformer\"}", "encoder.kind")]
     [TestCase("{\"variant\":\"other\"}", "encoder.variant")]
     [TestCase("{\"bins\":0}", "encoder.bins")]
     [TestCase("{\"width\":-1}", "encoder.width")]
@@ -34,6 +41,10 @@ public class EncoderSpecTests
     [TestCase("{\"scale\":1}", "encoder.scale")]
     [TestCase("{\"bottleneck\":0}", "encoder.bottleneck")]
     [TestCase("{\"kind\":\"ecapa\",\"width\":100}", "multiple of scale")]
+    [TestCase("{\"pooling\":\"other\"}", "encoder.pooling")]
+    [TestCase("{\"kind\":\"resnet\",\"width\":20}", "multiple of 8")]
+    [TestCase("{\"kind\":\"resnet\",\"variant\":\"wespeaker\"}", "encoder.variant = wespeaker")]
+    [TestCase("{\"kind\":\"resnet\",\"lastWidth\":100}", "eight times its width, 128")]
     public void A_bad_value_is_named(string json, string named) =>
         Assert.That(() => EncoderSpec.FromJson(json), Throws.TypeOf<InvalidOptionException>().With.Message.Contains(named));
 

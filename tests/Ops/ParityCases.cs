@@ -45,6 +45,10 @@ internal static class ParityCases
         new("Conv1d valid", Sums, d => Layer(d, [3, 29, 18], [[37, 3, 18], [37]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, p[1].Value, dilation: 2))),
         new("Conv1d reflect", Sums, d => Layer(d, [3, 29, 20], [[36, 5, 20]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, null, 3, Padding.Reflect))),
         new("Conv1d zero", Sums, d => Layer(d, [2, 17, 4], [[8, 3, 4]], (t, x, p) => Conv1d.Forward(t, x, p[0].Value, null, 1, Padding.Zero))),
+        new("Conv2d", Sums, d => Layer(d, [2, 7, 29, 12], [[21, 3, 3, 12], [21]], (t, x, p) => Conv2d.Forward(t, x, p[0].Value, p[1].Value, 1, 1, 1, 1))),
+        new("Conv2d with strides", Sums, d => Layer(d, [2, 8, 27, 13], [[70, 3, 3, 13]], (t, x, p) => Conv2d.Forward(t, x, p[0].Value, null, 2, 2, 1, 1))),
+        new("Conv2d downsampling", Sums, d => Layer(d, [3, 5, 29, 16], [[32, 1, 1, 16]], (t, x, p) => Conv2d.Forward(t, x, p[0].Value, null, 2, 2))),
+        new("Conv2d stem", Sums, d => Layer(d, [2, 13, 31, 1], [[16, 7, 7, 1]], (t, x, p) => Conv2d.Forward(t, x, p[0].Value, null, 2, 1, 3, 3))),
         new("BatchNorm training", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
             BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0), Buffer(d, 37, 1), training: true, before: ActivationKind.Relu))),
         new("BatchNorm evaluation", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
@@ -53,9 +57,14 @@ internal static class ParityCases
             new ParityCase($"Activation {kind}", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Activation.Forward(t, x, kind)))),
         new("SqueezeExcite", Statistics, d => Layer(d, [3, 19, 37], [[9, 37], [9], [37, 9], [37]], (t, x, p) =>
             SqueezeExcite.Forward(t, x, p[0], p[1], p[2], p[3], residual: x))),
+        new("SqueezeExcite of maps", Statistics, d => Layer(d, [3, 4, 7, 37], [[9, 37], [9], [37, 9], [37]], (t, x, p) =>
+            SqueezeExcite.Forward(t, x, p[0], p[1], p[2], p[3], residual: x))),
         new("StatsPool", Statistics, d => Layer(d, [3, 29, 37], [], (t, x, _) => StatsPool.Forward(t, x))),
         new("AttentiveStatsPool", Statistics, d => Layer(d, [3, 29, 33], [[11, 99], [11], [33, 11], [33]], (t, x, p) =>
             AttentiveStatsPool.Forward(t, x, new AttentiveStatsParameters(p[0], p[1], p[2], p[3]), training: true))),
+        new("SelfAttentivePool", Statistics, d => Layer(d, [3, 4, 29, 33], [[41, 33], [41], [41, 1]], (t, x, p) =>
+            SelfAttentivePool.Forward(t, x, p[0], p[1], p[2]))),
+        new("Transpose", Sums, d => Layer(d, [3, 37, 70], [], (t, x, _) => Transpose.Forward(t, x))),
         new("L2Normalize", Sums, d => Layer(d, [9, 77], [], (t, x, _) => L2Normalize.Forward(t, x))),
         new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
         new("WeightedSum", Sums, d => Layer(d, [1], [[1]], (t, x, p) => WeightedSum.Forward(t, [x, p[0].Value], [0.5f, -3f]))),
@@ -199,6 +208,7 @@ internal static class ParityCases
     {
         1 => new Shape(sizes[0]),
         2 => new Shape(sizes[0], sizes[1]),
-        _ => new Shape(sizes[0], sizes[1], sizes[2]),
+        3 => new Shape(sizes[0], sizes[1], sizes[2]),
+        _ => new Shape(sizes[0], sizes[1], sizes[2], sizes[3]),
     };
 }

@@ -6,6 +6,43 @@ namespace Spk.Tests.Support;
 /// <summary>The encoders in training, written again from methods.md section 3 in plain f64; weights by name, in memory order.</summary>
 public static class ModelReference
 {
+    /// <summary>A ResNet of these blocks a stage; the weight of its last layer in the order of files.</summary>
+    public static double[] ResNet(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w, int[] blocks)
+    {
+        var map = new Maps(x.N, x.C, x.T, 1, Frames.Make(x.N, x.C, x.T, (n, f, t) => x[n, t, f]).V);
+        map = MapReference.Conv2d(map, w["conv1.weight"], spec.Width, 7, 2, 1);
+        map = map.With(EncoderReference.Map(Norm(map.AsFrames, w, "bn1", null), EncoderReference.Relu));
+        for (int stage = 0; stage < blocks.Length; stage++)
+        {
+            for (int i = 0; i < blocks[stage]; i++)
+            {
+                map = ResidualBlock(map, w, $"layer{stage + 1}.{i}", spec.Width << stage, i == 0 && stage is 1 or 2 ? 2 : 1);
+            }
+        }
+
+        double[] pooled = spec.Pooling == EncoderPooling.Sap
+            ? MapReference.SelfAttentivePool(map, w["sap_linear.weight"], w["sap_linear.bias"], w["attention"])
+            : MapReference.FlattenedStatistics(map);
+        return Linear(new Frames(x.N, 1, pooled.Length / x.N, pooled), w, "fc").V;
+    }
+
+    private static Maps ResidualBlock(Maps x, IReadOnlyDictionary<string, double[]> w, string name, int outputs, int stride)
+    {
+        var inner = MapReference.Conv2d(x, w[name + ".conv1.weight"], outputs, 3, stride, stride);
+        inner = inner.With(Norm(inner.AsFrames, w, name + ".bn1", EncoderReference.Relu));
+        inner = MapReference.Conv2d(inner, w[name + ".conv2.weight"], outputs, 3, 1, 1);
+        var sum = Norm(inner.AsFrames, w, name + ".bn2", null);
+        sum = EncoderReference.SqueezeExcite(
+            sum, w[name + ".se.fc.0.weight"], w[name + ".se.fc.0.bias"], w[name + ".se.fc.2.weight"], w[name + ".se.fc.2.bias"]);
+        if (w.TryGetValue(name + ".downsample.0.weight", out double[]? downsample))
+        {
+            x = MapReference.Conv2d(x, downsample, outputs, 1, stride, stride);
+            x = x.With(Norm(x.AsFrames, w, name + ".downsample.1", null));
+        }
+
+        return inner.With(EncoderReference.Map(sum + x.AsFrames, EncoderReference.Relu));
+    }
+
     public static double[] Embed(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w) =>
         spec.Kind == "tdnn" ? Tdnn(spec, x, w) : Ecapa(spec, x, w);
 

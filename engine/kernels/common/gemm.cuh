@@ -1,4 +1,4 @@
-// C (+)= A · B + bias over matrix views: the matrix product behind MatMul, Linear and Conv1d.
+// C (+)= A · B + bias over matrix views: the matrix product behind MatMul, Linear, Conv1d and Conv2d.
 //
 // Geometry: block (tile, split) sums Tile × Tile of C over the split's part of k. Tiles run along N first, so that neighbours read the
 // same rows of A from L2. With one split it finishes C; with more it writes sums to parts [split, m, n], which mat_mul_add_splits adds in
@@ -109,13 +109,13 @@ __device__ __forceinline__ void multiply_rounded(Math& math, LoaderA& a, LoaderB
 
 // The sums of one tile of C over k_count of k from k_from on. KMajorA: k runs along the columns of a's view, KMajorB: along those of b's (whose
 // view is then of B transposed). The shared memory of the tiles is free for others once all threads are back.
-template <template <bool, bool, int> class Arithmetic, bool KMajorA, bool KMajorB, int Tile>
-__device__ __forceinline__ void sum_tile(Arithmetic<KMajorA, KMajorB, Tile>& math, const MatrixView& a, const MatrixView& b, int first_row,
-                                         int first_column, int k_from, int k_count) {
+template <template <bool, bool, int> class Arithmetic, bool KMajorA, bool KMajorB, int Tile, typename ViewA, typename ViewB>
+__device__ __forceinline__ void sum_tile(Arithmetic<KMajorA, KMajorB, Tile>& math, const ViewA& a, const ViewB& b, int first_row, int first_column,
+                                         int k_from, int k_count) {
   using Math = Arithmetic<KMajorA, KMajorB, Tile>;
   int steps = divide_up(k_count, Math::BK);
-  TileLoader<KMajorA, Tile, Math::BK, Math::THREADS> load_a(a, KMajorA ? first_row : k_from, KMajorA ? k_from : first_row);
-  TileLoader<KMajorB, Tile, Math::BK, Math::THREADS> load_b(b, KMajorB ? first_column : k_from, KMajorB ? k_from : first_column);
+  TileLoader<KMajorA, Tile, Math::BK, Math::THREADS, ViewA> load_a(a, KMajorA ? first_row : k_from, KMajorA ? k_from : first_row);
+  TileLoader<KMajorB, Tile, Math::BK, Math::THREADS, ViewB> load_b(b, KMajorB ? first_column : k_from, KMajorB ? k_from : first_column);
   math.clear();
   if constexpr (Math::ROUNDED) {
     multiply_rounded(math, load_a, load_b, steps);

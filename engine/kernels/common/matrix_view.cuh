@@ -16,19 +16,53 @@ struct MatrixView {
   int reflects;  // 0: zeros outside.
   bool transposed;
 
-  __device__ __forceinline__ int columns() const { return segments * segment_width; }
+  // A row, and a column, by their indices.
+  struct Row {
+    int outer, index;
+  };
+  struct Column {
+    int segment, index;
+  };
 
-  // Address of column c of segment s in the row of these indices. Clears `inside` where zeros are to be read; the address is valid even so.
+  __device__ __forceinline__ Row row(int number) const {
+    int outer = number / inner;
+    return {outer, number - outer * inner};
+  }
+
+  __device__ __forceinline__ Column column(int number) const {
+    int segment = number / segment_width;
+    return {segment, number - segment * segment_width};
+  }
+
+  __device__ __forceinline__ void move_down(Row& row, int rows) const {
+    row.index += rows;
+    while (row.index >= inner) {
+      row.index -= inner;
+      row.outer++;
+    }
+  }
+
+  __device__ __forceinline__ void move_right(Column& column, int columns) const {
+    column.index += columns;
+    while (column.index >= segment_width) {
+      column.index -= segment_width;
+      column.segment++;
+    }
+  }
+
+  __device__ __forceinline__ bool has(const Column& column) const { return column.segment < segments; }
+
+  // Address of an element. Clears `inside` where zeros are to be read; the address is valid even so.
   // Offsets are 32 bits wide, half the registers: no tensor has more than 2^31 - 1 elements.
-  __device__ __forceinline__ const float* locate(int o, int i, int s, int c, bool& inside) const {
-    int position = i + s * step + shift;
+  __device__ __forceinline__ const float* locate(const Row& row, const Column& column, bool& inside) const {
+    int position = row.index + column.segment * step + shift;
     if (reflects != 0) {
       position = position < 0 ? -position : position;
       position = position >= positions ? 2 * (positions - 1) - position : position;
     } else {
       inside = inside && static_cast<unsigned>(position) < static_cast<unsigned>(positions);
     }
-    unsigned offset = unsigned(o) * unsigned(outer_stride) + unsigned(position) * unsigned(row_stride) + unsigned(c);
+    unsigned offset = unsigned(row.outer) * unsigned(outer_stride) + unsigned(position) * unsigned(row_stride) + unsigned(column.index);
     return data + (inside ? offset : 0);
   }
 

@@ -12,6 +12,14 @@ public enum ParameterLayout
 
     /// <summary>Memory [Co, k, Ci] (a tap is a run of input channels); files [Co, Ci, k] as in PyTorch.</summary>
     Conv1dKernel,
+
+    /// <summary>Memory [Co, kH, kW, Ci]; files [Co, Ci, kH, kW] as in PyTorch.</summary>
+    Conv2dKernel,
+
+    /// <summary>
+    /// Weight of a linear map that reads maps [H, C]: memory [out, H, C]; files [out, C · H], because PyTorch flattens maps [C, H].
+    /// </summary>
+    FlattenedMap,
 }
 
 /// <summary>Initial values of a parameter.</summary>
@@ -40,6 +48,10 @@ public readonly record struct Initializer
     /// <summary>Normal with a given deviation.</summary>
     /// <param name="deviation">Standard deviation.</param>
     public static Initializer Normal(float deviation) => new(Kind.Normal, deviation);
+
+    /// <summary>Normal with deviation √(2/fanOut): Kaiming's initialization ahead of a ReLU, by the gradient's side.</summary>
+    /// <param name="fanOut">Outputs that one input reaches: output channels times taps.</param>
+    public static Initializer KaimingNormalFanOut(int fanOut) => new(Kind.Normal, MathF.Sqrt(2f / fanOut));
 
     internal void Fill(Span<float> values, CounterRandom random)
     {
@@ -83,8 +95,21 @@ public sealed class Parameter
     /// <exception cref="InvalidOperationException">The set has not been allocated.</exception>
     public Tensor Value => Storage ?? throw new InvalidOperationException($"Parameter {Name} has no memory yet: call ParameterSet.Allocate first.");
 
-    /// <summary>Shape in files: a convolution kernel is [Co, Ci, k] there.</summary>
-    public Shape FileShape => Layout == ParameterLayout.Conv1dKernel ? new Shape(Shape[0], Shape[2], Shape[1]) : Shape;
+    /// <summary>Shape in files: a convolution kernel is [Co, Ci, k] or [Co, Ci, kH, kW] there.</summary>
+    public Shape FileShape => Layout switch
+    {
+        ParameterLayout.Conv1dKernel => new Shape(Shape[0], Shape[2], Shape[1]),
+        ParameterLayout.Conv2dKernel => new Shape(Shape[0], Shape[3], Shape[1], Shape[2]),
+        ParameterLayout.FlattenedMap => new Shape(Shape[0], Shape[1] * Shape[2]),
+        _ => Shape,
+    };
+
+    // Every layout in files is that of memory with the last axis ahead of the others but the first: lengths of those in memory.
+    private int Outer => Shape[0];
+
+    private int Inner => Shape.Last;
+
+    private int Middle => Shape.Count / Math.Max(1, Outer * Inner);
 
     internal Initializer Initializer { get; }
 
@@ -112,7 +137,7 @@ public sealed class Parameter
 
         var memory = new float[Shape.Count];
         tensor.CopyTo(memory);
-        Swap(memory, destination, Shape[0], Shape[1], Shape[2]);
+        Swap(memory, destination, Outer, Middle, Inner);
     }
 
     private void Import(ReadOnlySpan<float> source, Tensor tensor)
@@ -129,7 +154,7 @@ public sealed class Parameter
         }
 
         var memory = new float[Shape.Count];
-        Swap(source, memory, Shape[0], Shape[2], Shape[1]);
+        Swap(source, memory, Outer, Inner, Middle);
         tensor.CopyFrom(memory);
     }
 

@@ -7,7 +7,8 @@ namespace Spk.Engine.Encoders;
 /// <summary>A network from features to one embedding an utterance.</summary>
 /// <remarks>
 /// Parameter names end in weight, bias, running_mean and running_var as in PyTorch; convolution kernels are
-/// [Co, Ci, k] in files. The names ahead of them are listed at <see cref="TdnnEncoder"/> and <see cref="EcapaEncoder"/>.
+/// [Co, Ci, k] in files. The names ahead of them are listed at <see cref="TdnnEncoder"/>, <see cref="EcapaEncoder"/> and
+/// <see cref="ResNetEncoder"/>.
 /// </remarks>
 public abstract class Encoder
 {
@@ -33,7 +34,12 @@ public abstract class Encoder
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(parameters);
         spec.Validate();
-        return spec.Kind == "ecapa" ? new EcapaEncoder(spec, parameters, prefix) : new TdnnEncoder(spec, parameters, prefix);
+        return spec.Kind switch
+        {
+            "ecapa" => new EcapaEncoder(spec, parameters, prefix),
+            "resnet" => new ResNetEncoder(spec, parameters, prefix),
+            _ => new TdnnEncoder(spec, parameters, prefix),
+        };
     }
 
     /// <summary>Embeds a batch of utterances of equal length.</summary>

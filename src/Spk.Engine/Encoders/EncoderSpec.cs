@@ -7,7 +7,7 @@ namespace Spk.Engine.Encoders;
 /// <summary>Everything that fixes an encoder's shape; it travels in checkpoints and model files.</summary>
 public sealed record EncoderSpec
 {
-    /// <summary>"tdnn" (x-vector) or "ecapa".</summary>
+    /// <summary>"tdnn" (x-vector), "ecapa" or "resnet" (Fast ResNet-34).</summary>
     public string Kind { get; init; } = "tdnn";
 
     /// <summary>Whose details to follow.</summary>
@@ -16,12 +16,19 @@ public sealed record EncoderSpec
     /// <summary>Filterbank bins of the input, above 0.</summary>
     public int Bins { get; init; } = 40;
 
-    /// <summary>Channels of the frame layers, above 0; for ECAPA a multiple of <see cref="Scale"/>.</summary>
-    public int Width { get; init; } = 512;
+    /// <summary>
+    /// Channels of the frame layers, above 0; for ECAPA a multiple of <see cref="Scale"/>. ResNet: channels of the first stage, a
+    /// multiple of 8. 0 on input stands for the default: 512, ResNet 16.
+    /// </summary>
+    public int Width
+    {
+        get => field != 0 ? field : Kind == "resnet" ? 16 : 512;
+        init;
+    }
 
     /// <summary>
     /// Channels before the pooling; 0 on input stands for the default: TDNN 1500 from width 512 and three times the width
-    /// below; ECAPA three times the width (sslsv) or 1536 (wespeaker).
+    /// below; ECAPA three times the width (sslsv) or 1536 (wespeaker); ResNet always eight times the width.
     /// </summary>
     public int LastWidth
     {
@@ -41,22 +48,33 @@ public sealed record EncoderSpec
     /// <summary>ECAPA: hidden units of squeeze-excitation and attention, above 0.</summary>
     public int Bottleneck { get; init; } = 128;
 
-    private int DefaultLastWidth => Kind == "ecapa"
-        ? (Variant == EncoderVariant.Sslsv ? 3 * Width : 1536)
-        : (Width >= 512 ? 1500 : 3 * Width);
+    /// <summary>ResNet: how the last map becomes one vector.</summary>
+    public EncoderPooling Pooling { get; init; } = EncoderPooling.Sap;
+
+    private int DefaultLastWidth => Kind switch
+    {
+        "ecapa" => Variant == EncoderVariant.Sslsv ? 3 * Width : 1536,
+        "resnet" => 8 * Width,
+        _ => Width >= 512 ? 1500 : 3 * Width,
+    };
 
     /// <summary>Checks every field.</summary>
     /// <exception cref="InvalidOptionException">A field is out of range; the message names it and what is allowed.</exception>
     public void Validate()
     {
-        if (Kind is not ("tdnn" or "ecapa"))
+        if (Kind is not ("tdnn" or "ecapa" or "resnet"))
         {
-            throw new InvalidOptionException($"encoder.kind = '{Kind}': allowed are tdnn and ecapa.");
+            throw new InvalidOptionException($"encoder.kind = '{Kind}': allowed are tdnn, ecapa and resnet.");
         }
 
         if (!Enum.IsDefined(Variant))
         {
             throw new InvalidOptionException($"encoder.variant = {Variant}: allowed are sslsv and wespeaker.");
+        }
+
+        if (!Enum.IsDefined(Pooling))
+        {
+            throw new InvalidOptionException($"encoder.pooling = {Pooling}: allowed are sap and stats.");
         }
 
         Above("bins", Bins, 1);
@@ -68,6 +86,11 @@ public sealed record EncoderSpec
         if (Kind == "ecapa" && Width % Scale != 0)
         {
             throw new InvalidOptionException($"encoder.width = {Width}: an ECAPA width must be a multiple of scale = {Scale}.");
+        }
+
+        if (Kind == "resnet")
+        {
+            ValidateResNet();
         }
     }
 
@@ -87,6 +110,7 @@ public sealed record EncoderSpec
             writer.WriteBoolean("segment", Segment);
             writer.WriteNumber("scale", Scale);
             writer.WriteNumber("bottleneck", Bottleneck);
+            writer.WriteString("pooling", Pooling == EncoderPooling.Sap ? "sap" : "stats");
             writer.WriteEndObject();
         }
 
@@ -118,6 +142,7 @@ public sealed record EncoderSpec
                     "segment" => spec with { Segment = field.Value.GetBoolean() },
                     "scale" => spec with { Scale = field.Value.GetInt32() },
                     "bottleneck" => spec with { Bottleneck = field.Value.GetInt32() },
+                    "pooling" => spec with { Pooling = ParsePooling(field.Value.GetString()) },
                     _ => throw new DataFormatException($"The encoder spec has an unknown field '{field.Name}': it was written by another version."),
                 };
             }
@@ -141,6 +166,32 @@ public sealed record EncoderSpec
         "wespeaker" => EncoderVariant.Wespeaker,
         _ => throw new InvalidOptionException($"encoder.variant = '{name}': allowed are sslsv and wespeaker."),
     };
+
+    private static EncoderPooling ParsePooling(string? name) => name switch
+    {
+        "sap" => EncoderPooling.Sap,
+        "stats" => EncoderPooling.Stats,
+        _ => throw new InvalidOptionException($"encoder.pooling = '{name}': allowed are sap and stats."),
+    };
+
+    private void ValidateResNet()
+    {
+        if (Width % SqueezeExciteResidualBlock.Reduction != 0)
+        {
+            throw new InvalidOptionException(
+                $"encoder.width = {Width}: a ResNet width must be a multiple of {SqueezeExciteResidualBlock.Reduction}, which squeeze and excitation divides it by.");
+        }
+
+        if (Variant != EncoderVariant.Sslsv)
+        {
+            throw new InvalidOptionException($"encoder.variant = wespeaker: the ResNet is that of sslsv.");
+        }
+
+        if (LastWidth != 8 * Width)
+        {
+            throw new InvalidOptionException($"encoder.lastWidth = {LastWidth}: that of a ResNet is eight times its width, {8 * Width}; leave it out.");
+        }
+    }
 
     private static void Above(string field, int value, int least)
     {

@@ -10,7 +10,7 @@ namespace Spk.Training.Recipes;
 /// <summary>The one description of every recipe field: its key, default and range. Used to read, write, compare and list recipes.</summary>
 internal static class RecipeBinding
 {
-    private static readonly string[] EncoderKinds = ["tdnn", "ecapa"];
+    private static readonly string[] EncoderKinds = ["tdnn", "ecapa", "resnet"];
 
     /// <summary>An encoder small enough for a first training on a CPU.</summary>
     public static EncoderSpec DefaultEncoder { get; } = new() { Width = 128, EmbeddingSize = 128 };
@@ -101,7 +101,10 @@ internal static class RecipeBinding
     {
         string kind = fields.Name("kind", encoder.Kind, EncoderKinds);
         var variant = fields.Choice("variant", encoder.Variant);
-        int width = fields.Integer("width", encoder.Width, 1, 16384);
+
+        // A width for frames is far too wide for maps: a recipe that changes only the kind to or from a ResNet gets that kind's own.
+        bool sameMaps = (kind == "resnet") == (encoder.Kind == "resnet");
+        int width = fields.Integer("width", sameMaps ? encoder.Width : new EncoderSpec { Kind = kind }.Width, 1, 16384);
 
         // The default of the last width follows kind, variant and width, so it is resolved only after them.
         var resolved = new EncoderSpec { Kind = kind, Variant = variant, Width = width };
@@ -113,6 +116,7 @@ internal static class RecipeBinding
             Segment = fields.Flag("segment", encoder.Segment),
             Scale = fields.Integer("scale", encoder.Scale, 2, 64),
             Bottleneck = fields.Integer("bottleneck", encoder.Bottleneck, 1, 16384),
+            Pooling = fields.Choice("pooling", encoder.Pooling),
         };
     }
 

@@ -25,7 +25,7 @@ public static unsafe partial class SqueezeExcite
         Tensor gates,
         Tensor y)
     {
-        TimeSums(device, x, null, means, 1f / x.Shape[1]);
+        TimeSums(device, x, null, means, 1f / Frames(x));
         Excite(device, means, reduceWeight, reduceBias, expandWeight, expandBias, hidden, gates);
         Scale(device, x, gates, residual, y);
     }
@@ -41,7 +41,7 @@ public static unsafe partial class SqueezeExcite
     // scale · Σ over time of x, or of x·other.
     private static void TimeSums(CpuDevice device, Tensor x, Tensor? other, Tensor sums, float scale)
     {
-        int channels = x.Shape[2], blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
+        int channels = x.Shape.Last, blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
         var body = new TimeSumBody
         {
             X = x.Data,
@@ -49,7 +49,7 @@ public static unsafe partial class SqueezeExcite
             Sums = sums.Data,
             StrideX = x.RowStride,
             StrideOther = other?.RowStride ?? 0,
-            Frames = x.Shape[1],
+            Frames = Frames(x),
             Channels = channels,
             Blocks = blocks,
             Scale = scale,
@@ -95,7 +95,7 @@ public static unsafe partial class SqueezeExcite
 
     private static void Scale(CpuDevice device, Tensor x, Tensor gates, Tensor? residual, Tensor y)
     {
-        int frames = x.Shape[1], pieces = (frames + FramesPerTask - 1) / FramesPerTask;
+        int frames = Frames(x), pieces = (frames + FramesPerTask - 1) / FramesPerTask;
         var body = new ScaleBody
         {
             X = x.Data,
@@ -107,7 +107,7 @@ public static unsafe partial class SqueezeExcite
             StrideY = y.RowStride,
             Frames = frames,
             Pieces = pieces,
-            Channels = x.Shape[2],
+            Channels = x.Shape.Last,
         };
         device.Workers.For(x.Shape[0] * pieces, ref body);
     }
@@ -160,7 +160,7 @@ public static unsafe partial class SqueezeExcite
     private static void ScaleBackward(
         CpuDevice device, Tensor dy, Tensor gates, Tensor meanGradient, Tensor? dx, bool addX, Tensor? residualGradient, bool addResidual)
     {
-        int frames = dy.Shape[1], pieces = (frames + FramesPerTask - 1) / FramesPerTask;
+        int frames = Frames(dy), pieces = (frames + FramesPerTask - 1) / FramesPerTask;
         var body = new ScaleBackwardBody
         {
             Dy = dy.Data,
@@ -173,7 +173,7 @@ public static unsafe partial class SqueezeExcite
             StrideResidual = residualGradient?.RowStride ?? 0,
             Frames = frames,
             Pieces = pieces,
-            Channels = dy.Shape[2],
+            Channels = dy.Shape.Last,
             AddX = addX,
             AddResidual = addResidual,
         };

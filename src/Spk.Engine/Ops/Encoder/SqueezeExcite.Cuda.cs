@@ -31,14 +31,14 @@ public static unsafe partial class SqueezeExcite
         Tensor gates,
         Tensor y)
     {
-        CudaTimeSums(cuda, x, null, means, 1f / x.Shape[1]);
+        CudaTimeSums(cuda, x, null, means, 1f / Frames(x));
         CudaGemm.Multiply(cuda, Matrix(means), Matrix(reduceWeight).Transposed, hidden.Data, hidden.RowStride, accumulate: false, reduceBias.Data);
         cuda.Launch(ReluKernel, Elements(hidden), hidden.Address, hidden.Count);
         CudaGemm.Multiply(cuda, Matrix(hidden), Matrix(expandWeight).Transposed, gates.Data, gates.RowStride, accumulate: false, expandBias.Data);
         cuda.Launch(SigmoidKernel, Elements(gates), gates.Address, gates.Count);
         cuda.Launch(
             ScaleKernel, ElementTiles.Of(x.Shape), x.Address, x.RowStride, gates.Address, residual?.Address ?? 0, residual?.RowStride ?? 0, y.Address,
-            y.RowStride, x.Shape.Rows, x.Shape[1], x.Shape[2]);
+            y.RowStride, x.Shape.Rows, Frames(x), x.Shape.Last);
     }
 
     private static void CudaBackward(
@@ -54,7 +54,7 @@ public static unsafe partial class SqueezeExcite
         cuda.Launch(
             ScaleBackwardKernel, ElementTiles.Of(dy.Shape), dy.Address, dy.RowStride, node.Gates.Address, meanGradient.Address, dx?.Address ?? 0,
             dx?.RowStride ?? 0, addX ? 1 : 0, residualGradient?.Address ?? 0, residualGradient?.RowStride ?? 0, addResidual ? 1 : 0, dy.Shape.Rows,
-            dy.Shape[1], dy.Shape[2]);
+            Frames(dy), dy.Shape.Last);
     }
 
     // y = x Wᵀ + b: adds to the gradients of W and b, and gives that of x.
@@ -68,8 +68,8 @@ public static unsafe partial class SqueezeExcite
 
     private static void CudaTimeSums(CudaDevice cuda, Tensor x, Tensor? other, Tensor sums, float scale) =>
         cuda.Launch(
-            TimeSumsKernel, new LaunchShape((x.Shape[2] + CudaChannels - 1) / CudaChannels, CudaChannels, x.Shape[0], BlockY: CudaLanes), x.Address,
-            x.RowStride, other?.Address ?? 0, other?.RowStride ?? 0, x.Shape[1], x.Shape[2], scale, sums.Address);
+            TimeSumsKernel, new LaunchShape((x.Shape.Last + CudaChannels - 1) / CudaChannels, CudaChannels, x.Shape[0], BlockY: CudaLanes), x.Address,
+            x.RowStride, other?.Address ?? 0, other?.RowStride ?? 0, Frames(x), x.Shape.Last, scale, sums.Address);
 
     private static MatrixView Matrix(Tensor x) => MatrixView.Of(x.Data, x.Shape[0], x.Shape[1], x.RowStride);
 

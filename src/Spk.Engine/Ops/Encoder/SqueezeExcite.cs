@@ -6,15 +6,15 @@ using Spk.Interop;
 namespace Spk.Engine.Ops.Encoder;
 
 /// <summary>
-/// Squeeze and excitation over time (Hu et al., arXiv:1709.01507; in ECAPA-TDNN, Desplanques et al., arXiv:2005.07143), with
+/// Squeeze and excitation over time, or over frequency and time (Hu et al., arXiv:1709.01507; in ECAPA-TDNN, Desplanques et al., arXiv:2005.07143), with
 /// the residual sum of the block in the same pass.
 /// </summary>
-/// <remarks>s = mean over time of x; g = sigmoid(W2·relu(W1·s + b1) + b2); y = x·g (+ residual).</remarks>
+/// <remarks>s = mean over time (and frequency) of x; g = sigmoid(W2·relu(W1·s + b1) + b2); y = x·g (+ residual).</remarks>
 public static partial class SqueezeExcite
 {
     /// <summary>Scales every channel of an utterance by a gate computed from its means.</summary>
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
-    /// <param name="x">Activations, f32 [N, T, C].</param>
+    /// <param name="x">Activations, f32 [N, T, C] or maps [N, H, W, C].</param>
     /// <param name="reduceWeight">W1 [B, C].</param>
     /// <param name="reduceBias">b1 [B].</param>
     /// <param name="expandWeight">W2 [C, B].</param>
@@ -40,7 +40,7 @@ public static partial class SqueezeExcite
         ArgumentNullException.ThrowIfNull(expandBias);
         Check(x, reduceWeight, reduceBias, expandWeight, expandBias, residual, output);
         var workspace = x.Device.Workspace;
-        int items = x.Shape[0], channels = x.Shape[2], width = reduceWeight.Shape[0];
+        int items = x.Shape[0], channels = x.Shape.Last, width = reduceWeight.Shape[0];
         var y = output ?? workspace.Rent(x.Shape);
         var means = workspace.Rent(new Shape(items, channels));
         var hidden = workspace.Rent(new Shape(items, width));
@@ -74,15 +74,18 @@ public static partial class SqueezeExcite
         return y;
     }
 
+    // Elements over which an utterance's means are taken.
+    private static int Frames(Tensor x) => x.Shape.Rows / Math.Max(1, x.Shape[0]);
+
     private static void Check(
         Tensor x, Parameter reduceWeight, Parameter reduceBias, Parameter expandWeight, Parameter expandBias, Tensor? residual, Tensor? output)
     {
-        if (x.Shape.Rank != 3 || x.Shape[1] < 1)
+        if (x.Shape.Rank is not (3 or 4) || x.Shape[1] < 1 || x.Shape[x.Shape.Rank - 2] < 1)
         {
-            throw new ShapeException($"Squeeze and excitation needs [N, T, C] with at least one frame, not shape {x.Shape}.");
+            throw new ShapeException($"Squeeze and excitation needs [N, T, C] or [N, H, W, C] with at least one frame, not shape {x.Shape}.");
         }
 
-        int channels = x.Shape[2];
+        int channels = x.Shape.Last;
         if (reduceWeight.Shape.Rank != 2 || reduceWeight.Shape[1] != channels
             || expandWeight.Shape != new Shape(channels, reduceWeight.Shape[0])
             || reduceBias.Shape != new Shape(reduceWeight.Shape[0]) || expandBias.Shape != new Shape(channels))

@@ -1,0 +1,116 @@
+// Convolution over maps [N, H, W, C] and its gradients as matrix products over windows: see common/map_view.cuh for the windows and
+// common/gemm.cuh for the product, its work and traffic. Tiles of 64 × 64 by 128 threads: there are few output channels.
+//
+//   forward            y[n, i, j] = Σ x[n, i · sH + p − padH, j · sW + q − padW] w_pq + bias, by conv2d_correlate
+//   gradient by x      the elements of a remainder to the strides meet the same taps: a conv2d_correlate of dy for every remainder, with the
+//                      weights turned round by conv2d_turn_weights
+//   gradient by w      Σ over windows of dyᵀ · window, by conv2d_weight_gradient; splits of the sum are added by mat_mul_add_splits
+#include "common/gemm.cuh"
+#include "common/map_view.cuh"
+
+// Where the results of a correlation go: row (n, i, j) lies n · map + i · row + j · column elements on. Field by field that of the host.
+struct MapTarget {
+  float* data;
+  int64_t map, row, column;
+};
+
+namespace {
+
+constexpr int TILE = 64;
+
+// Results of one tile, whose rows are those of windows.
+class MapSink {
+ public:
+  __device__ __forceinline__ MapSink(const MapTarget& target, const MapView& windows, int outputs, const float* bias, bool accumulate, int first_row,
+                                     int first_column)
+      : target_(target), windows_(windows), bias_(bias), outputs_(outputs), row_(first_row), column_(first_column), accumulate_(accumulate) {}
+
+  __device__ __forceinline__ void one(int row, int column, float value) const {
+    row += row_;
+    column += column_;
+    if (row >= windows_.rows || column >= outputs_) return;
+    MapView::Row at = windows_.row(row);
+    float* to = target_.data + at.map * target_.map + at.i * target_.row + at.j * target_.column + column;
+    if (bias_ != nullptr) value += bias_[column];
+    *to = accumulate_ ? *to + value : value;
+  }
+
+  __device__ __forceinline__ void two(int row, int column, float x, float y) const {
+    one(row, column, x);
+    one(row, column + 1, y);
+  }
+
+ private:
+  const MapTarget& target_;
+  const MapView& windows_;
+  const float* bias_;
+  int outputs_, row_, column_;
+  bool accumulate_;
+};
+
+// k: taps · channels of the windows, 0 where no tap meets the results.
+template <template <bool, bool, int> class Arithmetic>
+__device__ __forceinline__ void correlate(const MapView& windows, const MatrixView& weights, const MapTarget& target, int outputs, int k,
+                                          const float* bias, int accumulate) {
+  int tiles_of_row = divide_up(outputs, TILE);
+  int first_row = blockIdx.x / tiles_of_row * TILE, first_column = blockIdx.x % tiles_of_row * TILE;
+  Arithmetic<true, true, TILE> math;
+  gemm::sum_tile(math, windows, weights, first_row, first_column, 0, k);
+  math.for_each(MapSink(target, windows, outputs, bias, accumulate != 0, first_row, first_column));
+}
+
+// c [outputs, k of a window] or, with several splits, the parts [splits, outputs, k].
+template <template <bool, bool, int> class Arithmetic>
+__device__ __forceinline__ void weight_gradient(const MatrixView& dy, const MapView& windows, float* c, int c_stride, int m, int n, int accumulate,
+                                                int rows_each) {
+  int tiles_of_row = divide_up(n, TILE);
+  int first_row = blockIdx.x / tiles_of_row * TILE, first_column = blockIdx.x % tiles_of_row * TILE;
+  int from = blockIdx.y * rows_each;
+  Arithmetic<false, false, TILE> math;
+  gemm::sum_tile(math, dy, windows, first_row, first_column, from, min(windows.rows - from, rows_each));
+  math.for_each(gemm::Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, nullptr, accumulate != 0, first_row, first_column));
+}
+
+}  // namespace
+
+// Grid (tiles of [windows, outputs]), block 128; dynamic shared memory as for a product with tiles of 64.
+#define CORRELATE(name, Arithmetic)                                                                                                      \
+  KERNEL_BLOCKS(2 * TILE, 256 / TILE)                                                                                                    \
+  name(const MapView windows, const MatrixView weights, const MapTarget target, int outputs, int k, const float* __restrict__ bias,      \
+       int accumulate) {                                                                                                                 \
+    correlate<gemm::Arithmetic>(windows, weights, target, outputs, k, bias, accumulate);                                                 \
+  }
+
+CORRELATE(conv2d_correlate_fp32, Fp32)
+EXPORT_KERNEL(conv2d_correlate_fp32)
+CORRELATE(conv2d_correlate_tf32, Tf32)
+EXPORT_KERNEL(conv2d_correlate_tf32)
+CORRELATE(conv2d_correlate_bf16, Bf16)
+EXPORT_KERNEL(conv2d_correlate_bf16)
+
+// Grid (tiles of [outputs, k of a window], splits of the windows), block 128.
+#define WEIGHT_GRADIENT(name, Arithmetic)                                                                                                \
+  KERNEL_BLOCKS(2 * TILE, 256 / TILE)                                                                                                    \
+  name(const MatrixView dy, const MapView windows, float* __restrict__ c, int c_stride, int m, int n, int accumulate, int rows_each) {   \
+    weight_gradient<gemm::Arithmetic>(dy, windows, c, c_stride, m, n, accumulate, rows_each);                                            \
+  }
+
+WEIGHT_GRADIENT(conv2d_weight_gradient_fp32, Fp32)
+EXPORT_KERNEL(conv2d_weight_gradient_fp32)
+WEIGHT_GRADIENT(conv2d_weight_gradient_tf32, Tf32)
+EXPORT_KERNEL(conv2d_weight_gradient_tf32)
+WEIGHT_GRADIENT(conv2d_weight_gradient_bf16, Bf16)
+EXPORT_KERNEL(conv2d_weight_gradient_bf16)
+
+// turned [inputs, taps_height, taps_width, outputs]: tap (p, q) is tap (first_height + p · step_height, first_width + q · step_width) of
+// weight [outputs, taps of the kernel, inputs]. One thread an element; grid (elements / 256), block 256.
+KERNEL_BOUNDS(256)
+conv2d_turn_weights(const float* __restrict__ weight, float* __restrict__ turned, int inputs, int outputs, int taps_height, int taps_width,
+                    int first_height, int first_width, int step_height, int step_width, int kernel_width, int kernel) {
+  int index = blockIdx.x * blockDim.x + threadIdx.x;
+  if (index >= inputs * taps_height * taps_width * outputs) return;
+  int output = index % outputs, tap = index / outputs % (taps_height * taps_width), input = index / outputs / (taps_height * taps_width);
+  int p = first_height + tap / taps_width * step_height, q = first_width + tap % taps_width * step_width;
+  turned[index] = weight[(int64_t(output) * kernel + p * kernel_width + q) * inputs + input];
+}
+EXPORT_KERNEL(conv2d_turn_weights)
