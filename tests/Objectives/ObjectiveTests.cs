@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Loss;

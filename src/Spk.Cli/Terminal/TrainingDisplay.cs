@@ -72,6 +72,10 @@ internal sealed class TrainingDisplay : ITrainingProgress
     }
 
     /// <inheritdoc/>
+    public void Epoch(TrainingEpoch epoch) =>
+        Line($"after epoch {epoch.Epoch}: {string.Join(", ", epoch.Figures.Where(f => double.IsFinite(f.Value)).Select(f => $"{f.Name} {f.Value:F3}"))}");
+
+    /// <inheritdoc/>
     public void Evaluated(in TrainingEvaluation evaluation)
     {
         string best = evaluation.IsBest ? "  (best so far)" : "";

@@ -37,6 +37,10 @@ public readonly record struct Initializer
     /// <param name="fanOut">Outputs.</param>
     public static Initializer XavierNormal(int fanIn, int fanOut) => new(Kind.Normal, MathF.Sqrt(2f / (fanIn + fanOut)));
 
+    /// <summary>Normal with a given deviation.</summary>
+    /// <param name="deviation">Standard deviation.</param>
+    public static Initializer Normal(float deviation) => new(Kind.Normal, deviation);
+
     internal void Fill(Span<float> values, CounterRandom random)
     {
         foreach (ref float value in values)

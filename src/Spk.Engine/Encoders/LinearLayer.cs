@@ -12,11 +12,13 @@ public sealed class LinearLayer
     /// <param name="name">What the names begin with, without the last dot.</param>
     /// <param name="inputs">Width of the input.</param>
     /// <param name="outputs">Width of the output.</param>
-    public LinearLayer(ParameterSet parameters, string name, int inputs, int outputs)
+    /// <param name="deviation">Instead: weights normal with this deviation, biases zero.</param>
+    public LinearLayer(ParameterSet parameters, string name, int inputs, int outputs, float? deviation = null)
     {
         ArgumentNullException.ThrowIfNull(parameters);
-        Weight = parameters.Add(name + ".weight", new Shape(outputs, inputs), Initializer.UniformFanIn(inputs));
-        Bias = parameters.Add(name + ".bias", new Shape(outputs), Initializer.UniformFanIn(inputs));
+        var uniform = Initializer.UniformFanIn(inputs);
+        Weight = parameters.Add(name + ".weight", new Shape(outputs, inputs), deviation is { } normal ? Initializer.Normal(normal) : uniform);
+        Bias = parameters.Add(name + ".bias", new Shape(outputs), deviation is null ? uniform : Initializer.Constant(0));
     }
 
     /// <summary>[out, in].</summary>

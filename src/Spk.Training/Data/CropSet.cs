@@ -66,10 +66,12 @@ internal sealed class CropSet
 
     /// <summary>Cuts and changes the crops that were chosen last.</summary>
     /// <returns>f32 [V·B, L], view-major, in the device's workspace.</returns>
-    public Tensor Read(Device device, long epoch)
+    public Tensor Read(Device device, long epoch, StepProfile? profile)
     {
         var waves = CropGather.Forward(device, _corpus, _requests, _samples);
+        profile?.End(StepStage.Crops, device);
         _augmenter?.Apply(waves, epoch, _items);
+        profile?.End(StepStage.Augmentation, device);
         return waves;
     }
 

@@ -1,4 +1,3 @@
-using Spk.Engine.Encoders;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
@@ -54,16 +53,20 @@ internal sealed class KeyShuffle
         _placeTensor.CopyIntsFrom(_place);
     }
 
-    /// <summary>Embeds in the drawn order, group by group, and puts the embeddings back in theirs.</summary>
-    public Tensor Forward(Encoder encoder, Tensor features)
+    /// <summary>Makes keys in the drawn order, group by group, and puts them back in theirs.</summary>
+    /// <param name="keysOf">Makes the keys of a group of features.</param>
+    /// <param name="features">Of all rows.</param>
+    public Tensor Forward(Func<Tensor, Tensor> keysOf, Tensor features)
     {
         var shuffled = SelectRows.Forward(null, features, _orderTensor!);
-        var embeddings = _context.Device.Workspace.Rent(new Shape(_order.Length, encoder.EmbeddingSize));
-        for (int start = 0; start < _order.Length; start += _group)
+        var first = keysOf(shuffled.Slice(0, _group));
+        var keys = _context.Device.Workspace.Rent(new Shape(_order.Length, first.Shape.Last));
+        Add.Copy(null, first, keys.Slice(0, _group));
+        for (int start = _group; start < _order.Length; start += _group)
         {
-            Add.Copy(null, encoder.Forward(null, shuffled.Slice(start, _group), training: true), embeddings.Slice(start, _group));
+            Add.Copy(null, keysOf(shuffled.Slice(start, _group)), keys.Slice(start, _group));
         }
 
-        return SelectRows.Forward(null, embeddings, _placeTensor!);
+        return SelectRows.Forward(null, keys, _placeTensor!);
     }
 }

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Encoders;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Loss;
@@ -21,6 +22,8 @@ public sealed class Moco : Objective
 
     private readonly ObjectiveSpec _spec;
     private readonly MomentumEncoder _momentum;
+    private readonly Projector? _projector, _momentumProjector;
+    private readonly Func<Tensor, Tensor> _keysOf;
     private readonly KeyQueue[] _queues;
     private readonly KeyShuffle? _shuffle;
     private readonly PositiveSampling? _sampling;
@@ -44,7 +47,13 @@ public sealed class Moco : Objective
         ObjectiveRules.RequireSpeakersForMask(spec, context);
         _spec = spec;
         _momentum = new MomentumEncoder(context, Parameters, spec.Momentum, MomentumPrefix + "encoder.");
-        int directions = spec.Symmetric ? 2 : 1, width = Trained.EmbeddingSize;
+        if (spec.Projector.For(Trained.EmbeddingSize) is { } projector)
+        {
+            _projector = new Projector(projector, Parameters, Prefix + "projector.");
+            _momentumProjector = new Projector(projector, _momentum.Parameters, MomentumPrefix + "projector.");
+        }
+
+        int directions = spec.Symmetric ? 2 : 1, width = _projector?.Spec.Outputs ?? Trained.EmbeddingSize;
         _queues = new KeyQueue[directions];
         for (int i = 0; i < directions; i++)
         {
@@ -52,6 +61,7 @@ public sealed class Moco : Objective
             _queues[i] = new KeyQueue(context.Device, $"moco.queue.{i}", spec.QueueSize, context.Batch, width, random);
         }
 
+        _keysOf = KeysOf;
         _ownKeys = new Tensor[directions];
         _keys = new Tensor[directions];
         _statistics = new SimilarityStatistics[directions];
@@ -117,10 +127,11 @@ public sealed class Moco : Objective
         int batch = Context.Batch;
         bool both = _queues.Length == 2;
         Embeddings = Trained.Forward(tape, features.Views, training: true);
+        var queries = _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings;
 
         // With one direction the first crops are the queries and the second ones the keys.
         var keyFeatures = both ? features.Views : features.Views.Slice(batch, batch);
-        var keys = L2Normalize.Forward(null, _shuffle?.Forward(_momentum.Encoder, keyFeatures) ?? _momentum.Encoder.Forward(null, keyFeatures, training: true));
+        var keys = L2Normalize.Forward(null, _shuffle?.Forward(_keysOf, keyFeatures) ?? KeysOf(keyFeatures));
         _sampling?.Reference(Trained, features);
         for (int i = 0; i < _queues.Length; i++)
         {
@@ -130,10 +141,10 @@ public sealed class Moco : Objective
 
         if (!both)
         {
-            return Direction(tape, Embeddings.Slice(0, batch), 0);
+            return Direction(tape, queries.Slice(0, batch), 0);
         }
 
-        return WeightedSum.Forward(tape, [Direction(tape, Embeddings.Slice(0, batch), 1), Direction(tape, Embeddings.Slice(batch, batch), 0)], [0.5f, 0.5f]);
+        return WeightedSum.Forward(tape, [Direction(tape, queries.Slice(0, batch), 1), Direction(tape, queries.Slice(batch, batch), 0)], [0.5f, 0.5f]);
     }
 
     /// <inheritdoc/>
@@ -159,6 +170,12 @@ public sealed class Moco : Objective
     }
 
     internal override void CloseEpoch(ICollection<EpochFigure> figures) => _sampling?.CloseEpoch(figures);
+
+    private Tensor KeysOf(Tensor features)
+    {
+        var embeddings = _momentum.Encoder.Forward(null, features, training: true);
+        return _momentumProjector?.Forward(null, embeddings, training: true) ?? embeddings;
+    }
 
     // Queries against the keys of one view and the queue of that view.
     private Tensor Direction(Tape? tape, Tensor queries, int view)

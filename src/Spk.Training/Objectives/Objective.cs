@@ -80,6 +80,7 @@ public abstract class Objective
         {
             ObjectiveKind.SimClr => new SimClr(spec, positives, context),
             ObjectiveKind.Moco => new Moco(spec, positives, context),
+            ObjectiveKind.Dino => new Dino(spec, positives, context),
             _ => new SpeakerClassifier(spec, context),
         };
     }

@@ -1,3 +1,4 @@
+using Spk.Engine.Encoders;
 using Spk.Engine.Ops.Loss;
 
 namespace Spk.Training.Objectives;
@@ -49,7 +50,7 @@ public sealed record MomentumSpec
 }
 
 /// <summary>The projector between encoder and contrastive loss: as many linear layers, with batch norm and ReLU between them.</summary>
-public sealed record ProjectorSpec
+public sealed record ProjectorSection
 {
     /// <summary>Linear layers; 0 compares the embeddings themselves, which is what speaker verification prefers (methods.md 3.4).</summary>
     public int Layers { get; init; }
@@ -58,7 +59,10 @@ public sealed record ProjectorSpec
     public int Hidden { get; init; } = 2048;
 
     /// <summary>Width of what is compared.</summary>
-    public int Output { get; init; } = 512;
+    public int Outputs { get; init; } = 512;
+
+    /// <summary>The projector's shape, or null where there is none.</summary>
+    internal ProjectorSpec? For(int embeddingSize) => Layers == 0 ? null : new ProjectorSpec { Inputs = embeddingSize, Layers = Layers, Hidden = Hidden, Outputs = Outputs };
 }
 
 /// <summary>DINO's head, temperatures and centre (methods.md 7).</summary>
@@ -90,6 +94,12 @@ public sealed record DistillSpec
 
     /// <summary>Epochs in which the prototypes get no gradient.</summary>
     public int FrozenEpochs { get; init; } = 1;
+
+    /// <summary>τ of the teacher in an epoch.</summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    public float TeacherTemperatureAt(long epoch) => epoch >= TemperatureEpochs
+        ? TeacherTemperature
+        : FirstTeacherTemperature + ((TeacherTemperature - FirstTeacherTemperature) * epoch / Math.Max(1, TemperatureEpochs - 1));
 }
 
 /// <summary>Everything an objective needs to know; fields that another kind uses are ignored.</summary>
@@ -135,7 +145,7 @@ public sealed record ObjectiveSpec
     public MomentumSpec Momentum { get; init; } = new();
 
     /// <summary>The projector (SimCLR, MoCo).</summary>
-    public ProjectorSpec Projector { get; init; } = new();
+    public ProjectorSection Projector { get; init; } = new();
 
     /// <summary>DINO's head, temperatures and centre.</summary>
     public DistillSpec Distill { get; init; } = new();

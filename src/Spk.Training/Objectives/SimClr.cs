@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Encoders;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -15,6 +16,7 @@ namespace Spk.Training.Objectives;
 public sealed class SimClr : Objective
 {
     private readonly ObjectiveSpec _spec;
+    private readonly Projector? _projector;
     private readonly PositiveSampling? _sampling;
     private Tensor? _collisionLabels, _second;
     private SimilarityStatistics _statistics;
@@ -33,7 +35,8 @@ public sealed class SimClr : Objective
         ObjectiveRules.RequireTwoViews(spec, context);
         ObjectiveRules.RequireSpeakersForMask(spec, context);
         _spec = spec;
-        _sampling = PositiveSampling.Create(positives, context, queues: 1, Trained.EmbeddingSize, Trained.EmbeddingSize);
+        _projector = spec.Projector.For(Trained.EmbeddingSize) is { } projector ? new Projector(projector, Parameters, Prefix + "projector.") : null;
+        _sampling = PositiveSampling.Create(positives, context, queues: 1, _projector?.Spec.Outputs ?? Trained.EmbeddingSize, Trained.EmbeddingSize);
     }
 
     /// <inheritdoc/>
@@ -66,9 +69,10 @@ public sealed class SimClr : Objective
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
         Embeddings = Trained.Forward(tape, features.Views, training: true);
-        _second = Embeddings.Slice(Context.Batch, Context.Batch);
+        var projections = _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings;
+        _second = projections.Slice(Context.Batch, Context.Batch);
         _sampling?.Reference(Trained, features);
-        return Compare(tape, Embeddings.Slice(0, Context.Batch), _sampling?.Replace(tape, _second, 0) ?? _second);
+        return Compare(tape, projections.Slice(0, Context.Batch), _sampling?.Replace(tape, _second, 0) ?? _second);
     }
 
     /// <summary>The loss of two views of a batch, f32 [B, D] each.</summary>

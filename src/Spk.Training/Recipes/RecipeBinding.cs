@@ -139,11 +139,11 @@ internal static class RecipeBinding
         Curve = fields.Choice("curve", momentum.Curve),
     };
 
-    private static ProjectorSpec Bind(IRecipeFields fields, ProjectorSpec projector) => new()
+    private static ProjectorSection Bind(IRecipeFields fields, ProjectorSection projector) => new()
     {
         Layers = fields.Integer("layers", projector.Layers, 0, 16),
         Hidden = fields.Integer("hidden", projector.Hidden, 1, 65536),
-        Output = fields.Integer("output", projector.Output, 1, 65536),
+        Outputs = fields.Integer("outputs", projector.Outputs, 1, 65536),
     };
 
     private static DistillSpec Bind(IRecipeFields fields, DistillSpec distill) => new()

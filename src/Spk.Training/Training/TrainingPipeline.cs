@@ -109,6 +109,9 @@ internal sealed class TrainingPipeline : IDisposable
 
     public SpeakerModel Model { get; }
 
+    /// <summary>Measures the stages of every step; null measures nothing.</summary>
+    public StepProfile? Profile { get; set; }
+
     /// <summary>Steps of all epochs.</summary>
     public long StepsInAll { get; }
 
@@ -121,14 +124,16 @@ internal sealed class TrainingPipeline : IDisposable
     {
         int batchesPerEpoch = Batches.BatchesPerEpoch, index = (int)(step % batchesPerEpoch);
         long epoch = step / batchesPerEpoch;
+        Profile?.Start();
         if (index == 0)
         {
             Objective.BeginEpoch(epoch, cancellation);
+            Profile?.End(StepStage.Clustering, _device);
         }
 
         long start = Stopwatch.GetTimestamp();
         _device.Workspace.Reset();
-        var batch = Batches.Read(epoch, index, Objective.NeedsReferences(epoch));
+        var batch = Batches.Read(epoch, index, Objective.NeedsReferences(epoch), Profile);
         long dataReady = Stopwatch.GetTimestamp();
 
         // Noise and reverberation take more or less memory from step to step; what follows lies in the same place.
@@ -137,9 +142,20 @@ internal sealed class TrainingPipeline : IDisposable
             _extractor.Compute(batch.Waves, Recipe.Training.Seed, step),
             batch.LocalWaves is { } local ? _extractor.Compute(local, Recipe.Training.Seed, step) : null,
             batch.ReferenceWaves is { } clean ? _extractor.Compute(clean) : null);
+        Profile?.End(StepStage.Features, _device);
         var place = new StepPlace(step, epoch, (float)_margin.At((int)epoch));
         Objective.Prepare(batch, place);
-        _forwardBackward.Run(Objective.ReplayKey);
+        Profile?.End(StepStage.Preparation, _device);
+        if (Profile is null)
+        {
+            _forwardBackward.Run(Objective.ReplayKey);
+        }
+        else
+        {
+            ForwardBackward();
+            Profile.End(StepStage.Backward, _device);
+        }
+
         if (step + 1 < StepsInAll)
         {
             // A GPU is at work by now: the next samples travel meanwhile.
@@ -154,13 +170,18 @@ internal sealed class TrainingPipeline : IDisposable
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
         double rate = _learningRate.At(step);
         Optimizer.Step(rate);
+        Profile?.End(StepStage.Optimizer, _device);
         Objective.Update();
+        Profile?.End(StepStage.Update, _device);
         Objective.Embeddings.CopyTo(_embeddingValues);
         long end = Stopwatch.GetTimestamp();
         _throughput.Add(start, dataReady, end);
         double seconds = Math.Max(1e-9, Stopwatch.GetElapsedTime(start, end).TotalSeconds);
+        var statistics = Objective.Statistics;
+        Profile?.End(StepStage.Readback, _device);
+        Profile?.EndStep();
         return new StepRecord(
-            step + 1, (int)epoch + 1, loss, (float)rate, place.Margin, Objective.Statistics, (float)norm, MeanLength(),
+            step + 1, (int)epoch + 1, loss, (float)rate, place.Margin, statistics, (float)norm, MeanLength(),
             (float)(Recipe.Training.Batch / seconds), (float)(Stopwatch.GetElapsedTime(start, dataReady).TotalSeconds / seconds));
     }
 
@@ -178,6 +199,7 @@ internal sealed class TrainingPipeline : IDisposable
     {
         _tape.Clear();
         _loss = Objective.Loss(_tape, _features);
+        Profile?.End(StepStage.Forward, _device);
         Parameters.ZeroGradients();
         _tape.Backward(_loss);
     }

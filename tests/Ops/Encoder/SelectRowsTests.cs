@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Autograd;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
