@@ -50,6 +50,12 @@ internal static class SspsOnChannels
             new("ssps", "SimCLR with SSPS", "ssps.source=clusters", $"ssps.startEpoch={Start}") { Continues = "first-stage", QuickOverrides = [$"ssps.startEpoch={QuickStart}"] },
             new("oracle", "SimCLR with positives of the same speaker", "data.positives=sameSpeaker") { Continues = "first-stage" },
         ],
+        Quantities =
+        [
+            Measure.Quantity("sspsSpeakerAccuracy", "positives of the same speaker", percent: true),
+            Measure.Quantity("sspsSpeakerNmi", "NMI of clusters with speakers"),
+            Measure.Quantity("sspsSessionNmi", "NMI of clusters with sessions"),
+        ],
         Claims =
         [
             Claim.Lower(Measure.Eer, "ssps", "simclr", "SSPS lowers the EER against positives of the same utterance."),
