@@ -5,7 +5,6 @@ using Spk.Tests.Support;
 using Spk.Tests.TrainingRuns;
 using Spk.Training;
 using Spk.Training.Data;
-using Spk.Training.Recipes;
 
 namespace Spk.Tests.Data;
 

@@ -22,10 +22,12 @@ internal sealed class PretrainVerb : Verb
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run in DIR if there is one: same bits as without the stop." };
     private readonly Option<bool> _restart = new("--restart") { Description = "Replace the run in DIR." };
 
+    private readonly Option<bool> _profile = new("--profile") { Description = "Measure where the time of a step goes. Slower on a GPU: it waits at every boundary." };
+
     public PretrainVerb() : base("pretrain", "Train a speaker encoder from a recipe. Ctrl+C writes a checkpoint; --resume goes on from it.")
     {
         Arguments.Add(_recipe);
-        foreach (Option option in new Option[] { _set, _out, _seed, _resume, _restart })
+        foreach (Option option in new Option[] { _set, _out, _seed, _resume, _restart, _profile })
         {
             Options.Add(option);
         }
@@ -73,6 +75,7 @@ internal sealed class PretrainVerb : Verb
         using var device = context.OpenDevice();
         using var trainer = WorkDisplay.Run(
             context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, loading, context.Stop));
+        trainer.Profile = options.GetValue(_profile) ? new StepProfile() : null;
         var outcome = TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
         var memory = device.Memory;
         if (outcome.End == TrainingEnd.Cancelled)
@@ -90,6 +93,11 @@ internal sealed class PretrainVerb : Verb
             ["peak"] = memory.Peak,
             ["free"] = memory.Free,
         };
+        if (trainer.Profile is { } profile)
+        {
+            json["profile"] = ProfileText.ToJson(profile);
+        }
+
         if (result is not null)
         {
             json["evaluation"] = EvaluationText.ToJson(result);
@@ -104,7 +112,14 @@ internal sealed class PretrainVerb : Verb
             new("Device memory", Screen.Memory(memory)),
         ];
         json["report"] = RunReport.Write(run, before, result, table, facts);
-        context.Report(json, output => Print(outcome, memory, run, result, output));
+        context.Report(json, output =>
+        {
+            Print(outcome, memory, run, result, output);
+            if (trainer.Profile is { } measured)
+            {
+                ProfileText.Print(measured, output);
+            }
+        });
         return ExitCode.Ok;
     }
 

@@ -114,6 +114,9 @@ public sealed class BatchSource
         _batch = new TrainingBatch(options.Batch, options.Views);
     }
 
+    /// <summary>Measures the stages of <see cref="Read"/>; null measures nothing.</summary>
+    internal StepProfile? Profile { get; set; }
+
     /// <summary>Batches in an epoch.</summary>
     public int BatchesPerEpoch => _members.Length / _options.Batch;
 
@@ -125,10 +128,7 @@ public sealed class BatchSource
     /// <param name="index">0 to <see cref="BatchesPerEpoch"/> − 1.</param>
     /// <param name="withReference">Whether to cut the clean segments, where the options have them.</param>
     /// <returns>The batch; valid until the next call or the workspace's next reset.</returns>
-    public TrainingBatch Read(long epoch, int index, bool withReference = true) => Read(epoch, index, withReference, null);
-
-    /// <summary>As above, and measures the stages.</summary>
-    internal TrainingBatch Read(long epoch, int index, bool withReference, StepProfile? profile)
+    public TrainingBatch Read(long epoch, int index, bool withReference = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(index);
@@ -142,9 +142,9 @@ public sealed class BatchSource
             Place(epoch, utterance, b, withReference);
         }
 
-        _batch.Waves = _views.Read(_device, epoch, profile);
-        _batch.LocalWaves = _localViews?.Read(_device, epoch, profile);
-        _batch.ReferenceWaves = withReference ? _references?.Read(_device, epoch, profile) : null;
+        _batch.Waves = _views.Read(_device, epoch, Profile);
+        _batch.LocalWaves = _localViews?.Read(_device, epoch, Profile);
+        _batch.ReferenceWaves = withReference ? _references?.Read(_device, epoch, Profile) : null;
         return _batch;
     }
 

@@ -110,7 +110,11 @@ internal sealed class TrainingPipeline : IDisposable
     public SpeakerModel Model { get; }
 
     /// <summary>Measures the stages of every step; null measures nothing.</summary>
-    public StepProfile? Profile { get; set; }
+    public StepProfile? Profile
+    {
+        get => Batches.Profile;
+        set => Batches.Profile = value;
+    }
 
     /// <summary>Steps of all epochs.</summary>
     public long StepsInAll { get; }
@@ -133,7 +137,7 @@ internal sealed class TrainingPipeline : IDisposable
 
         long start = Stopwatch.GetTimestamp();
         _device.Workspace.Reset();
-        var batch = Batches.Read(epoch, index, Objective.NeedsReferences(epoch), Profile);
+        var batch = Batches.Read(epoch, index, Objective.NeedsReferences(epoch));
         long dataReady = Stopwatch.GetTimestamp();
 
         // Noise and reverberation take more or less memory from step to step; what follows lies in the same place.
