@@ -26,7 +26,7 @@ public class ReproductionReportTests
             "|  | claim | voices |",
             "## Voices: few voices",
             "| system | EER by seed | EER | minDCF 0.01 | false negatives | false positives | cosine, same speaker | cosine, different speakers | scatter ratio |",
-            "| system | cosine of positives | session NMI |",
+            "| system | cosine of positives |",
             "| claim | measure | system | compared with | difference | 95 % interval | by seed | verdict |",
             "| claim | source | system EER | compared with | difference | 95 % interval | verdict |",
             "## How it was made",

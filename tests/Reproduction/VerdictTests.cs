@@ -36,6 +36,7 @@ public class VerdictTests
     [TestCase(new[] { 0.1, -0.2 }, Verdict.Inconclusive)]
     [TestCase(new[] { 0.1, 0.0 }, Verdict.Inconclusive)]
     [TestCase(new[] { 0.1, double.NaN }, Verdict.Inconclusive)]
+    [TestCase(new[] { 0.1 }, Verdict.Inconclusive)]
     [TestCase(new double[0], Verdict.Inconclusive)]
     public void Numbers_decide_where_all_seeds_agree(double[] margins, Verdict verdict) => Assert.That(VerdictRule.Of(margins), Is.EqualTo(verdict));
 

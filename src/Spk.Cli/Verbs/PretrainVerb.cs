@@ -73,6 +73,7 @@ internal sealed class PretrainVerb : Verb
 
         var run = new RunFolder(folder);
         using var device = context.OpenDevice();
+        NoteMemory(recipe, device, context);
         using var trainer = WorkDisplay.Run(
             context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, loading, context.Stop));
         trainer.Profile = options.GetValue(_profile) ? new StepProfile() : null;
@@ -121,6 +122,19 @@ internal sealed class PretrainVerb : Verb
             }
         });
         return ExitCode.Ok;
+    }
+
+    // Better known before an hour of loading than after.
+    private static void NoteMemory(Recipe recipe, Device device, CommandContext context)
+    {
+        var memory = TrainingMemory.Estimate(recipe);
+        string host = memory.HostPerUtterance > 0 ? $", and {memory.HostPerUtterance} bytes of host memory for each utterance" : "";
+        context.Note($"needs about {memory.Device >> 20} MiB on the device: {memory.Parameters >> 20} for parameters and queues, {memory.Step >> 20} for a step{host}");
+        long free = device.Memory.Free ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (memory.Device > free)
+        {
+            context.Error.WriteLine($"warning: only {free >> 20} MiB are free on {device.Name}: use a smaller training.batch, data.cropSeconds or encoder.");
+        }
     }
 
     /// <summary>Scores the recipe's trial list once, at the end, if it is there. A training that succeeded does not fail for it.</summary>

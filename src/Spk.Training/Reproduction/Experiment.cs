@@ -29,6 +29,9 @@ public sealed record Experiment
     /// <summary>What is claimed; each is judged on every corpus.</summary>
     public required IReadOnlyList<Claim> Claims { get; init; }
 
+    /// <summary>Quantities of the runs to show besides those of the claims.</summary>
+    public IReadOnlyList<Measure> Quantities { get; init; } = [];
+
     /// <summary>Seeds of a full run.</summary>
     public IReadOnlyList<ulong> Seeds { get; init; } = [1, 2, 3];
 

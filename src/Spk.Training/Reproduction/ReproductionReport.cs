@@ -21,7 +21,7 @@ internal static class ReproductionReport
         page.Paragraph(VerdictRule.InWords, quiet: true);
         foreach (var corpus in findings.Corpora)
         {
-            Corpus(page, corpus);
+            Corpus(page, findings.Experiment, corpus);
         }
 
         page.Section("How it was made").Code(command, "sh");
@@ -63,20 +63,20 @@ internal static class ReproductionReport
             ]);
     }
 
-    private static void Corpus(ReportDocument page, CorpusFindings corpus)
+    private static void Corpus(ReportDocument page, Experiment experiment, CorpusFindings corpus)
     {
         var any = corpus.Systems[0].Runs[0].Evaluation;
         string seeds = string.Join(", ", corpus.Systems.SelectMany(s => s.Runs).Select(r => r.Run.Seed).Distinct().Order());
         page.Section($"{char.ToUpperInvariant(corpus.Corpus.Name[0])}{corpus.Corpus.Name[1..]}: {corpus.Corpus.Description}").Paragraph(
             (corpus.Voices is { } voices ? voices + ". " : $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(corpus.Root))}. ")
             + $"{Format.Whole(any.Trials)} trials, {Format.Whole(any.Targets)} of them of one speaker, {Format.Whole(any.Speakers)} speakers; seeds {seeds}; recipe {corpus.Corpus.Recipe}.");
-        Systems(page, corpus);
+        Systems(page, experiment, corpus);
         ClaimTable(page, corpus);
         Sources(page, corpus);
         page.Figures(Pictures(corpus));
     }
 
-    private static void Systems(ReportDocument page, CorpusFindings corpus)
+    private static void Systems(ReportDocument page, Experiment experiment, CorpusFindings corpus)
     {
         SystemFindings[] shown = [.. corpus.Systems.Where(s => !s.System.IsStage)];
         page.Table(
@@ -94,8 +94,12 @@ internal static class ReproductionReport
             + "The scatter ratio is (1 − cosine of the same speaker) / (1 − cosine of different speakers): lower is more compact.",
             quiet: true);
 
-        // Quantities of the runs that a claim is about.
-        Measure[] quantities = [.. corpus.Claims.Select(c => c.Claim.Measure).Where(m => m.Score is null).Distinct()];
+        // What no run has is left out, such as channels where sessions have none.
+        Measure[] quantities =
+        [
+            .. corpus.Claims.Select(c => c.Claim.Measure).Where(m => m.Score is null).Concat(experiment.Quantities).Distinct()
+                .Where(m => shown.Any(s => !double.IsNaN(s.Mean(m)))),
+        ];
         if (quantities.Length > 0)
         {
             page.Table(

@@ -35,7 +35,8 @@ internal static class VerdictRule
     public const string InWords =
         "Two systems are compared by the difference of their means over seeds, with a bootstrap interval over speakers that measures both on the same draws. "
         + "The claim is reproduced where the interval excludes 0 on the claimed side, not reproduced where it excludes 0 on the other side, and inconclusive where it holds 0. "
-        + "Quantities that a run has one number of, and claims about a limit, are reproduced where every seed agrees, not reproduced where every seed disagrees, and else inconclusive.";
+        + "Quantities that a run has one number of, and claims about a limit, are reproduced where every seed agrees, not reproduced where every seed disagrees, and else inconclusive, "
+        + "as they are with a single seed.";
 
     /// <summary>Judges a paired comparison over seeds.</summary>
     /// <param name="comparison">Second system minus first.</param>
@@ -46,7 +47,8 @@ internal static class VerdictRule
 
     /// <summary>Judges numbers, one a seed: how far each lies on the claimed side; 0 and NaN are on neither.</summary>
     public static Verdict Of(IReadOnlyCollection<double> margins) =>
-        margins.Count > 0 && margins.All(m => m > 0) ? Verdict.Reproduced
-        : margins.Count > 0 && margins.All(m => m < 0) ? Verdict.NotReproduced
+        margins.Count < 2 ? Verdict.Inconclusive
+        : margins.All(m => m > 0) ? Verdict.Reproduced
+        : margins.All(m => m < 0) ? Verdict.NotReproduced
         : Verdict.Inconclusive;
 }

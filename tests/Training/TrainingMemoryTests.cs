@@ -1,0 +1,41 @@
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Training;
+using Spk.Training.Recipes;
+
+namespace Spk.Tests.TrainingRuns;
+
+public class TrainingMemoryTests
+{
+    [TestCase("objective.kind=simClr")]
+    [TestCase("objective.kind=moco", "objective.queueSize=72")]
+    [TestCase("objective.kind=dino", "objective.distill.hidden=32", "objective.distill.prototypes=64", "data.localViews=2", "data.localSeconds=0.3", "data.pairing=random")]
+    public void The_estimate_is_near_what_training_takes(params string[] options)
+    {
+        string folder = Directory.CreateTempSubdirectory("spk-memory-").FullName;
+        try
+        {
+            var recipe = TinyCorpus.Recipe([.. options, "encoder.width=64", "training.batch=24", "training.maximumSteps=3", "data.augmentation.noiseProbability=0"]);
+            var estimate = TrainingMemory.Estimate(recipe);
+            using var device = new CpuDevice(1);
+            using var trainer = Trainer.Open(recipe, folder, device);
+            trainer.Run();
+            Assert.That(estimate.Step, Is.EqualTo(device.Memory.Peak).Within(20).Percent);
+            Assert.That(estimate.Parameters, Is.EqualTo(device.Memory.Persistent).Within(25).Percent);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Test]
+    public void Published_sizes_show_before_anything_is_loaded()
+    {
+        var recipe = ShippedRecipes.Load("voxceleb2-simclr-ssps-ecapa");
+        var small = recipe with { Encoder = recipe.Encoder with { Width = 32, LastWidth = 96, EmbeddingSize = 32, Bottleneck = 8 } };
+        var estimate = TrainingMemory.Estimate(small);
+        Assert.That(estimate.HostPerUtterance, Is.EqualTo(32 * 4));
+        Assert.That(estimate.Step, Is.GreaterThan(256L << 20), "512 crops of two seconds");
+    }
+}
