@@ -62,6 +62,11 @@ internal static class ParityCases
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f, Symmetric = true, Margin = MarginKind.Additive, MarginValue = 0.1f }))),
         new("SimilaritySoftmax wide", Statistics, d => Layer(d, [9, 530], [[14, 530]], (t, x, p) =>
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f }))),
+        new("SimilaritySoftmax of dialogues", Statistics, d => Layer(d, [3 * 37, 70], [[1]], (t, x, p) =>
+        {
+            p[0].Value.CopyFrom([6f]);
+            return AllVersusAll.Forward(t, x, 3, p[0].Value, Weights(d, 37));
+        })),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
         new("PrototypeDistill", Statistics, d => Layer(d, [4 * 7, 37], [[1100, 37]], (t, x, p) => PrototypeDistill.Forward(
