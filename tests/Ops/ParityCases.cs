@@ -73,10 +73,27 @@ internal static class ParityCases
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f, Symmetric = true, Margin = MarginKind.Additive, MarginValue = 0.1f }))),
         new("SimilaritySoftmax wide", Statistics, d => Layer(d, [9, 530], [[14, 530]], (t, x, p) =>
             SimilaritySoftmax.Forward(t, x, p[0].Value, new SimilaritySoftmaxOptions { Temperature = 0.2f }))),
+        new("SimilaritySoftmax of dialogues", Statistics, d => Layer(d, [3 * 37, 70], [[1]], (t, x, p) =>
+        {
+            p[0].Value.CopyFrom([6f]);
+            return AllVersusAll.Forward(t, x, 3, p[0].Value, Weights(d, 37));
+        })),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
         new("PrototypeDistill", Statistics, d => Layer(d, [4 * 7, 37], [[1100, 37]], (t, x, p) => PrototypeDistill.Forward(
             t, x, Constant(d, 5, 2 * 7, 37), p[0].Value, Constant(d, 6, 1100, 37), Constant(d, 7, 1100), new PrototypeDistillOptions { TeacherTemperature = 0.5f, LogitsAtOnce = 1 }))),
+        new("Ge2e softmax", Statistics, d => Layer(d, [3 * 37, 70], [[1]], (t, x, p) =>
+            Ge2e.Forward(t, x, 3, p[0].Value, Constant(d, 8, 1), new Ge2eOptions { Weights = Weights(d, 37) }))),
+        new("Ge2e contrast", Statistics, d => Layer(d, [3 * 37, 70], [[1], [1]], (t, x, p) =>
+            Ge2e.Forward(t, x, 3, p[0].Value, p[1].Value, new Ge2eOptions { Form = Ge2eForm.Contrast, NormalizeFirst = false }))),
+        new("MeanSquared", Sums, d => Layer(d, [5, 7, 131], [[5, 7, 131]], (t, x, p) => MeanSquared.Forward(t, x, p[0].Value, Weights(d, 35)))),
+        new("L1", Sums, d => Layer(d, [5, 7, 131], [[5, 7, 131]], (t, x, p) => L1.Forward(t, x, p[0].Value, Weights(d, 35)))),
+        new("DialogueCompactness", Sums, d =>
+        {
+            var compactness = DialogueCompactness.Forward(Constant(d, 1, 3 * 37, 70), 3);
+            var state = Constant(d, 2, 2);
+            return [Samples.Read(compactness), Samples.Read(DialogueCompactness.Weigh(compactness, state, new DialogueWeightOptions())), Samples.Read(state)];
+        }),
         new("CosineTopK", Sums, d =>
         {
             var (cosines, indices) = CosineTopK.Forward(Constant(d, 1, 5, 37), Constant(d, 2, 700, 37), 20);

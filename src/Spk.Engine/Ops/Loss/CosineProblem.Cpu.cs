@@ -14,7 +14,7 @@ internal unsafe struct CosineProblem
     /// <summary>log2(e), so that exponentials are powers of two.</summary>
     private const double LogTwoOfE = 1.4426950408889634;
 
-    private const double LogOfTwo = 0.6931471805599453;
+    public const double LogOfTwo = 0.6931471805599453;
 
     /// <summary>Anchors, candidates that may take a gradient, constant candidates: contiguous unit rows of Width elements.</summary>
     public float* Queries, Keys, Memory;
@@ -129,7 +129,7 @@ internal unsafe struct CosineProblem
     }
 
     // log(1 + x) for 0 <= x <= 1 to full relative precision (Kahan's correction).
-    private static double LogOnePlus(double x)
+    public static double LogOnePlus(double x)
     {
         double sum = 1 + x;
         return sum == 1 ? x : Math.Log(sum) * (x / (sum - 1));

@@ -11,8 +11,6 @@ namespace Spk.Engine.Ops.Loss;
 /// <remarks>An item is one utterance with all its views, so that the teacher's powers are made once for all views of the student.</remarks>
 internal unsafe struct DistillRows : IParallelBody
 {
-    public const double LogOfTwo = 0.6931471805599453;
-
     // The teacher's powers of so many columns stay in the nearest cache; f32 sums are handed to f64 as often.
     public const int Span = 1024;
 
@@ -84,13 +82,13 @@ internal unsafe struct DistillRows : IParallelBody
         for (int row = 0; row < teacherRows; row++)
         {
             double powers = Powers[StudentRows + row], shift = Shifts[StudentRows + row];
-            entropies += Math.Log(powers) + (LogOfTwo * (shift - (TeacherScale * Moments[row] / powers)));
-            highest += Math.Exp(LogOfTwo * ((TeacherScale * Highest[row]) - shift)) / powers;
+            entropies += Math.Log(powers) + (CosineProblem.LogOfTwo * (shift - (TeacherScale * Moments[row] / powers)));
+            highest += Math.Exp(CosineProblem.LogOfTwo * ((TeacherScale * Highest[row]) - shift)) / powers;
             int t = row / Batch;
             for (int s = 0; s < StudentViews; s++)
             {
                 int other = (s * Batch) + (row % Batch);
-                sum += s == t ? 0 : Math.Log(Powers[other]) + (LogOfTwo * (Shifts[other] - (StudentScale * Products[(t * StudentRows) + other] / powers)));
+                sum += s == t ? 0 : Math.Log(Powers[other]) + (CosineProblem.LogOfTwo * (Shifts[other] - (StudentScale * Products[(t * StudentRows) + other] / powers)));
             }
         }
 

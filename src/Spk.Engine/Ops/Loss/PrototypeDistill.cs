@@ -134,7 +134,7 @@ public static partial class PrototypeDistill
         public int TeacherRows => TeacherViews * Batch;
 
         /// <summary>1/(n·B·τ_s): the derivative of the loss by a difference of probabilities, n the pairs of different views.</summary>
-        public float GradientScale => (float)(StudentScale * DistillRows.LogOfTwo / ((double)TeacherViews * (StudentViews - 1) * Batch));
+        public float GradientScale => (float)(StudentScale * CosineProblem.LogOfTwo / ((double)TeacherViews * (StudentViews - 1) * Batch));
 
         /// <summary>Prototypes of a block, a multiple of 16; the last block may have fewer.</summary>
         public int BlockWidth { get; private init; }

@@ -1,0 +1,74 @@
+using System.Globalization;
+using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+
+namespace Spk.Engine.Ops.Loss;
+
+/// <summary>
+/// How alike the utterances of a dialogue are, and weights from it: a dialogue of several speakers is not compact, and its loss counts less
+/// (soft rejection). Neither has a gradient: a trainable weight would lower the loss by scattering dialogues.
+/// </summary>
+public static partial class DialogueCompactness
+{
+    private const float NormFloor = 1e-12f, DeviationFloor = 1e-6f;
+
+    /// <summary>κ_j, the mean cosine over the pairs of utterances of dialogue j.</summary>
+    /// <param name="rows">Embeddings, f32 [M·N, D]: utterance 1 of all N dialogues, then utterance 2 of all, and so on. May be a channel view.</param>
+    /// <param name="utterances">M, 2 or more.</param>
+    /// <returns>f32 [N], −1 to 1, in the workspace.</returns>
+    /// <exception cref="ShapeException">The rows are not M for each dialogue.</exception>
+    public static Tensor Forward(Tensor rows, int utterances)
+    {
+        int dialogues = DialogueRows.Count(rows, utterances);
+        var compactness = rows.Device.Workspace.Rent(new Shape(dialogues));
+        if (rows.Device is CudaDevice cuda)
+        {
+            CudaForward(cuda, rows, utterances, compactness);
+        }
+        else
+        {
+            CpuForward(Cpu.Of(rows.Device), rows, utterances, compactness);
+        }
+
+        return compactness;
+    }
+
+    /// <summary>Weights of the dialogues: a_j = σ(slope · (κ_j − threshold)).</summary>
+    /// <param name="compactness">κ, f32 [N], of <see cref="Forward"/>.</param>
+    /// <param name="state">
+    /// Running mean and deviation of κ, f32 [2], zeros before the first batch; updated in place, and then used: slope / (deviation + 1e-6), and
+    /// the mean as threshold. Null for the options' own threshold.
+    /// </param>
+    /// <param name="options">Slope, threshold, momentum, scaling.</param>
+    /// <returns>f32 [N] in the workspace.</returns>
+    /// <exception cref="ShapeException">The state has not two elements, or there is no dialogue.</exception>
+    /// <exception cref="InvalidOptionException">Slope or threshold is not finite, or the momentum is outside 0 to 1.</exception>
+    public static Tensor Weigh(Tensor compactness, Tensor? state, in DialogueWeightOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(compactness);
+        if (compactness.Shape.Rank != 1 || compactness.Count == 0 || state is { Count: not 2 })
+        {
+            throw new ShapeException($"Weights of dialogues need compactness [N] and a state of 2 elements; given {compactness.Shape} and {state?.Shape}.");
+        }
+
+        if (!float.IsFinite(options.Slope) || !float.IsFinite(options.Threshold) || !(options.Momentum is >= 0 and <= 1))
+        {
+            throw new InvalidOptionException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"Weights of dialogues need a finite slope and threshold and a momentum of 0 to 1; given {options.Slope}, {options.Threshold} and {options.Momentum}."));
+        }
+
+        var weights = compactness.Device.Workspace.Rent(compactness.Shape);
+        if (compactness.Device is CudaDevice cuda)
+        {
+            CudaWeigh(cuda, compactness, state, options, weights);
+        }
+        else
+        {
+            CpuWeigh(compactness, state, options, weights);
+        }
+
+        return weights;
+    }
+}

@@ -1,0 +1,93 @@
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Engine.Ops.Loss;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+using Spk.Tests.Support;
+
+namespace Spk.Tests.Ops.Loss;
+
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class DialogueCompactnessTests(TestDevice on)
+{
+    [Category("Golden")]
+    [TestCaseSource(typeof(DialogueCompactnessTests), nameof(GoldenCases))]
+    public void Compactness_and_weight_are_those_of_the_reference(GoldenCase? goldenCase)
+    {
+        var g = Golden.Require(goldenCase);
+        using var device = on.Open();
+        var compactness = DialogueCompactness.Forward(Dialogues.Rows(device, g.Input("e")), g.Input("e").Shape[1]);
+        var options = new DialogueWeightOptions { Slope = (float)g.Number("slope"), Threshold = (float)g.Number("threshold"), Normalize = false };
+        g.AssertOutput("compactness", Samples.Read(compactness));
+        g.AssertOutput("weight", Samples.Read(DialogueCompactness.Weigh(compactness, null, options)));
+    }
+
+    [Test]
+    public void Alike_opposed_and_mixed_dialogues_are_told_apart()
+    {
+        using var device = on.Open();
+
+        // Dialogues: the same direction; opposites; two of three alike; a row of zeros.
+        var rows = Samples.Constant(device, new Shape(3 * 4, 2), [1, 0, 0, 1, 1, 0, 0, 0, 2, 0, 0, -1, 1, 0, 1, 1, 3, 0, 0, 1, 0, 1, 2, 2]);
+        Close.Assert(Samples.Read(DialogueCompactness.Forward(rows, 3)), (double[])[1, -1.0 / 3, 1.0 / 3, 1.0 / 3], 1e-6, "compactness");
+    }
+
+    [Test]
+    public void Weights_follow_the_running_statistics([Values] bool normalize)
+    {
+        using var device = on.Open();
+        float[] first = Samples.Normal(1, 300, 0.3f), second = Samples.Normal(2, 300, 0.3f);
+        var state = Samples.Constant(device, new Shape(2), [0, 0]);
+        var options = new DialogueWeightOptions { Slope = 2, Momentum = 0.75f, Normalize = normalize };
+        DialogueCompactness.Weigh(Samples.Constant(device, new Shape(300), first), state, options);
+        var (mean, deviation) = Moments(first);
+        Close.Assert(Samples.Read(state), (double[])[mean, deviation], 1e-6, "the first batch sets the state");
+
+        float[] weights = Samples.Read(DialogueCompactness.Weigh(Samples.Constant(device, new Shape(300), second), state, options));
+        var next = Moments(second);
+        (mean, deviation) = ((0.75 * mean) + (0.25 * next.Mean), (0.75 * deviation) + (0.25 * next.Deviation));
+        Close.Assert(Samples.Read(state), (double[])[mean, deviation], 1e-6, "later ones move it");
+        double[] want = [.. second.Select(k => 1 / (1 + Math.Exp(-2 * (k - mean) / (deviation + 1e-6))))];
+        double average = normalize ? want.Average() : 1;
+        Close.Assert(weights, [.. want.Select(w => w / average)], 1e-5, "weights");
+    }
+
+    [Test]
+    public void What_does_not_fit_is_named()
+    {
+        using var device = on.Open(1);
+        var compactness = Samples.Constant(device, new Shape(3), [0, 1, 0.5f]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => DialogueCompactness.Forward(Samples.Constant(device, new Shape(3, 2), new float[6]), 2), Throws.TypeOf<ShapeException>());
+            Assert.That(() => DialogueCompactness.Weigh(compactness, compactness, new()), Throws.TypeOf<ShapeException>());
+            Assert.That(() => DialogueCompactness.Weigh(compactness, null, new() { Slope = float.NaN }), Throws.TypeOf<InvalidOptionException>());
+            Assert.That(() => DialogueCompactness.Weigh(compactness, null, new() { Momentum = 2 }), Throws.TypeOf<InvalidOptionException>());
+        });
+    }
+
+    private static IEnumerable<TestCaseData> GoldenCases() => Golden.Cases("dialogue_compactness");
+
+    private static (double Mean, double Deviation) Moments(float[] values)
+    {
+        double mean = values.Average(v => (double)v);
+        return (mean, Math.Sqrt(values.Average(v => (v - mean) * (v - mean))));
+    }
+}
+
+/// <summary>What only the CPU side promises.</summary>
+public class DialogueCompactnessCpuTests
+{
+    [Test]
+    public void A_step_allocates_nothing()
+    {
+        using var device = new CpuDevice(2);
+        var rows = device.AllocatePersistent(new Shape(3 * 8, 32));
+        var state = device.AllocatePersistent(new Shape(2));
+        Allocations.AssertNone(() =>
+        {
+            device.Workspace.Reset();
+            DialogueCompactness.Weigh(DialogueCompactness.Forward(rows, 3), state, new DialogueWeightOptions());
+        });
+    }
+}
