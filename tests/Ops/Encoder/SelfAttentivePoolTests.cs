@@ -14,7 +14,7 @@ public class SelfAttentivePoolTests(TestDevice on)
     [TestCase("2 3 1 5 4")]
     [TestCase("2 2 7 15 17")]
     [TestCase("1 5 33 16 16")]
-    [TestCase("3 1 40 33 31")]
+    [TestCase("1 1 34 9 33")]
     public void Gradients_match_differences(string sizes)
     {
         int[] s = [.. sizes.Split(' ').Select(int.Parse)];

@@ -23,7 +23,7 @@ public static unsafe partial class Conv2d
         }
 
         int chunkElements = g.TapsHeight * rowsOfRun * outputs;
-        float* sums = cpu.Workspace.Rent(new Shape(chunks, chunkElements)).Data;
+        float* sums = cpu.SharedScratch((long)chunks * chunkElements);
         var body = new WeightBody
         {
             Map = map,
