@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Encoders;
@@ -139,6 +141,30 @@ public sealed class SpeakerModel
         content.Metadata[ModelKeys.Encoder] = Encoder.Spec.ToJson();
         ParameterTensors.Add(content, _parameters, ModelKeys.EncoderPrefix);
         SafetensorsFile.Write(path, content);
+    }
+
+    /// <summary>
+    /// What makes two models the same: equal weights, encoder and feature definition, wherever they are stored. Embeddings of models
+    /// with different identities must not be compared.
+    /// </summary>
+    /// <returns>SHA-256, 64 hexadecimal digits, computed anew from the present weights.</returns>
+    public string ComputeIdentity()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(Features.ToJson());
+        Append(Encoder.Spec.ToJson());
+        foreach (var parameter in _parameters.All.Where(p => p.Name.StartsWith(ModelKeys.EncoderPrefix, StringComparison.Ordinal)).OrderBy(p => p.Name, StringComparer.Ordinal))
+        {
+            var values = new float[parameter.Shape.Count];
+            parameter.ExportTo(values);
+            Append(parameter.Name);
+            hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        // A terminator keeps neighbouring texts apart.
+        void Append(string text) => hash.AppendData(System.Text.Encoding.UTF8.GetBytes(text + '\0'));
     }
 
     /// <summary>Embeds one utterance of any length.</summary>
