@@ -15,7 +15,7 @@ namespace Spk.Engine.Models;
 /// </summary>
 /// <remarks>
 /// Loads a run folder, a checkpoint or a model file. Not thread-safe: one model and one device per thread, or a lock. Its
-/// weights live as long as the device.
+/// weights live as long as the device. Many callers at once: <see cref="Verification.SpeakerVerifier"/>.
 /// </remarks>
 public sealed class SpeakerModel
 {
@@ -112,7 +112,7 @@ public sealed class SpeakerModel
 
         var parameters = new ParameterSet(device);
         var encoder = Encoder.Create(spec, parameters, ModelKeys.EncoderPrefix);
-        parameters.Allocate(0);
+        parameters.Allocate(0, gradients: false);
         ParameterTensors.Load(file, parameters, ModelKeys.EncoderPrefix, "the encoder that its metadata describes");
         return new SpeakerModel(new FeatureExtractor(device, features), encoder, parameters);
     }
@@ -124,7 +124,7 @@ public sealed class SpeakerModel
     {
         var parameters = new ParameterSet(Device);
         var encoder = Encoder.Create(Encoder.Spec, parameters);
-        parameters.Allocate(seed);
+        parameters.Allocate(seed, gradients: false);
         return new SpeakerModel(new FeatureExtractor(Device, Features), encoder, parameters);
     }
 
