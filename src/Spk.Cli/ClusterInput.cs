@@ -18,7 +18,7 @@ internal sealed record ClusterInput(IReadOnlyList<string> Ids, float[] Values, i
         {
             case ".ark" or ".scp":
                 var (names, rows, dimension) = KaldiArk.Read(path);
-                return new ClusterInput(names, rows, dimension);
+                return new ClusterInput(names, rows, dimension).RequireFinite(path);
             case ".npy":
                 break;
             default:
@@ -38,6 +38,13 @@ internal sealed record ClusterInput(IReadOnlyList<string> Ids, float[] Values, i
             throw new DataFormatException($"{idFile} names {ids.Length} rows, {path} holds {shape[0]}: write both again.");
         }
 
-        return new ClusterInput(ids, values, shape[1]);
+        return new ClusterInput(ids, values, shape[1]).RequireFinite(path);
+    }
+
+    private ClusterInput RequireFinite(string path)
+    {
+        int at = Array.FindIndex(Values, value => !float.IsFinite(value));
+        return at < 0 ? this : throw new NonFiniteException(
+            $"{path}: row {at / Dimension} ('{Ids[at / Dimension]}'), column {at % Dimension} is {Values[at]}; remove the row or replace the value.");
     }
 }

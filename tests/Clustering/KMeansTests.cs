@@ -21,25 +21,29 @@ public class KMeansTests
 
     [Test]
     public void Inertia_and_labels_follow_the_reference(
-        [ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(KMeansAlgorithm.Lloyd, KMeansAlgorithm.Bounded)] KMeansAlgorithm algorithm,
-        [Values(1, 2, 31, 32, 33, 513)] int dimension, [Values(1, 7, 33, 300)] int clusters)
+        [ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(1, 2, 31, 32, 33, 513)] int dimension, [Values(1, 7, 33, 300)] int clusters)
     {
-        float[] rows = Blobs(dimension, 701, dimension, 12);
-        float[] initial = rows.AsSpan(0, clusters * dimension).ToArray();
         if (metric == ClusterMetric.Cosine && dimension == 1)
         {
             Assert.Pass("two directions only: ties everywhere");
         }
 
-        var options = Exact with { Clusters = clusters, Metric = metric, Algorithm = algorithm, EmptyClusters = EmptyClusterPolicy.Keep, MaximumIterations = 6 };
-        var got = KMeans.Fit(rows, dimension, options, initial);
-        var want = KMeansReference.Run(rows, dimension, initial, got.Stop == KMeansStop.Converged ? got.Iterations - 1 : 6, metric);
-        Assert.That(got.Labels, Is.EqualTo(want.Labels));
-        Close.Assert(got.Centroids, want.Centroids, 1e-6 * want.Centroids.Max(Math.Abs), "centroids");
-        double[] inertia = got.Stop == KMeansStop.Converged ? got.InertiaPerIteration : [.. got.InertiaPerIteration, got.Inertia];
-        for (int i = 0; i < inertia.Length; i++)
+        float[] rows = Blobs(dimension, 353, dimension, 12);
+        float[] initial = rows.AsSpan(0, clusters * dimension).ToArray();
+        KMeansReference? want = null;
+        foreach (var algorithm in new[] { KMeansAlgorithm.Lloyd, KMeansAlgorithm.Bounded })
         {
-            Assert.That(inertia[i], Is.EqualTo(want.Inertia[i]).Within(1e-6 * Math.Abs(want.Inertia[i]) + 1e-12), $"inertia {i}");
+            var options = Exact with { Clusters = clusters, Metric = metric, Algorithm = algorithm, EmptyClusters = EmptyClusterPolicy.Keep, MaximumIterations = 6 };
+            var got = KMeans.Fit(rows, dimension, options, initial);
+            want ??= KMeansReference.Run(rows, dimension, initial, got.Stop == KMeansStop.Converged ? got.Iterations - 1 : 6, metric);
+            Assert.That(got.Labels, Is.EqualTo(want.Labels), algorithm.ToString());
+            Close.Assert(got.Centroids, want.Centroids, 1e-6 * want.Centroids.Max(Math.Abs), "centroids");
+            double[] inertia = got.Stop == KMeansStop.Converged ? got.InertiaPerIteration : [.. got.InertiaPerIteration, got.Inertia];
+            Assert.That(inertia, Has.Length.EqualTo(want.Inertia.Length));
+            for (int i = 0; i < inertia.Length; i++)
+            {
+                Assert.That(inertia[i], Is.EqualTo(want.Inertia[i]).Within(1e-6 * Math.Abs(want.Inertia[i]) + 1e-12), $"{algorithm}, inertia {i}");
+            }
         }
     }
 
@@ -65,24 +69,17 @@ public class KMeansTests
         [ValueSource(nameof(Metrics))] ClusterMetric metric, [ValueSource(nameof(Algorithms))] KMeansAlgorithm algorithm,
         [ValueSource(nameof(Initializations))] KMeansInitialization initialization)
     {
-        float[] rows = Blobs(4, 5000, 24, 30);
-        float[] weights = [.. Enumerable.Range(0, 5000).Select(i => i % 3 * 0.5f)];
-        var options = Exact with { Clusters = 40, Metric = metric, Algorithm = algorithm, Initialization = initialization, MaximumIterations = 8, Restarts = 2, MiniBatchSize = 700 };
-        KMeansResult? first = null;
-        for (int run = 0; run < 6; run++)
-        {
-            using var device = new CpuDevice((run % 3) + 1);
-            var result = KMeans.Fit(rows, 24, options, default, weights, device);
-            first ??= result;
-            Assert.Multiple(() =>
-            {
-                Assert.That(result.Labels, Is.EqualTo(first.Labels));
-                Assert.That(Bits(result.Centroids), Is.EqualTo(Bits(first.Centroids)));
-                Assert.That(Bits(result.OwnSimilarity), Is.EqualTo(Bits(first.OwnSimilarity)));
-                Assert.That(result.InertiaPerIteration, Is.EqualTo(first.InertiaPerIteration));
-                Assert.That(result.Inertia, Is.EqualTo(first.Inertia));
-            });
-        }
+        float[] rows = Blobs(4, 3000, 24, 30);
+        float[] weights = [.. Enumerable.Range(0, 3000).Select(i => i % 3 * 0.5f)];
+        var options = Exact with { Clusters = 40, Metric = metric, Algorithm = algorithm, Initialization = initialization, MaximumIterations = 6, Restarts = 2, MiniBatchSize = 700 };
+        AssertSameBits(rows, 24, options, weights, [1, 2, 3, 1]);
+    }
+
+    [Test]
+    public void Twenty_runs_on_one_and_on_two_threads_give_the_same_bits([ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(5, 70)] int clusters)
+    {
+        var options = Exact with { Clusters = clusters, Metric = metric, Initialization = KMeansInitialization.PlusPlus, MaximumIterations = 10, Seed = 7 };
+        AssertSameBits(Blobs(4, 1500, 33, 30), 33, options, [], [.. Enumerable.Range(0, 40).Select(run => (run % 2) + 1)]);
     }
 
     [Test]
@@ -281,7 +278,7 @@ public class KMeansTests
         var options = Exact with { Clusters = 25, Restarts = 6, Seed = 4 };
         var best = KMeans.Fit(rows, 8, options);
         var seen = new List<KMeansProgress>();
-        var watched = KMeans.Fit(rows, 8, options, progress: new Recorder(seen));
+        var watched = KMeans.Fit(rows, 8, options, progress: new Relay<KMeansProgress>(seen.Add));
         double lowest = seen.GroupBy(p => p.Restart).Min(start => start.Last().Inertia);
         Assert.Multiple(() =>
         {
@@ -390,13 +387,42 @@ public class KMeansTests
     }
 
     [Test]
-    public void A_sweep_fits_every_k_and_scores_it()
+    public void A_sweep_fits_every_k_and_scores_it([ValueSource(nameof(Metrics))] ClusterMetric metric)
+    {
+        float[] rows = Blobs(1, 120, 5, 4, spread: 0.1f);
+        var seen = new List<int>();
+        var options = Exact with { Metric = metric, Initialization = KMeansInitialization.PlusPlus };
+        var points = KMeans.SweepK(rows, 5, [1, 3, 4, 120], options, progress: new Relay<KMeansSweepPoint>(p => seen.Add(p.Clusters)));
+        int[] labels = KMeans.Fit(rows, 5, options with { Clusters = 4 }).Labels;
+        Assert.Multiple(() =>
+        {
+            Assert.That(points.Select(p => p.Clusters), Is.EqualTo(new[] { 1, 3, 4, 120 }));
+            Assert.That(seen, Is.EqualTo(new[] { 1, 3, 4, 120 }));
+            Assert.That(points[0].Scores, Is.Null, "one cluster");
+            Assert.That(points[3].Scores, Is.Null, "every row alone");
+            Assert.That(points[2].Result.Labels, Is.EqualTo(labels));
+            Assert.That(points[2].Scores!.Silhouette, Is.EqualTo(FeatureMetrics.Silhouette(rows, 5, labels, metric)));
+            Assert.That(points[2].Scores!.CalinskiHarabasz, Is.EqualTo(FeatureMetrics.CalinskiHarabasz(rows, 5, labels)));
+            Assert.That(points[2].Scores!.DaviesBouldin, Is.EqualTo(FeatureMetrics.DaviesBouldin(rows, 5, labels)));
+            Assert.That(points[2].Scores!.Silhouette, Is.GreaterThan(points[1].Scores!.Silhouette!.Value), "there are four groups");
+        });
+    }
+
+    [Test]
+    public void A_sweep_samples_the_silhouette_only_where_asked()
     {
         float[] rows = Blobs(1, 300, 5, 4);
-        var points = KMeans.SweepK(rows, 5, [2, 3, 4], Exact, (x, d, r) => new Dictionary<string, double> { ["rows"] = x.Length / d, ["k"] = r.Clusters });
-        Assert.That(points.Select(p => p.Clusters), Is.EqualTo(new[] { 2, 3, 4 }));
-        Assert.That(points.Select(p => p.Scores["k"]), Is.EqualTo(new[] { 2.0, 3, 4 }));
-        Assert.That(points[2].Result.Inertia, Is.LessThan(points[0].Result.Inertia));
+        double? Silhouette(int? sample) => KMeans.SweepK(rows, 5, [4], Exact with { Seed = 9 }, sample)[0].Scores!.Silhouette;
+        int[] labels = KMeans.Fit(rows, 5, Exact with { Clusters = 4, Seed = 9 }).Labels;
+        Assert.Multiple(() =>
+        {
+            Assert.That(Silhouette(null), Is.EqualTo(FeatureMetrics.Silhouette(rows, 5, labels)));
+            Assert.That(Silhouette(300), Is.EqualTo(Silhouette(null)));
+            Assert.That(Silhouette(50), Is.EqualTo(FeatureMetrics.SilhouetteSampled(rows, 5, labels, 50, seed: 9)));
+            Assert.That(Silhouette(0), Is.Null);
+            Assert.That(() => Silhouette(301), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("301"));
+            Assert.That(() => Silhouette(2), Throws.TypeOf<InvalidOptionException>());
+        });
     }
 
     [Test]
@@ -447,6 +473,26 @@ public class KMeansTests
         }
     }
 
+    private static void AssertSameBits(float[] rows, int dimension, KMeansOptions options, float[] weights, int[] threads)
+    {
+        KMeansResult? first = null;
+        foreach (int count in threads)
+        {
+            using var device = new CpuDevice(count);
+            var result = KMeans.Fit(rows, dimension, options, default, weights, device);
+            first ??= result;
+            Assert.Multiple(() =>
+            {
+                Assert.That(result.Labels.AsSpan().SequenceEqual(first.Labels), $"labels on {count} threads");
+                Assert.That(Bits(result.Centroids).AsSpan().SequenceEqual(Bits(first.Centroids)), $"centroids on {count} threads");
+                Assert.That(Bits(result.OwnSimilarity).AsSpan().SequenceEqual(Bits(first.OwnSimilarity)), $"similarities on {count} threads");
+                Assert.That(result.Counts, Is.EqualTo(first.Counts));
+                Assert.That(result.InertiaPerIteration, Is.EqualTo(first.InertiaPerIteration));
+                Assert.That(result.Inertia, Is.EqualTo(first.Inertia));
+            });
+        }
+    }
+
     // Group i % groups of every row; deviations of the given spread around centres of unit deviation.
     private static float[] Blobs(int seed, int count, int dimension, int groups, float spread = 0.8f)
     {
@@ -461,8 +507,8 @@ public class KMeansTests
 
     private static int[] Bits(float[] values) => Array.ConvertAll(values, BitConverter.SingleToInt32Bits);
 
-    private sealed class Recorder(List<KMeansProgress> seen) : IProgress<KMeansProgress>
+    private sealed class Relay<T>(Action<T> report) : IProgress<T>
     {
-        public void Report(KMeansProgress value) => seen.Add(value);
+        public void Report(T value) => report(value);
     }
 }

@@ -14,6 +14,7 @@ public class ParityTests(TestDevice on)
     public static IEnumerable<TestCaseData> Cases() => ParityCases.All.Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
 
     [TestCaseSource(nameof(Cases))]
+    [Category("Sanitized")]
     public void Cuda_equals_the_cpu(ParityCase one)
     {
         using var cpu = TestDevice.Cpu.Open();

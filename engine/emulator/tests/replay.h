@@ -5,7 +5,7 @@
 
 namespace testing {
 
-// Runs every *.launch file of a folder in all thread orders; returns the number of failures.
+// Runs every *.launch file of a folder in all thread orders; returns the number of failures, kernels without a launch counted.
 int replay_folder(const std::string& folder);
 
 }  // namespace testing

@@ -28,9 +28,10 @@ internal static class Screen
         return console.Progress().AutoClear(true).HideCompleted(false).Columns(columns);
     }
 
-    /// <summary>Hours, minutes and seconds as people write them: "42 s", "3:05", "1:02:03".</summary>
+    /// <summary>Hours, minutes and seconds as people write them: "250 ms", "42 s", "3:05", "1:02:03".</summary>
     public static string Duration(TimeSpan time) => time.TotalSeconds switch
     {
+        > 0 and < 1 => $"{time.TotalMilliseconds:F0} ms",
         < 60 => $"{time.TotalSeconds:F0} s",
         < 3600 => $"{(int)time.TotalMinutes}:{time.Seconds:D2}",
         _ => $"{(int)time.TotalHours}:{time.Minutes:D2}:{time.Seconds:D2}",

@@ -7,7 +7,6 @@ using Spk.Cli.Terminal;
 using Spk.Engine.Clustering;
 using Spk.Engine.Models;
 using Spk.Interop;
-using Spk.Training.Data;
 
 namespace Spk.Cli.Verbs;
 
@@ -17,41 +16,34 @@ internal sealed class ClusterVerb : Verb
     // A silhouette needs the distances of all pairs of its points.
     private const int SilhouettePoints = 5000;
 
-    private readonly Argument<string> _file = new("FILE") { Description = "Matrix of rows: X.npy (names in X.ids.txt, if there) or a Kaldi archive X.ark." };
-    private readonly Option<int> _k = new("--k") { Description = "Number of clusters.", HelpName = "K", Required = true };
-    private readonly Option<string> _method = Choice("--method", "kmeans, minibatch, gmm (diagonal, from k-means), ahc (Ward or average), or pseudo (k-means to --centroids-first, then Ward).", "kmeans", "kmeans", "minibatch", "gmm", "ahc", "pseudo");
-    private readonly Option<string> _metric = Choice("--metric", "euclidean or cosine.", "euclidean", "euclidean", "cosine");
-    private readonly Option<string> _init = Choice("--init", "First centroids: plusplus, parallel (k-means||) or random rows.", "plusplus", "plusplus", "parallel", "random");
-    private readonly Option<string> _empty = Choice("--empty", "Clusters that lose all rows: farthest, keep or split.", "farthest", "farthest", "keep", "split");
-    private readonly Option<string> _linkage = Choice("--linkage", "For ahc: ward or average.", "ward", "ward", "average");
-    private readonly Option<int> _first = new("--centroids-first") { Description = "For pseudo: k-means clusters that Ward then joins to K; 0 for 5 K.", HelpName = "N" };
+    private readonly Argument<string> _file = new("FILE") { Description = "Matrix of rows: X.npy (names in X.ids.txt, if there), X.ark or X.scp." };
+    private readonly Option<int?> _k = new("--k") { Description = "Number of clusters.", HelpName = "K" };
+    private readonly Option<string> _sweep = new("--sweep") { Description = "Instead of --k: several K, such as 2-40, 50-500:50 or 8,16,32; the one with the highest silhouette is taken.", HelpName = "LIST" };
+    private readonly Option<string> _method = Choice("--method", "kmeans; minibatch (k-means on random batches); gmm (diagonal Gaussians, from k-means); ahc (tree); pseudo (k-means, then Ward on its centroids).", "kmeans", "minibatch", "gmm", "ahc", "pseudo");
+    private readonly Option<string> _metric = Choice("--metric", "euclidean or cosine.", "euclidean", "cosine");
+    private readonly Option<string> _init = Choice("--init", "First centroids: plusplus, parallel (k-means||, for large K) or random rows.", "plusplus", "parallel", "random");
+    private readonly Option<string> _empty = Choice("--empty", "Clusters that lose all rows: farthest, keep or split.", "farthest", "keep", "split");
+    private readonly Option<string> _linkage = Choice("--linkage", "For ahc: ward or average.", "ward", "average");
+    private readonly Option<int> _first = Number("--centroids-first", "For pseudo: k-means clusters that Ward joins to K; 0 for 5 K.", 0, "N");
     private readonly Option<int> _restarts = Number("--restarts", "Independent starts of k-means; the best is kept.", 1, "R");
     private readonly Option<int> _iterations = Number("--iterations", "Most iterations of a start.", 100, "N");
     private readonly Option<double> _tolerance = new("--tolerance") { Description = "Stop when the objective falls by no more than this fraction; 0 until no label changes.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seed of everything random.", HelpName = "N", DefaultValueFactory = _ => 0UL };
-    private readonly Option<string> _truth = new("--truth") { Description = "True classes, to compare with: .npy, one class a line, or a table with names.", HelpName = "FILE" };
-    private readonly Option<string> _out = CommonOptions.Out("Where labels go: X.csv (id,cluster) or X.npy.", "X.csv", required: false);
-    private readonly Option<string> _centroids = new("--centroids") { Description = "Where centroids go.", HelpName = "X.npy" };
-    private readonly Option<int> _silhouette = Number("--silhouette", "Points of the sampled silhouette; 0 leaves it out.", SilhouettePoints, "N");
+    private readonly Option<string> _truth = new("--truth") { Description = "True classes, to compare with: X.npy, one class a line, or a table with names.", HelpName = "FILE" };
+    private readonly Option<string> _out = CommonOptions.Out("Where labels go: X.csv (id,cluster) or X.npy.", "FILE", required: false);
+    private readonly Option<string> _centroids = new("--centroids") { Description = "Where centroids go; not for ahc and pseudo.", HelpName = "X.npy" };
+    private readonly Option<int> _silhouette = Number("--silhouette", "Points that the silhouette is estimated on; 0 leaves it out.", SilhouettePoints, "N");
 
     public ClusterVerb() : base("cluster", "Cluster embeddings or any rows: k-means and others, with the metrics of the field.")
     {
         Arguments.Add(_file);
         foreach (Option option in new Option[]
         {
-            _k, _method, _metric, _init, _empty, _linkage, _first, _restarts, _iterations, _tolerance, _seed, _truth, _out, _centroids, _silhouette,
+            _k, _sweep, _method, _metric, _init, _empty, _linkage, _first, _restarts, _iterations, _tolerance, _seed, _truth, _out, _centroids, _silhouette,
         })
         {
             Options.Add(option);
         }
-
-        Validators.Add(result =>
-        {
-            if (result.GetValue(_out) is { } path && Path.GetExtension(path) is not (".csv" or ".npy"))
-            {
-                result.AddError($"--out takes a file name that ends in .csv or .npy, not '{path}'.");
-            }
-        });
     }
 
     /// <inheritdoc/>
@@ -59,14 +51,23 @@ internal sealed class ClusterVerb : Verb
     [
         "spk cluster embeddings.npy --k 100 --metric cosine --restarts 5 --out clusters.csv",
         "spk cluster embeddings.npy --k 100 --truth corpus/eval.csv --json",
+        "spk cluster embeddings.npy --sweep 10-200:10 --metric cosine --out clusters.csv --centroids centroids.npy",
         "spk cluster x.ark --k 7500 --method pseudo --centroids-first 50000 --metric cosine --out labels.npy",
     ];
 
     /// <inheritdoc/>
     public override int Run(ParseResult options, CommandContext context)
     {
+        int[] clusters = RequireClusters(options);
+        RequireRanges(options);
+        RequireMatchingMethod(options);
         string path = options.GetRequiredValue(_file);
         var input = ClusterInput.Read(path);
+        if (Array.Find(clusters, wanted => wanted > input.Count) is > 0 and var tooMany)
+        {
+            throw new InvalidOptionException($"K = {tooMany}: {path} has {input.Count} rows; take 1 to {input.Count}.");
+        }
+
         int[]? truth = options.GetValue(_truth) is { } truthFile ? TruthFile.Read(truthFile, input.Ids) : null;
         string? output = options.GetValue(_out), centroidFile = options.GetValue(_centroids);
         foreach (string file in new[] { output, centroidFile }.OfType<string>())
@@ -74,23 +75,41 @@ internal sealed class ClusterVerb : Verb
             CommonOptions.RequireFolder(file);
         }
 
+        int silhouettePoints = options.GetValue(_silhouette);
+        var settings = Settings(options, clusters[0]);
         var watch = Stopwatch.StartNew();
-        var clusters = WorkDisplay.Run(context, "clustering", progress => Cluster(options, input, context, progress));
+        IReadOnlyList<KMeansSweepPoint> sweep = [];
+        var found = WorkDisplay.Run(context, "clustering", progress =>
+        {
+            var job = new ClusterJob(input, settings, context, progress);
+            if (options.GetValue(_sweep) is null)
+            {
+                return job.Run();
+            }
+
+            sweep = job.Sweep(clusters, silhouettePoints);
+            return ClusterJob.Outcome(sweep.MaxBy(point => point.Scores?.Silhouette ?? double.MinValue)!.Result);
+        });
         watch.Stop();
-        var metrics = Measure(input, clusters.Labels, truth, ToMetric(options.GetValue(_metric)), options.GetValue(_silhouette), options.GetValue(_seed), context);
-        Write(output, centroidFile, input, clusters);
+        var metrics = ClusterFigures.Measure(
+            input, found.Labels, truth, settings.KMeans.Metric, silhouettePoints, settings.KMeans.Seed, context.Threads, context.Stop);
+        Write(output, centroidFile, input, found);
+        int[] counts = Counts(found.Labels);
         var json = new JsonObject
         {
             ["file"] = path,
             ["rows"] = input.Count,
             ["dimension"] = input.Dimension,
-            ["method"] = options.GetValue(_method),
-            ["clusters"] = clusters.Labels.Distinct().Count(),
-            ["inertia"] = clusters.Inertia,
-            ["iterations"] = clusters.Iterations,
-            ["stop"] = clusters.Stop,
-            ["counts"] = new JsonArray([.. Counts(clusters.Labels).Select(c => (JsonNode)c)]),
+            ["method"] = settings.Method,
+            ["clusters"] = counts.Count(count => count > 0),
+            ["inertia"] = found.Inertia,
+            ["logLikelihood"] = found.LogLikelihood,
+            ["iterations"] = found.Iterations,
+            ["stop"] = found.Stop,
+            ["centroidsFirst"] = found.FirstClusters,
+            ["counts"] = new JsonArray([.. counts.Select(count => (JsonNode)count)]),
             ["metrics"] = metrics,
+            ["sweep"] = sweep.Count == 0 ? null : new JsonArray([.. sweep.Select(ClusterFigures.Describe)]),
             ["seconds"] = watch.Elapsed.TotalSeconds,
             ["out"] = output,
         };
@@ -98,43 +117,12 @@ internal sealed class ClusterVerb : Verb
         return ExitCode.Ok;
     }
 
-    private Outcome Cluster(ParseResult options, ClusterInput input, CommandContext context, WorkDisplay progress)
+    private ClusterSettings Settings(ParseResult options, int clusters)
     {
-        var metric = ToMetric(options.GetValue(_metric));
-        int k = options.GetValue(_k);
-        switch (options.GetValue(_method))
+        var kMeans = new KMeansOptions
         {
-            case "ahc":
-                var tree = Agglomerative.Fit(
-                    input.Values,
-                    input.Dimension,
-                    new AgglomerativeOptions { Linkage = options.GetValue(_linkage) == "ward" ? Linkage.Ward : Linkage.Average, Metric = metric, Threads = context.Threads },
-                    progress: new Relay<double>(done => progress.Report(new DataProgress((int)(1000 * done), 1000))),
-                    cancellation: context.Stop);
-                return new Outcome(tree.Cut(k), null, null, null, null);
-            case "gmm":
-                var start = KMeansOf(options, input, k, context, progress);
-                var mixture = GaussianMixture.FitFromLabels(
-                    input.Values, input.Dimension, start.Labels, new GaussianMixtureOptions { Threads = context.Threads }, cancellation: context.Stop);
-                return new Outcome(mixture.Labels, mixture.Means, null, mixture.Iterations, mixture.Converged ? "converged" : "maximumIterations");
-            case "pseudo":
-                int first = options.GetValue(_first) is > 0 and var n ? n : Math.Min(5 * k, input.Count);
-                var fine = KMeansOf(options, input, first, context, progress);
-                var joined = PseudoLabels.FromCentroids(
-                    fine.Centroids, input.Dimension, fine.Labels, new PseudoLabelOptions { Clusters = k, UnitLength = metric == ClusterMetric.Cosine, Threads = context.Threads }, context.Stop);
-                return new Outcome(joined.Labels, null, fine.Inertia, fine.Iterations, Camel(fine.Stop.ToString()));
-            default:
-                var result = KMeansOf(options, input, k, context, progress);
-                return new Outcome(result.Labels, result.Centroids, result.Inertia, result.Iterations, Camel(result.Stop.ToString()));
-        }
-    }
-
-    private KMeansResult KMeansOf(ParseResult options, ClusterInput input, int k, CommandContext context, WorkDisplay progress)
-    {
-        var settings = new KMeansOptions
-        {
-            Clusters = k,
-            Metric = ToMetric(options.GetValue(_metric)),
+            Clusters = clusters,
+            Metric = options.GetValue(_metric) == "cosine" ? ClusterMetric.Cosine : ClusterMetric.Euclidean,
             Algorithm = options.GetValue(_method) == "minibatch" ? KMeansAlgorithm.MiniBatch : KMeansAlgorithm.Lloyd,
             Initialization = options.GetValue(_init) switch
             {
@@ -148,74 +136,91 @@ internal sealed class ClusterVerb : Verb
             Tolerance = options.GetValue(_tolerance),
             Seed = options.GetValue(_seed),
         };
-        using var device = context.OpenDevice();
-        int all = settings.Restarts * settings.MaximumIterations;
-        return KMeans.Fit(
-            input.Values,
-            input.Dimension,
-            settings,
-            device: device,
-            progress: new Relay<KMeansProgress>(p => progress.Report(new DataProgress((p.Restart * settings.MaximumIterations) + p.Iteration, all))),
-            cancellation: context.Stop);
+        var linkage = options.GetValue(_linkage) == "ward" ? Linkage.Ward : Linkage.Average;
+        return new ClusterSettings(options.GetValue(_method)!, kMeans, linkage, options.GetValue(_first));
     }
 
-    private static JsonObject Measure(
-        ClusterInput input, int[] labels, int[]? truth, ClusterMetric metric, int silhouettePoints, ulong seed, CommandContext context)
+    private int[] RequireClusters(ParseResult options)
     {
-        var metrics = new JsonObject();
-        if (truth is not null)
+        var (one, several) = (options.GetValue(_k), options.GetValue(_sweep));
+        if (one is null == several is null)
         {
-            var agreement = LabelMetrics.Compare(truth, labels, context.Threads);
-            metrics["classes"] = agreement.Classes;
-            metrics["accuracy"] = agreement.Accuracy;
-            metrics["purity"] = agreement.Purity;
-            metrics["nmi"] = agreement.NormalizedMutualInformation;
-            metrics["ami"] = agreement.AdjustedMutualInformation;
-            metrics["ari"] = agreement.AdjustedRandIndex;
-            metrics["homogeneity"] = agreement.Homogeneity;
-            metrics["completeness"] = agreement.Completeness;
-            metrics["vMeasure"] = agreement.VMeasure;
-            metrics["fowlkesMallows"] = agreement.FowlkesMallows;
+            throw new InvalidOptionException(one is null ? "--k or --sweep is needed: how many clusters? See 'spk cluster --help'." : "--k and --sweep exclude each other.");
         }
 
-        // Of the rows themselves there are measures only where there are several clusters, and fewer than rows.
-        int clusters = labels.Distinct().Count();
-        if (clusters < 2 || clusters >= input.Count)
-        {
-            return metrics;
-        }
-
-        metrics["calinskiHarabasz"] = FeatureMetrics.CalinskiHarabasz(input.Values, input.Dimension, labels, context.Threads);
-        metrics["daviesBouldin"] = FeatureMetrics.DaviesBouldin(input.Values, input.Dimension, labels, context.Threads);
-        int sample = Math.Min(silhouettePoints, input.Count);
-        if (sample >= 3)
-        {
-            try
-            {
-                metrics["silhouette"] = FeatureMetrics.SilhouetteSampled(input.Values, input.Dimension, labels, sample, seed, metric, context.Threads, context.Stop);
-                metrics["silhouettePoints"] = sample;
-            }
-            catch (ShapeException e)
-            {
-                context.Note($"no silhouette: {e.Message}");
-            }
-        }
-
-        return metrics;
+        return several is null ? [one!.Value]
+            : ClusterRange.TryParse(several, out int[] clusters) ? clusters
+            : throw new InvalidOptionException($"--sweep takes numbers of clusters such as 2-40, 50-500:50 or 8,16,32, not '{several}'.");
     }
 
-    private static void Write(string? path, string? centroidFile, ClusterInput input, Outcome clusters)
+    private void RequireRanges(ParseResult options)
+    {
+        Require(_k, value => value is null or >= 1, "1 or more");
+        Require(_first, value => value >= 0, "0 or more");
+        Require(_restarts, value => value is >= 1 and <= 10_000, "1 to 10,000");
+        Require(_iterations, value => value >= 0, "0 or more");
+        Require(_tolerance, value => value is >= 0 and <= 1, "0 to 1");
+        Require(_silhouette, value => value is 0 or >= 3, "0 or at least 3");
+        Require(_out, value => value is null || Path.GetExtension(value) is ".csv" or ".npy", "a file name that ends in .csv or .npy");
+        Require(_centroids, value => value is null || Path.GetExtension(value) == ".npy", "a file name that ends in .npy");
+
+        void Require<T>(Option<T> option, Func<T?, bool> valid, string allowed)
+        {
+            if (options.GetValue(option) is var value && !valid(value))
+            {
+                throw new InvalidOptionException(string.Create(CultureInfo.InvariantCulture, $"{option.Name} takes {allowed}, not '{value}'."));
+            }
+        }
+    }
+
+    private void RequireMatchingMethod(ParseResult options)
+    {
+        string method = options.GetValue(_method)!;
+        Require(_sweep, "kmeans", "minibatch");
+        Require(_linkage, "ahc");
+        Require(_first, "pseudo");
+        Require(_centroids, "kmeans", "minibatch", "gmm");
+        foreach (Option option in new Option[] { _init, _empty, _restarts, _iterations, _tolerance })
+        {
+            Require(option, "kmeans", "minibatch", "gmm", "pseudo");
+        }
+
+        if (method == "ahc" && options.GetValue(_linkage) == "ward" && options.GetValue(_metric) == "cosine")
+        {
+            throw new InvalidOptionException("--linkage ward needs Euclidean distances: take --linkage average for --metric cosine, or --method pseudo.");
+        }
+
+        if (method == "ahc" && options.GetValue(GlobalOptions.Device) is { } device && device.StartsWith("cuda", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new InvalidOptionException($"--device {device}: --method ahc runs on the CPU only; leave --device out.");
+        }
+
+        if (method == "pseudo" && options.GetValue(_first) is > 0 and var first && first < options.GetValue(_k))
+        {
+            throw new InvalidOptionException($"--centroids-first {first}: clusters that are joined to --k {options.GetValue(_k)} must be as many or more.");
+        }
+
+        void Require(Option option, params string[] methods)
+        {
+            if (options.GetResult(option) is { Implicit: false } && !methods.Contains(method))
+            {
+                throw new InvalidOptionException($"{option.Name} is not for --method {method}: it goes with {string.Join(", ", methods)}.");
+            }
+        }
+    }
+
+    private static void Write(string? path, string? centroidFile, ClusterInput input, ClusterOutcome found)
     {
         if (path is not null && Path.GetExtension(path) == ".npy")
         {
-            NpyFile.Write(path, clusters.Labels, clusters.Labels.Length);
+            NpyFile.Write(path, found.Labels, found.Labels.Length);
         }
         else if (path is not null)
         {
             var text = new StringBuilder("id,cluster\n");
             for (int i = 0; i < input.Count; i++)
             {
-                text.Append(input.Ids[i].Contains(',', StringComparison.Ordinal) ? $"\"{input.Ids[i]}\"" : input.Ids[i]).Append(',').Append(clusters.Labels[i]).Append('\n');
+                text.Append(Cell(input.Ids[i])).Append(',').Append(found.Labels[i]).Append('\n');
             }
 
             AtomicFile.WriteText(path, text.ToString());
@@ -223,22 +228,33 @@ internal sealed class ClusterVerb : Verb
 
         if (centroidFile is not null)
         {
-            float[] centroids = clusters.Centroids ?? throw new InvalidOptionException("--centroids: this method has no centroids.");
-            NpyFile.Write(centroidFile, centroids, centroids.Length / input.Dimension, input.Dimension);
+            NpyFile.Write(centroidFile, found.Centroids, found.Centroids!.Length / input.Dimension, input.Dimension);
         }
     }
 
+    // RFC 4180: quotes around what holds a comma or a quote, and quotes inside twice.
+    private static string Cell(string text) => text.AsSpan().ContainsAny(',', '"') ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+
     private static void Print(JsonObject json, TimeSpan time, TextWriter writer)
     {
-        writer.WriteLine($"{json["rows"]} rows of size {json["dimension"]} in {json["clusters"]} clusters, {Screen.Duration(time)}");
-        if (json["inertia"] is { } inertia)
+        foreach (var point in json["sweep"]?.AsArray() ?? [])
         {
-            writer.WriteLine($"inertia {(double)inertia:G6} after {json["iterations"]} iterations ({json["stop"]})");
+            var row = point!.AsObject();
+            writer.WriteLine($"K = {row["k"],-6} {string.Join("   ", row.Skip(1).Select(figure => $"{figure.Key} {Text(figure.Value),-8}")).TrimEnd()}");
+        }
+
+        int clusters = (int)json["clusters"]!;
+        writer.WriteLine($"{json["rows"]} rows of size {json["dimension"]} in {clusters} cluster{(clusters == 1 ? "" : "s")}, {Screen.Duration(time)}");
+        if (json["iterations"] is { } iterations)
+        {
+            var (name, value) = json["inertia"] is { } inertia ? ("inertia", inertia) : ("mean log-likelihood", json["logLikelihood"]!);
+            string of = json["centroidsFirst"] is { } first ? $" of {first} clusters that were joined" : "";
+            writer.WriteLine($"{name} {Text(value)}{of} after {iterations} iterations ({json["stop"]})");
         }
 
         foreach (var (name, value) in json["metrics"]!.AsObject())
         {
-            writer.WriteLine($"{name,-18} {(value!.AsValue().TryGetValue(out double number) ? number.ToString("G5", CultureInfo.InvariantCulture) : value)}");
+            writer.WriteLine($"{name,-18} {Text(value)}");
         }
 
         if (json["out"] is { } path)
@@ -246,6 +262,9 @@ internal sealed class ClusterVerb : Verb
             writer.WriteLine($"Labels: {path}");
         }
     }
+
+    private static string Text(JsonNode? value) =>
+        value is null ? "" : value.AsValue().TryGetValue(out double number) ? number.ToString("G6", CultureInfo.InvariantCulture) : value.ToString();
 
     private static int[] Counts(int[] labels)
     {
@@ -258,24 +277,13 @@ internal sealed class ClusterVerb : Verb
         return counts;
     }
 
-    private static ClusterMetric ToMetric(string? name) => name == "cosine" ? ClusterMetric.Cosine : ClusterMetric.Euclidean;
-
-    private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
-
-    private static Option<string> Choice(string name, string description, string standard, params string[] allowed)
+    private static Option<string> Choice(string name, string description, params string[] allowed)
     {
-        var option = new Option<string>(name) { Description = description, HelpName = "NAME", DefaultValueFactory = _ => standard };
+        var option = new Option<string>(name) { Description = description, HelpName = "NAME", DefaultValueFactory = _ => allowed[0] };
         option.AcceptOnlyFromAmong(allowed);
         return option;
     }
 
     private static Option<int> Number(string name, string description, int standard, string help) =>
         new(name) { Description = description, HelpName = help, DefaultValueFactory = _ => standard };
-
-    private sealed record Outcome(int[] Labels, float[]? Centroids, double? Inertia, int? Iterations, string? Stop);
-
-    private sealed class Relay<T>(Action<T> report) : IProgress<T>
-    {
-        public void Report(T value) => report(value);
-    }
 }

@@ -76,36 +76,46 @@ public static class FeatureMetrics
         ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, int sampleSize, ulong seed = 0,
         ClusterMetric metric = ClusterMetric.Euclidean, int threads = 0, CancellationToken cancellation = default)
     {
-        int count = Points.Count(rows, dimension, labels);
-        if (sampleSize < 3 || sampleSize > count)
-        {
-            throw new InvalidOptionException($"sampleSize = {sampleSize}: allowed are 3 to the number of rows, {count}.");
-        }
-
-        int[] chosen = new int[count];
-        for (int i = 0; i < count; i++)
-        {
-            chosen[i] = i;
-        }
-
-        var random = new CounterRandom(seed, RandomPurpose.Clustering);
-        for (int i = 0; i < sampleSize; i++)
-        {
-            int j = i + random.NextInt(count - i);
-            (chosen[i], chosen[j]) = (chosen[j], chosen[i]);
-        }
-
-        // In the order of the rows, so that the sample of all rows is the exact computation to the bit.
-        Array.Sort(chosen, 0, sampleSize);
-        float[] sample = new float[sampleSize * (long)dimension];
-        int[] sampleLabels = new int[sampleSize];
-        for (int i = 0; i < sampleSize; i++)
-        {
-            rows.Slice(chosen[i] * dimension, dimension).CopyTo(sample.AsSpan(i * dimension));
-            sampleLabels[i] = labels[chosen[i]];
-        }
-
+        Draw(rows, dimension, labels, sampleSize, seed, out float[] sample, out int[] sampleLabels);
         return Silhouette(sample, dimension, sampleLabels, metric, threads, cancellation);
+    }
+
+    /// <summary>All three measures at once, to compare clusterings of the same rows.</summary>
+    /// <param name="rows">Row-major [N, D], finite.</param>
+    /// <param name="dimension">D, above 0.</param>
+    /// <param name="labels">Cluster of each row, any ints.</param>
+    /// <param name="metric">Distance of the silhouette; the other two are Euclidean by definition.</param>
+    /// <param name="silhouetteSample">Points of the silhouette, 3 to N; null for all of them (exact, O(N²)), 0 for no silhouette.</param>
+    /// <param name="seed">Draws the sample.</param>
+    /// <param name="threads">Threads; 0 for one per processor.</param>
+    /// <param name="cancellation">Ends the computation early.</param>
+    /// <returns>The scores; null where they are undefined, with fewer than 2 or more than N − 1 clusters.</returns>
+    /// <exception cref="ShapeException">Rows and labels do not fit together.</exception>
+    /// <exception cref="NonFiniteException">A value is a NaN or an infinity; the message names the row.</exception>
+    /// <exception cref="InvalidOptionException">The sample size is out of range, or the number of threads negative.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static FeatureScores? Scores(
+        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, ClusterMetric metric = ClusterMetric.Euclidean,
+        int? silhouetteSample = null, ulong seed = 0, int threads = 0, CancellationToken cancellation = default)
+    {
+        int count = Points.Count(rows, dimension, labels);
+        if (!Defined(labels))
+        {
+            return null;
+        }
+
+        double? silhouette = null;
+        if (silhouetteSample is null || silhouetteSample == count)
+        {
+            silhouette = Silhouette(rows, dimension, labels, metric, threads, cancellation);
+        }
+        else if (silhouetteSample != 0)
+        {
+            Draw(rows, dimension, labels, silhouetteSample.Value, seed, out float[] sample, out int[] sampleLabels);
+            silhouette = Defined(sampleLabels) ? Silhouette(sample, dimension, sampleLabels, metric, threads, cancellation) : null;
+        }
+
+        return new FeatureScores(silhouette, CalinskiHarabasz(rows, dimension, labels, threads), DaviesBouldin(rows, dimension, labels, threads));
     }
 
     /// <summary>Calinski-Harabasz score: variance between the clusters over variance within them.</summary>
@@ -179,6 +189,41 @@ public static class FeatureMetrics
         }
 
         return sum / k;
+    }
+
+    private static bool Defined(ReadOnlySpan<int> labels) => DenseLabels.Of(labels).Values.Length is var k && k >= 2 && k < labels.Length;
+
+    private static void Draw(
+        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels, int size, ulong seed, out float[] sample, out int[] sampleLabels)
+    {
+        int count = Points.Count(rows, dimension, labels);
+        if (size < 3 || size > count)
+        {
+            throw new InvalidOptionException($"sampleSize = {size}: allowed are 3 to the number of rows, {count}.");
+        }
+
+        int[] chosen = new int[count];
+        for (int i = 0; i < count; i++)
+        {
+            chosen[i] = i;
+        }
+
+        var random = new CounterRandom(seed, RandomPurpose.Clustering);
+        for (int i = 0; i < size; i++)
+        {
+            int j = i + random.NextInt(count - i);
+            (chosen[i], chosen[j]) = (chosen[j], chosen[i]);
+        }
+
+        // In the order of the rows, so that the sample of all rows is the exact computation to the bit.
+        Array.Sort(chosen, 0, size);
+        sample = new float[size * (long)dimension];
+        sampleLabels = new int[size];
+        for (int i = 0; i < size; i++)
+        {
+            rows.Slice(chosen[i] * dimension, dimension).CopyTo(sample.AsSpan(i * dimension));
+            sampleLabels[i] = labels[chosen[i]];
+        }
     }
 
     private static DenseLabels Clusters(ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<int> labels)

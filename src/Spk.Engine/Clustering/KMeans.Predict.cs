@@ -4,7 +4,7 @@ using Spk.Interop;
 
 namespace Spk.Engine.Clustering;
 
-/// <content>Labels of new rows, and fits over several K.</content>
+/// <content>Labels of new rows.</content>
 public static unsafe partial class KMeans
 {
     /// <summary>The nearest centroid of every row.</summary>
@@ -74,40 +74,4 @@ public static unsafe partial class KMeans
             memory.Release();
         }
     }
-
-    /// <summary>Clusters the same rows with several K, to choose one.</summary>
-    /// <param name="rows">[N, D], row-major, finite.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="clusters">The K to try; each is fitted as <c>Fit</c> alone would.</param>
-    /// <param name="options">For all of them; <see cref="KMeansOptions.Clusters"/> comes from the list.</param>
-    /// <param name="score">Scores of one clustering, such as silhouette, Calinski-Harabasz and Davies-Bouldin; null for none.</param>
-    /// <param name="weights">[N] or empty.</param>
-    /// <param name="device">Where to compute; null for the CPU with all processors.</param>
-    /// <param name="cancellation">Looked at several times a second.</param>
-    /// <returns>One point a K, in the order given.</returns>
-    /// <inheritdoc cref="Fit(ReadOnlySpan{float}, int, KMeansOptions, ReadOnlySpan{float}, ReadOnlySpan{float}, Device, IProgress{KMeansProgress}, CancellationToken)" path="/exception"/>
-    public static IReadOnlyList<KMeansSweepPoint> SweepK(
-        ReadOnlySpan<float> rows,
-        int dimension,
-        IReadOnlyList<int> clusters,
-        KMeansOptions options,
-        ClusteringScorer? score = null,
-        ReadOnlySpan<float> weights = default,
-        Device? device = null,
-        CancellationToken cancellation = default)
-    {
-        ArgumentNullException.ThrowIfNull(clusters);
-        ArgumentNullException.ThrowIfNull(options);
-        using var own = device is null ? new CpuDevice() : null;
-        var points = new KMeansSweepPoint[clusters.Count];
-        for (int i = 0; i < points.Length; i++)
-        {
-            var result = Fit(rows, dimension, options with { Clusters = clusters[i] }, default, weights, device ?? own, null, cancellation);
-            points[i] = new KMeansSweepPoint(clusters[i], result, score?.Invoke(rows, dimension, result) ?? Empty);
-        }
-
-        return points;
-    }
-
-    private static IReadOnlyDictionary<string, double> Empty { get; } = new Dictionary<string, double>();
 }

@@ -25,6 +25,7 @@ public class MatMulPrecisionTests(TestDevice on)
     [TestCase(4100, 129, 17, true, false)]
     [TestCase(4100, 132, 20, false, true)]
     [TestCase(4100, 132, 20, true, true)]
+    [Category("Sanitized")]
     public void Every_arithmetic_matches_f64_on_equally_rounded_operands(int m, int n, int k, bool transposeA, bool transposeB)
     {
         float[] a = Samples.Normal(1, m * k), b = Samples.Normal(2, k * n);
