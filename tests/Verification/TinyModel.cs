@@ -23,15 +23,16 @@ internal static class TinyModel
         return path;
     }
 
-    /// <summary>A voice of a kind: a few partials of a pitch, and noise; the take changes the noise only.</summary>
+    /// <summary>A voice of a kind: a pitch with an intonation of its own, and overtones; the take changes the noise only.</summary>
     public static float[] Voice(int speaker, int take = 0, double seconds = 1)
     {
         var random = new CounterRandom((ulong)speaker, RandomPurpose.Plot, item: take);
         var wave = new float[(int)(16000 * seconds)];
-        float pitch = 0.03f + (0.011f * speaker);
+        double phase = 0;
         for (int i = 0; i < wave.Length; i++)
         {
-            wave[i] = (0.2f * MathF.Sin(i * pitch)) + (0.1f * MathF.Sin(i * pitch * (2 + (speaker % 5)))) + random.NextFloat(-0.02f, 0.02f);
+            phase += 0.05 + (0.02 * speaker) + (0.03 * Math.Sin(i * 0.0005 * (1 + speaker)));
+            wave[i] = (float)((0.2 * Math.Sin(phase)) + (0.2 * Math.Sin(phase * (2 + speaker)) * Math.Sin(i * 0.002))) + random.NextFloat(-0.001f, 0.001f);
         }
 
         return wave;
