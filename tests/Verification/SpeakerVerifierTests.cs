@@ -169,6 +169,27 @@ public class SpeakerVerifierTests
     }
 
     [Test]
+    [Category("Slow")]
+    public void Ten_thousand_recordings_leave_memory_as_it_was()
+    {
+        using var verifier = Open();
+        float[] wave = TinyModel.Voice(1, seconds: 0.6);
+        for (int i = 0; i < 500; i++)
+        {
+            verifier.Embed(wave);
+        }
+
+        long held = verifier.HeldBytes, heap = GC.GetTotalMemory(forceFullCollection: true);
+        for (int i = 0; i < 10_000; i++)
+        {
+            verifier.Embed(wave);
+        }
+
+        Assert.That(verifier.HeldBytes, Is.EqualTo(held));
+        Assert.That(GC.GetTotalMemory(forceFullCollection: true), Is.EqualTo(heap).Within(1 << 20));
+    }
+
+    [Test]
     public void Unusable_recordings_are_refused_in_one_sentence()
     {
         using var verifier = Open();
