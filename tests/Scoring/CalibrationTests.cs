@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Spk.Engine.Numerics;
 using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Tests.Support;
