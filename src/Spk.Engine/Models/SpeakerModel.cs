@@ -51,6 +51,8 @@ public sealed class SpeakerModel
     /// <summary>The network.</summary>
     public Encoder Encoder { get; }
 
+    internal ParameterSet Parameters => _parameters;
+
     /// <summary>Elements of an embedding.</summary>
     public int EmbeddingSize => Encoder.EmbeddingSize;
 
