@@ -1,14 +1,12 @@
 using System.Numerics.Tensors;
 using NUnit.Framework;
 using Spk.Engine.Clustering;
-using Spk.Engine.Devices;
-using Spk.Engine.Numerics;
 using Spk.Interop;
 using Spk.Tests.Support;
 
 namespace Spk.Tests.Clustering;
 
-/// <summary>What k-means promises for any data: fixed points, monotone objectives, determinism, rules for odd inputs.</summary>
+/// <summary>The options of k-means, its starts and stops, its input of every kind; labels and objectives against plain loops.</summary>
 public class KMeansTests
 {
     private static readonly KMeansOptions Exact = new() { Tolerance = 0, MaximumIterations = 200, Initialization = KMeansInitialization.RandomRows };
@@ -16,8 +14,6 @@ public class KMeansTests
     private static KMeansInitialization[] Initializations { get; } = Enum.GetValues<KMeansInitialization>();
 
     private static ClusterMetric[] Metrics { get; } = Enum.GetValues<ClusterMetric>();
-
-    private static KMeansAlgorithm[] Algorithms { get; } = Enum.GetValues<KMeansAlgorithm>();
 
     [Test]
     public void Inertia_and_labels_follow_the_reference(
@@ -28,7 +24,7 @@ public class KMeansTests
             Assert.Pass("two directions only: ties everywhere");
         }
 
-        float[] rows = Blobs(dimension, 353, dimension, 12);
+        float[] rows = Blobs.Rows(dimension, 353, dimension, 12);
         float[] initial = rows.AsSpan(0, clusters * dimension).ToArray();
         KMeansReference? want = null;
         foreach (var algorithm in new[] { KMeansAlgorithm.Lloyd, KMeansAlgorithm.Bounded })
@@ -45,164 +41,6 @@ public class KMeansTests
                 Assert.That(inertia[i], Is.EqualTo(want.Inertia[i]).Within(1e-6 * Math.Abs(want.Inertia[i]) + 1e-12), $"{algorithm}, inertia {i}");
             }
         }
-    }
-
-    [Test]
-    public void Objective_never_rises(
-        [ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(EmptyClusterPolicy.Keep, EmptyClusterPolicy.Farthest)] EmptyClusterPolicy policy,
-        [Values(1UL, 2UL, 3UL)] ulong seed)
-    {
-        float[] rows = Blobs(9, 3000, 17, 40);
-        var result = KMeans.Fit(rows, 17, Exact with { Clusters = 60, Metric = metric, EmptyClusters = policy, Seed = seed });
-        double[] inertia = [.. result.InertiaPerIteration, result.Inertia];
-        for (int i = 1; i < inertia.Length; i++)
-        {
-            Assert.That(inertia[i], Is.LessThanOrEqualTo(inertia[i - 1] + (1e-8 * Math.Abs(inertia[i - 1]))), $"iteration {i}");
-        }
-
-        Assert.That(result.Stop, Is.EqualTo(KMeansStop.Converged));
-        Assert.That(result.Iterations, Is.GreaterThan(3));
-    }
-
-    [Test]
-    public void Bits_do_not_depend_on_threads(
-        [ValueSource(nameof(Metrics))] ClusterMetric metric, [ValueSource(nameof(Algorithms))] KMeansAlgorithm algorithm,
-        [ValueSource(nameof(Initializations))] KMeansInitialization initialization)
-    {
-        float[] rows = Blobs(4, 3000, 24, 30);
-        float[] weights = [.. Enumerable.Range(0, 3000).Select(i => i % 3 * 0.5f)];
-        var options = Exact with { Clusters = 40, Metric = metric, Algorithm = algorithm, Initialization = initialization, MaximumIterations = 6, Restarts = 2, MiniBatchSize = 700 };
-        AssertSameBits(rows, 24, options, weights, [1, 2, 3, 1]);
-    }
-
-    [Test]
-    public void Twenty_runs_on_one_and_on_two_threads_give_the_same_bits([ValueSource(nameof(Metrics))] ClusterMetric metric, [Values(5, 70)] int clusters)
-    {
-        var options = Exact with { Clusters = clusters, Metric = metric, Initialization = KMeansInitialization.PlusPlus, MaximumIterations = 10, Seed = 7 };
-        AssertSameBits(Blobs(4, 1500, 33, 30), 33, options, [], [.. Enumerable.Range(0, 40).Select(run => (run % 2) + 1)]);
-    }
-
-    [Test]
-    public void Bounded_gives_the_labels_of_lloyd_to_the_end(
-        [ValueSource(nameof(Metrics))] ClusterMetric metric, [Values] EmptyClusterPolicy policy, [Values(1UL, 2UL)] ulong seed)
-    {
-        float[] rows = Blobs(2, 4000, 13, 25);
-        var options = Exact with { Clusters = 50, Metric = metric, EmptyClusters = policy, Seed = seed };
-        var lloyd = KMeans.Fit(rows, 13, options);
-        var bounded = KMeans.Fit(rows, 13, options with { Algorithm = KMeansAlgorithm.Bounded });
-        Assert.That(bounded.Labels, Is.EqualTo(lloyd.Labels));
-        Assert.That(bounded.Iterations, Is.EqualTo(lloyd.Iterations));
-        Assert.That(Bits(bounded.Centroids), Is.EqualTo(Bits(lloyd.Centroids)));
-        Assert.That(bounded.Inertia, Is.EqualTo(lloyd.Inertia).Within(1e-10).Percent);
-    }
-
-    [Test]
-    public void One_cluster_is_the_mean()
-    {
-        float[] rows = Samples.Normal(1, 100 * 5);
-        var result = KMeans.Fit(rows, 5, Exact with { Clusters = 1 });
-        double[] mean = [.. Enumerable.Range(0, 5).Select(d => Enumerable.Range(0, 100).Average(i => (double)rows[(i * 5) + d]))];
-        Close.Assert(result.Centroids, mean, 1e-7, "mean");
-        Assert.That(result.Counts, Is.EqualTo(new[] { 100 }));
-    }
-
-    [Test]
-    public void As_many_clusters_as_rows_leaves_no_distance([ValueSource(nameof(Metrics))] ClusterMetric metric, [ValueSource(nameof(Initializations))] KMeansInitialization initialization)
-    {
-        float[] rows = Samples.Normal(1, 60 * 7);
-        var result = KMeans.Fit(rows, 7, Exact with { Clusters = 60, Metric = metric, Initialization = initialization });
-        Assert.That(result.Labels, Is.Unique);
-        Assert.That(result.Inertia, Is.EqualTo(metric == ClusterMetric.Euclidean ? 0 : -60).Within(1e-5));
-    }
-
-    [Test]
-    public void Duplicates_fall_together_on_the_lowest_cluster([ValueSource(nameof(Initializations))] KMeansInitialization initialization, [Values] EmptyClusterPolicy policy)
-    {
-        // Three distinct rows, forty times each; six clusters, so that some centroids must coincide or stay empty.
-        float[] distinct = [1, 2, 3, 4, 5, 6.5f, -1, 0, 2];
-        float[] rows = [.. Enumerable.Range(0, 120).SelectMany(i => distinct.AsSpan(i % 3 * 3, 3).ToArray())];
-        var result = KMeans.Fit(rows, 3, Exact with { Clusters = 6, Initialization = initialization, EmptyClusters = policy, MaximumIterations = 20, Seed = 3 });
-        Assert.Multiple(() =>
-        {
-            Assert.That(result.Labels.Distinct().Count(), Is.LessThanOrEqualTo(3));
-            Assert.That(Enumerable.Range(3, 117).Select(i => result.Labels[i] == result.Labels[i - 3]), Is.All.True);
-        });
-        if (policy == EmptyClusterPolicy.Farthest)
-        {
-            Assert.That(result.Inertia, Is.Zero);
-        }
-    }
-
-    [Test]
-    public void Permuted_rows_reach_the_same_inertia()
-    {
-        float[] rows = Blobs(6, 2000, 19, 15);
-        float[] initial = rows.AsSpan(0, 20 * 19).ToArray();
-        int[] order = [.. Enumerable.Range(0, 2000)];
-        new CounterRandom(5, RandomPurpose.Shuffle).Shuffle(order);
-        float[] permuted = [.. order.SelectMany(i => rows.AsSpan(i * 19, 19).ToArray())];
-        var first = KMeans.Fit(rows, 19, Exact with { Clusters = 20 }, initial);
-        var second = KMeans.Fit(permuted, 19, Exact with { Clusters = 20 }, initial);
-        Assert.That(second.Inertia, Is.EqualTo(first.Inertia).Within(1e-6 * first.Inertia));
-        Assert.That(second.Labels, Is.EqualTo(order.Select(i => first.Labels[i])));
-    }
-
-    [Test]
-    public void Whole_weights_act_like_copies([ValueSource(nameof(Metrics))] ClusterMetric metric)
-    {
-        float[] rows = Blobs(3, 400, 6, 9);
-        float[] initial = rows.AsSpan(0, 9 * 6).ToArray();
-        float[] weights = [.. Enumerable.Range(0, 400).Select(i => (float)((i % 4) + 1))];
-        float[] copies = [.. Enumerable.Range(0, 400).SelectMany(i => Enumerable.Repeat(i, (i % 4) + 1)).SelectMany(i => rows.AsSpan(i * 6, 6).ToArray())];
-        var weighted = KMeans.Fit(rows, 6, Exact with { Clusters = 9, Metric = metric }, initial, weights);
-        var copied = KMeans.Fit(copies, 6, Exact with { Clusters = 9, Metric = metric }, initial);
-        Close.Assert(weighted.Centroids, copied.Centroids, 1e-5, "centroids");
-        Assert.That(weighted.Inertia, Is.EqualTo(copied.Inertia).Within(1e-4).Percent);
-        Assert.That(weighted.MeanOwnSimilarity, Is.EqualTo(copied.MeanOwnSimilarity).Within(1e-5));
-    }
-
-    [Test]
-    public void Cosine_ignores_lengths_and_returns_unit_centroids()
-    {
-        float[] rows = Blobs(8, 900, 21, 9), scaled = (float[])rows.Clone();
-        for (int i = 0; i < scaled.Length; i++)
-        {
-            // Powers of two: exact.
-            scaled[i] *= MathF.Pow(2, (i / 21 % 7) - 3);
-        }
-
-        var options = Exact with { Clusters = 12, Metric = ClusterMetric.Cosine };
-        float[] initial = rows.AsSpan(0, 12 * 21).ToArray();
-        var one = KMeans.Fit(rows, 21, options, initial);
-        var other = KMeans.Fit(scaled, 21, options, initial);
-        Assert.That(other.Labels, Is.EqualTo(one.Labels));
-        for (int k = 0; k < 12; k++)
-        {
-            Assert.That(TensorPrimitives.Norm(one.Centroid(k)), Is.EqualTo(1).Within(1e-6));
-        }
-
-        Assert.That(one.MeanOwnSimilarity, Is.EqualTo(-one.Inertia / 900).Within(1e-7));
-        Assert.That(one.OwnSimilarity, Is.All.InRange(-1.000001f, 1.000001f));
-    }
-
-    [Test]
-    public void Zero_rows_under_cosine_have_similarity_zero_and_move_nothing()
-    {
-        float[] rows = Blobs(8, 100, 5, 4);
-        rows.AsSpan(50 * 5, 5).Clear();
-        float[] without = [.. rows.AsSpan(0, 250), .. rows.AsSpan(255)];
-        float[] initial = rows.AsSpan(0, 20).ToArray();
-        var options = Exact with { Clusters = 4, Metric = ClusterMetric.Cosine };
-        var result = KMeans.Fit(rows, 5, options, initial);
-        Assert.Multiple(() =>
-        {
-            Assert.That(result.Labels[50], Is.Zero);
-            Assert.That(result.OwnSimilarity[50], Is.Zero);
-            Assert.That(Bits(result.Centroids), Is.EqualTo(Bits(KMeans.Fit(without, 5, options, initial).Centroids)));
-        });
-        Assert.That(
-            () => KMeans.Fit(rows, 5, options with { Clusters = 100 }),
-            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("99 non-zero rows"));
     }
 
     [Test]
@@ -231,7 +69,7 @@ public class KMeansTests
     [TestCase(1e25f)]
     public void Any_finite_scale_works(float scale)
     {
-        float[] rows = Blobs(3, 300, 8, 5);
+        float[] rows = Blobs.Rows(3, 300, 8, 5);
         float[] scaled = [.. rows.Select(v => v * scale)];
         float[] initial = rows.AsSpan(0, 40).ToArray();
         var want = KMeans.Fit(rows, 8, Exact with { Clusters = 5 }, initial);
@@ -274,7 +112,7 @@ public class KMeansTests
     [Test]
     public void Restarts_keep_the_best_start()
     {
-        float[] rows = Blobs(11, 1500, 8, 25);
+        float[] rows = Blobs.Rows(11, 1500, 8, 25);
         var options = Exact with { Clusters = 25, Restarts = 6, Seed = 4 };
         var best = KMeans.Fit(rows, 8, options);
         var seen = new List<KMeansProgress>();
@@ -295,7 +133,7 @@ public class KMeansTests
     [Test]
     public void Seeding_finds_well_separated_groups([Values(KMeansInitialization.PlusPlus, KMeansInitialization.Parallel)] KMeansInitialization initialization, [ValueSource(nameof(Metrics))] ClusterMetric metric)
     {
-        float[] rows = Blobs(21, 2000, 16, 20, spread: 0.02f);
+        float[] rows = Blobs.Rows(21, 2000, 16, 20, spread: 0.02f);
         for (ulong seed = 0; seed < 5; seed++)
         {
             var result = KMeans.Fit(rows, 16, Exact with { Clusters = 20, Initialization = initialization, Metric = metric, Seed = seed });
@@ -306,7 +144,7 @@ public class KMeansTests
     [Test]
     public void Mini_batches_come_close_to_lloyd()
     {
-        float[] rows = Blobs(5, 20_000, 12, 15, spread: 0.3f);
+        float[] rows = Blobs.Rows(5, 20_000, 12, 15, spread: 0.3f);
         var options = Exact with { Clusters = 15, Initialization = KMeansInitialization.PlusPlus, Seed = 1 };
         var lloyd = KMeans.Fit(rows, 12, options);
         var batches = KMeans.Fit(rows, 12, options with { Algorithm = KMeansAlgorithm.MiniBatch, MiniBatchSize = 500, MaximumIterations = 200 });
@@ -317,7 +155,7 @@ public class KMeansTests
     [Test]
     public void A_named_sample_trains_and_all_rows_are_labelled()
     {
-        float[] rows = Blobs(5, 5000, 12, 15, spread: 0.3f);
+        float[] rows = Blobs.Rows(5, 5000, 12, 15, spread: 0.3f);
         var options = Exact with { Clusters = 15, Initialization = KMeansInitialization.PlusPlus };
         var sampled = KMeans.Fit(rows, 12, options with { TrainingSampleSize = 1000 });
         int[] labels = new int[5000];
@@ -338,7 +176,7 @@ public class KMeansTests
         for (int p = 0; p < 40; p++)
         {
             int d = 3 + (p % 5);
-            problems.Add(new KMeansProblem(Blobs(p, 50 + (p * 7), d, 5), d, 2 + (p % 6)) { Seed = p % 2 == 0 ? null : (ulong)p });
+            problems.Add(new KMeansProblem(Blobs.Rows(p, 50 + (p * 7), d, 5), d, 2 + (p % 6)) { Seed = p % 2 == 0 ? null : (ulong)p });
         }
 
         var results = KMeans.FitBatch(problems, Exact);
@@ -356,7 +194,7 @@ public class KMeansTests
     [Test]
     public void All_kinds_of_matrices_agree()
     {
-        float[] rows = Blobs(1, 60, 4, 3);
+        float[] rows = Blobs.Rows(1, 60, 4, 3);
         var options = Exact with { Clusters = 3 };
         var square = new float[60, 4];
         Buffer.BlockCopy(rows, 0, square, 0, rows.Length * sizeof(float));
@@ -376,7 +214,7 @@ public class KMeansTests
     [Test]
     public void Predict_labels_new_rows([ValueSource(nameof(Metrics))] ClusterMetric metric)
     {
-        float[] rows = Blobs(1, 800, 10, 6), fresh = Blobs(1, 1200, 10, 6);
+        float[] rows = Blobs.Rows(1, 800, 10, 6), fresh = Blobs.Rows(1, 1200, 10, 6);
         var result = KMeans.Fit(rows, 10, Exact with { Clusters = 6, Metric = metric });
         float[] similarities = new float[800];
         Assert.That(KMeans.Predict(rows, 10, result.Centroids, metric, similarities), Is.EqualTo(result.Labels));
@@ -389,7 +227,7 @@ public class KMeansTests
     [Test]
     public void A_sweep_fits_every_k_and_scores_it([ValueSource(nameof(Metrics))] ClusterMetric metric)
     {
-        float[] rows = Blobs(1, 120, 5, 4, spread: 0.1f);
+        float[] rows = Blobs.Rows(1, 120, 5, 4, spread: 0.1f);
         var seen = new List<int>();
         var options = Exact with { Metric = metric, Initialization = KMeansInitialization.PlusPlus };
         var points = KMeans.SweepK(rows, 5, [1, 3, 4, 120], options, progress: new Relay<KMeansSweepPoint>(p => seen.Add(p.Clusters)));
@@ -411,7 +249,7 @@ public class KMeansTests
     [Test]
     public void A_sweep_samples_the_silhouette_only_where_asked()
     {
-        float[] rows = Blobs(1, 300, 5, 4);
+        float[] rows = Blobs.Rows(1, 300, 5, 4);
         double? Silhouette(int? sample) => KMeans.SweepK(rows, 5, [4], Exact with { Seed = 9 }, sample)[0].Scores!.Silhouette;
         int[] labels = KMeans.Fit(rows, 5, Exact with { Clusters = 4, Seed = 9 }).Labels;
         Assert.Multiple(() =>
@@ -428,7 +266,7 @@ public class KMeansTests
     [Test]
     public void Stops_for_the_reason_given()
     {
-        float[] rows = Blobs(1, 4000, 16, 40);
+        float[] rows = Blobs.Rows(1, 4000, 16, 40);
         var options = Exact with { Clusters = 50 };
         Assert.Multiple(() =>
         {
@@ -471,38 +309,6 @@ public class KMeansTests
             long bytes = KMeans.EstimateScratchBytes(rows, dimension, new KMeansOptions { Clusters = clusters, Initialization = initialization }, threads: 2);
             Assert.That(bytes, Is.LessThan(rows * (long)clusters * sizeof(float) / 10), initialization.ToString());
         }
-    }
-
-    private static void AssertSameBits(float[] rows, int dimension, KMeansOptions options, float[] weights, int[] threads)
-    {
-        KMeansResult? first = null;
-        foreach (int count in threads)
-        {
-            using var device = new CpuDevice(count);
-            var result = KMeans.Fit(rows, dimension, options, default, weights, device);
-            first ??= result;
-            Assert.Multiple(() =>
-            {
-                Assert.That(result.Labels.AsSpan().SequenceEqual(first.Labels), $"labels on {count} threads");
-                Assert.That(Bits(result.Centroids).AsSpan().SequenceEqual(Bits(first.Centroids)), $"centroids on {count} threads");
-                Assert.That(Bits(result.OwnSimilarity).AsSpan().SequenceEqual(Bits(first.OwnSimilarity)), $"similarities on {count} threads");
-                Assert.That(result.Counts, Is.EqualTo(first.Counts));
-                Assert.That(result.InertiaPerIteration, Is.EqualTo(first.InertiaPerIteration));
-                Assert.That(result.Inertia, Is.EqualTo(first.Inertia));
-            });
-        }
-    }
-
-    // Group i % groups of every row; deviations of the given spread around centres of unit deviation.
-    private static float[] Blobs(int seed, int count, int dimension, int groups, float spread = 0.8f)
-    {
-        float[] centres = Samples.Normal(1000 + seed, groups * dimension), rows = Samples.Normal(seed, count * dimension, spread);
-        for (int i = 0; i < rows.Length; i++)
-        {
-            rows[i] += centres[(i / dimension % groups * dimension) + (i % dimension)];
-        }
-
-        return rows;
     }
 
     private static int[] Bits(float[] values) => Array.ConvertAll(values, BitConverter.SingleToInt32Bits);

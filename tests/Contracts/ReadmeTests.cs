@@ -46,43 +46,11 @@ public class ReadmeTests
         Assert.That(await output, Does.Contain("EER").And.Contain("report.html"));
     }
 
-    [Test]
-    public void The_example_in_csharp_is_the_one_that_is_compiled_here()
-    {
-        string source = File.ReadAllText(Repository.Path("tests", "Contracts", "ReadmeExample.cs")).Replace("\n    ", "\n", StringComparison.Ordinal);
-        Assert.That(source, Does.Contain(Blocks("csharp").Single()));
-    }
-
     private static string Command(int index)
     {
-        string[] blocks = [.. Blocks("sh")];
+        string[] blocks = [.. Markdown.Blocks("README.md", "sh")];
         Assert.That(blocks, Has.Length.GreaterThanOrEqualTo(2), "fenced sh blocks of README.md");
         Assert.That(blocks[index].Split('\n'), Has.Length.EqualTo(1), "one command a block");
         return blocks[index];
-    }
-
-    private static IEnumerable<string> Blocks(string language)
-    {
-        List<string>? block = null;
-        foreach (string line in File.ReadLines(Repository.Path("README.md")))
-        {
-            if (line.Trim() == "```" + language)
-            {
-                block = [];
-            }
-            else if (line.StartsWith("```", StringComparison.Ordinal))
-            {
-                if (block is not null)
-                {
-                    yield return string.Join('\n', block);
-                }
-
-                block = null;
-            }
-            else
-            {
-                block?.Add(line);
-            }
-        }
     }
 }

@@ -102,8 +102,15 @@ public class ForeignCheckpointTests
         var features = variant == EncoderVariant.Sslsv ? FeatureSpec.TorchaudioMel40 : FeatureSpec.KaldiFbank80;
         var spec = new EncoderSpec
         {
-            Kind = kind, Variant = variant, Bins = features.Bins, Width = 16, LastWidth = 24, EmbeddingSize = kind == "tdnn" ? 16 : 10,
-            Segment = variant == EncoderVariant.Wespeaker, Scale = 8, Bottleneck = 6,
+            Kind = kind,
+            Variant = variant,
+            Bins = features.Bins,
+            Width = 16,
+            LastWidth = 24,
+            EmbeddingSize = kind == "tdnn" ? 16 : 10,
+            Segment = variant == EncoderVariant.Wespeaker,
+            Scale = 8,
+            Bottleneck = 6,
         };
 
         // Fields that the kind does not use keep their defaults, as they do after an import.

@@ -30,8 +30,7 @@ public class KMeansDeviceTests(TestDevice on)
         (int Label, double Value)[] want = [.. Enumerable.Range(0, rows).Select(row => Exact(x.AsSpan(row * dimension, dimension), c, dimension, metric))];
         double objective = want.Sum(row => metric == ClusterMetric.Cosine ? -row.Value : row.Value);
 
-        // The CPU has fp32 only.
-        foreach (var precision in on.IsCuda ? Enum.GetValues<Precision>() : [Precision.Fp32])
+        foreach (var precision in on.Precisions)
         {
             using var device = on.Open(2, precision);
             var (labels, distances, assignment) = Assign(device, x, c, null, metric, dimension);
