@@ -37,7 +37,7 @@ public class SampleTests
     public void Are_all_tried()
     {
         string script = File.ReadAllText(Repository.Path("samples", "try.sh"));
-        Assert.That(Projects.Select(Path.GetFileNameWithoutExtension), Is.All.Matches<string>(name => script.Contains($"{name}/bin", StringComparison.Ordinal) || script.Contains($"cd {name}", StringComparison.Ordinal)));
+        Assert.That(Projects.Select(Path.GetFileNameWithoutExtension), Is.All.Matches<string>(name => script.Contains($"{name}/bin", StringComparison.Ordinal) || script.Contains($"serve {name}", StringComparison.Ordinal)));
         Assert.That(File.ReadAllText(Repository.Path(".ci", "run")), Does.Contain("samples/try.sh"));
     }
 }

@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Spk.Cli.Terminal;
+using Spk.Engine.Devices;
 using Spk.Engine.Models;
+using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Training;
 using Spk.Training.Data;
@@ -33,15 +35,18 @@ internal sealed class EvalVerb : Verb
     private readonly Option<string> _groupBy = CommonOptions.GroupBy();
     private readonly Option<bool> _resample = CommonOptions.Resample();
     private readonly Option<string> _channels = CommonOptions.Channels();
+    private readonly ScoringOptions _scoring;
     private readonly Option<bool> _report = new("--report") { Description = "Write report.html into the run folder: curves, DET, score histograms, embedding map." };
 
-    public EvalVerb() : base("eval", "Measure EER and minDCF of a model on a trial list, by cosine of whole utterances, with intervals over speakers.")
+    public EvalVerb() : base("eval", "Measure EER, minDCF and FRR at fixed FAR of a model on a trial list, by cosine of whole utterances, with intervals over speakers.")
     {
         Arguments.Add(_run);
         foreach (Option option in new Option[] { _trials, _data, _manifest, _checkpoint, _groupBy, _resample, _channels, _report })
         {
             Options.Add(option);
         }
+
+        _scoring = new ScoringOptions(this, "Other speakers: a manifest to embed, or their embeddings by this model (X.npy, X.ark, X.scp).");
     }
 
     /// <inheritdoc/>
@@ -49,6 +54,7 @@ internal sealed class EvalVerb : Verb
     [
         "spk eval runs/first --trials corpus/trials.txt --data corpus --json",
         "spk eval runs/first --trials corpus/trials.txt --data corpus --checkpoint best --report",
+        "spk eval runs/first --trials corpus/trials.txt --data corpus --norm as --cohort train.csv --top 300",
     ];
 
     /// <inheritdoc/>
@@ -71,8 +77,12 @@ internal sealed class EvalVerb : Verb
         using var device = context.OpenDevice();
         var model = SpeakerModel.Load(checkpoint, device);
         var watch = Stopwatch.StartNew();
-        var result = Scoring.Run(trials, model, context, out var table);
+        var table = WorkDisplay.Run(context, "embedding", progress => trials.Embed(model, progress, context.Stop));
+        var (scores, scoring) = _scoring.Score(
+            options, trials.Trials.Trials, table, table, path => Cohort(path, root, model, files, context), new Lazy<Device>(device), context.Stop);
+        var result = trials.Evaluate(scores, table, _scoring.Calibrated(options, scoring, model.ComputeIdentity()));
         var json = EvaluationText.ToJson(result);
+        json["scoring"] = scoring;
         json["checkpoint"] = checkpoint;
         json["trialList"] = list;
         json["trialListSha256"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(list)));
@@ -89,7 +99,7 @@ internal sealed class EvalVerb : Verb
                 var before = Scoring.Run(trials, model.Untrained(Seed(checkpoint)), context, out _);
                 ReportField[] facts =
                 [
-                    new("Trials", list), new("Checkpoint", checkpoint), new("Device", device.Name), new("Scoring", "cosine of whole utterances"),
+                    new("Trials", list), new("Checkpoint", checkpoint), new("Device", device.Name), new("Scoring", $"{scoring}, whole utterances"),
                 ];
                 context.Note($"wrote {RunReport.Write(folder, before, result, table, facts, trials.SpeakerOf)}");
             }
@@ -97,6 +107,15 @@ internal sealed class EvalVerb : Verb
 
         context.Report(json, output => EvaluationText.Print(result, output));
         return ExitCode.Ok;
+    }
+
+    private static EmbeddingTable Cohort(string path, string root, SpeakerModel model, CorpusOptions files, CommandContext context)
+    {
+        string found = CommonOptions.Find(path, root);
+        return Path.GetExtension(found) is ".npy" or ".ark" or ".scp"
+            ? EmbeddingTable.Load(found)
+            : WorkDisplay.Run(context, "embedding the cohort", progress =>
+                EmbeddingExtractor.Run(model, Manifest.Load(found, root).Utterances, files, progress, context.Stop));
     }
 
     private static ulong Seed(string checkpoint)

@@ -31,13 +31,25 @@ public static class WavFile
     public static AudioClip Read(string path, ChannelPolicy policy = ChannelPolicy.RequireMono)
     {
         using var stream = Open(path);
-        var header = WavHeader.Parse(stream, path);
-        RequireReadable(header.Info, policy, path);
+        return Read(stream, path, policy);
+    }
+
+    /// <summary>Reads a recording from a stream, such as an upload, as mono f32.</summary>
+    /// <param name="stream">A seekable stream at the beginning of a WAV file.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="policy">What to do with several channels.</param>
+    /// <returns>Samples and rate; integer formats map to [-1, 1).</returns>
+    /// <exception cref="DataFormatException">As for <see cref="Read(string, ChannelPolicy)"/>.</exception>
+    public static AudioClip Read(Stream stream, string name, ChannelPolicy policy = ChannelPolicy.RequireMono)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        var header = WavHeader.Parse(stream, name);
+        RequireReadable(header.Info, policy, name);
         var samples = new float[header.Info.Frames];
-        byte[] bytes = ReadBytes(stream, header, path, out int count);
+        byte[] bytes = ReadBytes(stream, header, name, out int count);
         try
         {
-            WavSamples.Decode(bytes.AsSpan(0, count), header.Info, policy, samples, path);
+            WavSamples.Decode(bytes.AsSpan(0, count), header.Info, policy, samples, name);
         }
         finally
         {
@@ -108,7 +120,7 @@ public static class WavFile
     /// <param name="policy">What to do with several channels.</param>
     /// <param name="sampleRate">Receives the samples per second.</param>
     /// <returns>Samples; ±32768 is full scale.</returns>
-    /// <exception cref="DataFormatException">As for <see cref="Read"/>.</exception>
+    /// <exception cref="DataFormatException">As for <see cref="Read(string, ChannelPolicy)"/>.</exception>
     public static short[] ReadInt16(string path, ChannelPolicy policy, out int sampleRate)
     {
         using var stream = Open(path);
@@ -198,7 +210,7 @@ public static class WavFile
         }
     }
 
-    private static byte[] ReadBytes(FileStream stream, in WavHeader header, string path, out int count)
+    private static byte[] ReadBytes(Stream stream, in WavHeader header, string path, out int count)
     {
         count = checked((int)(header.Info.Frames * header.BytesPerFrame));
         byte[] bytes = ArrayPool<byte>.Shared.Rent(count);

@@ -58,8 +58,8 @@ internal readonly record struct WavHeader(AudioInfo Info, long DataOffset, int B
                 wideDataBytes = BinaryPrimitives.ReadInt64LittleEndian(body[8..]);
             }
 
-            // A chunk of odd length is followed by one byte of padding.
-            stream.Position = at + size + (size & 1);
+            // A chunk of odd length is followed by one byte of padding. Not every stream can be set beyond its end.
+            stream.Position = Math.Min(at + size + (size & 1), length);
         }
 
         throw new DataFormatException($"{path} ends before its samples begin ({length} bytes, no 'data' chunk): the file is truncated.");

@@ -43,7 +43,8 @@ public sealed class ParameterSet
     public Tensor Values => _values ?? throw new InvalidOperationException("Call ParameterSet.Allocate first.");
 
     /// <summary>All gradients as one vector, laid out like <see cref="Values"/>.</summary>
-    public Tensor Gradients => _gradients ?? throw new InvalidOperationException("Call ParameterSet.Allocate first.");
+    /// <exception cref="InvalidOperationException">The set is not allocated, or for inference only.</exception>
+    public Tensor Gradients => _gradients ?? throw new InvalidOperationException("Call ParameterSet.Allocate first, with gradients.");
 
     /// <summary>Declares a trained parameter.</summary>
     /// <param name="name">Dotted name, unique in the set.</param>
@@ -64,7 +65,8 @@ public sealed class ParameterSet
 
     /// <summary>Makes the memory and draws the initial values. The values depend on the seed and each parameter's position.</summary>
     /// <param name="seed">The run's seed.</param>
-    public void Allocate(ulong seed)
+    /// <param name="gradients">False for inference: half the memory, and nothing can be trained.</param>
+    public void Allocate(ulong seed, bool gradients = true)
     {
         if (_values is not null)
         {
@@ -73,13 +75,17 @@ public sealed class ParameterSet
 
         int total = _trainable.Sum(p => Padded(p.Shape.Count));
         _values = Device.AllocatePersistent(new Shape(total));
-        _gradients = Device.AllocatePersistent(new Shape(total));
+        _gradients = gradients ? Device.AllocatePersistent(new Shape(total)) : null;
         int offset = 0;
         for (int i = 0; i < _trainable.Count; i++)
         {
             var parameter = _trainable[i];
             parameter.Storage = Alias(_values, parameter.Shape, offset);
-            parameter.Storage.AttachGrad(Alias(_gradients, parameter.Shape, offset));
+            if (_gradients is not null)
+            {
+                parameter.Storage.AttachGrad(Alias(_gradients, parameter.Shape, offset));
+            }
+
             offset += Padded(parameter.Shape.Count);
             Initialize(parameter, seed, i);
         }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Encoders;
@@ -13,7 +15,7 @@ namespace Spk.Engine.Models;
 /// </summary>
 /// <remarks>
 /// Loads a run folder, a checkpoint or a model file. Not thread-safe: one model and one device per thread, or a lock. Its
-/// weights live as long as the device.
+/// weights live as long as the device. Many callers at once: <see cref="Verification.SpeakerVerifier"/>.
 /// </remarks>
 public sealed class SpeakerModel
 {
@@ -48,6 +50,8 @@ public sealed class SpeakerModel
 
     /// <summary>The network.</summary>
     public Encoder Encoder { get; }
+
+    internal ParameterSet Parameters => _parameters;
 
     /// <summary>Elements of an embedding.</summary>
     public int EmbeddingSize => Encoder.EmbeddingSize;
@@ -110,7 +114,7 @@ public sealed class SpeakerModel
 
         var parameters = new ParameterSet(device);
         var encoder = Encoder.Create(spec, parameters, ModelKeys.EncoderPrefix);
-        parameters.Allocate(0);
+        parameters.Allocate(0, gradients: false);
         ParameterTensors.Load(file, parameters, ModelKeys.EncoderPrefix, "the encoder that its metadata describes");
         return new SpeakerModel(new FeatureExtractor(device, features), encoder, parameters);
     }
@@ -122,7 +126,7 @@ public sealed class SpeakerModel
     {
         var parameters = new ParameterSet(Device);
         var encoder = Encoder.Create(Encoder.Spec, parameters);
-        parameters.Allocate(seed);
+        parameters.Allocate(seed, gradients: false);
         return new SpeakerModel(new FeatureExtractor(Device, Features), encoder, parameters);
     }
 
@@ -139,6 +143,30 @@ public sealed class SpeakerModel
         content.Metadata[ModelKeys.Encoder] = Encoder.Spec.ToJson();
         ParameterTensors.Add(content, _parameters, ModelKeys.EncoderPrefix);
         SafetensorsFile.Write(path, content);
+    }
+
+    /// <summary>
+    /// What makes two models the same: equal weights, encoder and feature definition, wherever they are stored. Embeddings of models
+    /// with different identities must not be compared.
+    /// </summary>
+    /// <returns>SHA-256, 64 hexadecimal digits, computed anew from the present weights.</returns>
+    public string ComputeIdentity()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(Features.ToJson());
+        Append(Encoder.Spec.ToJson());
+        foreach (var parameter in _parameters.All.Where(p => p.Name.StartsWith(ModelKeys.EncoderPrefix, StringComparison.Ordinal)).OrderBy(p => p.Name, StringComparer.Ordinal))
+        {
+            var values = new float[parameter.Shape.Count];
+            parameter.ExportTo(values);
+            Append(parameter.Name);
+            hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        // A terminator keeps neighbouring texts apart.
+        void Append(string text) => hash.AppendData(System.Text.Encoding.UTF8.GetBytes(text + '\0'));
     }
 
     /// <summary>Embeds one utterance of any length.</summary>

@@ -26,6 +26,12 @@ public readonly record struct DetectionCost(double TargetPrior, double MissCost 
         return ((miss * frr) + (falseAlarm * far)) / Math.Min(miss, falseAlarm);
     }
 
+    /// <summary>
+    /// The log-likelihood ratio (natural logarithm) from which on accepting costs less than rejecting:
+    /// <c>log(falseAlarmCost · (1 − p) / (missCost · p))</c>.
+    /// </summary>
+    public double Threshold => Math.Log(FalseAlarmCost * (1 - TargetPrior) / (MissCost * TargetPrior));
+
     internal void Validate()
     {
         if (!(TargetPrior is > 0 and < 1) || !(MissCost > 0) || !(FalseAlarmCost > 0) || !double.IsFinite(MissCost + FalseAlarmCost))

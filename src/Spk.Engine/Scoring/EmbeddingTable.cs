@@ -11,7 +11,7 @@ namespace Spk.Engine.Scoring;
 /// A zero vector is kept: its cosine with every embedding, itself included, is 0. <see cref="ZeroRows"/> counts them.
 /// Instances never change and may be read from any thread.
 /// </remarks>
-public sealed class EmbeddingTable
+public sealed partial class EmbeddingTable
 {
     private readonly string[] _ids;
     private readonly float[] _rows;

@@ -148,20 +148,7 @@ public sealed class VerificationMetrics
     /// <exception cref="InvalidOptionException">The rate is out of range, or too small for the number of non-target trials.</exception>
     public double FrrAtFar(double far)
     {
-        if (!CanMeasureFar(far))
-        {
-            throw new InvalidOptionException(
-                $"FRR at FAR {far} cannot be measured on {NonTargets} non-target trials: the rate lies in (0, 1] and needs at least {Math.Ceiling(10 / Math.Abs(far)):0} of them.");
-        }
-
-        // FAR never rises with k, so the first point within the limit is found by bisection; the last one has FAR 0.
-        int low = 0, high = PointCount - 1;
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            (low, high) = Far(middle) <= far ? (low, middle) : (middle + 1, high);
-        }
-
+        int low = FirstWithin(far);
         if (low == 0)
         {
             return 0;
@@ -169,6 +156,18 @@ public sealed class VerificationMetrics
 
         double share = (Far(low - 1) - far) / (Far(low - 1) - Far(low));
         return Frr(low - 1) + (share * (Frr(low) - Frr(low - 1)));
+    }
+
+    /// <summary>The smallest decision threshold whose false acceptance rate is no higher than wanted.</summary>
+    /// <param name="far">False acceptance rate, a fraction of (0, 1].</param>
+    /// <returns>
+    /// A score halfway between two neighbouring ones, so that rounding of a score does not change its decision, and the rates there.
+    /// </returns>
+    /// <exception cref="InvalidOptionException">The rate is out of range, or too small for the number of non-target trials.</exception>
+    public OperatingPoint ThresholdAtFar(double far)
+    {
+        int k = FirstWithin(far);
+        return Point(k) with { Threshold = Between(k) };
     }
 
     /// <summary>The points of a detection error trade-off curve: all with both rates strictly between 0 and 1.</summary>
@@ -186,6 +185,26 @@ public sealed class VerificationMetrics
         }
 
         return points;
+    }
+
+    // The first operating point whose FAR is within the limit.
+    private int FirstWithin(double far)
+    {
+        if (!CanMeasureFar(far))
+        {
+            throw new InvalidOptionException(
+                $"FRR at FAR {far} cannot be measured on {NonTargets} non-target trials: the rate lies in (0, 1] and needs at least {Math.Ceiling(10 / Math.Abs(far)):0} of them.");
+        }
+
+        // FAR never rises with k, so the first point within the limit is found by bisection; the last one has FAR 0.
+        int low = 0, high = PointCount - 1;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            (low, high) = Far(middle) <= far ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
     }
 
     private double Far(int k) => (double)_accepted[k] / NonTargets;

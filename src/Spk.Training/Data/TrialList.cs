@@ -7,6 +7,9 @@ namespace Spk.Training.Data;
 /// <remarks>VoxCeleb style is <c>1 enrolment test</c> (1 target, 0 non-target), Kaldi style is <c>enrolment test target|nontarget</c>.</remarks>
 public sealed class TrialList
 {
+    /// <summary>Most trials of <see cref="AllPairs"/>: about 6300 utterances.</summary>
+    public const int MaximumPairs = 20_000_000;
+
     /// <summary>A list made in memory.</summary>
     /// <param name="trials">At least one.</param>
     /// <param name="source">Where they come from, for messages.</param>
@@ -92,6 +95,34 @@ public sealed class TrialList
         }
 
         return new TrialList(trials, path);
+    }
+
+    /// <summary>Every unordered pair of different utterances, as one list.</summary>
+    /// <param name="utterances">Distinct ids, 2 or more.</param>
+    /// <param name="speakerOf">Speaker of an utterance; pairs of one speaker are targets.</param>
+    /// <returns>N (N − 1) / 2 trials, in the order of the utterances.</returns>
+    /// <exception cref="DataFormatException">There are more than <see cref="MaximumPairs"/> pairs, or none.</exception>
+    public static TrialList AllPairs(IReadOnlyList<string> utterances, Func<string, string> speakerOf)
+    {
+        ArgumentNullException.ThrowIfNull(utterances);
+        ArgumentNullException.ThrowIfNull(speakerOf);
+        long pairs = (long)utterances.Count * (utterances.Count - 1) / 2;
+        if (pairs > MaximumPairs)
+        {
+            throw new DataFormatException($"{utterances.Count} utterances make {pairs} pairs, more than the {MaximumPairs} that fit in memory: give a trial list.");
+        }
+
+        string[] speakers = [.. utterances.Select(speakerOf)];
+        var trials = new List<Trial>((int)pairs);
+        for (int a = 0; a < speakers.Length; a++)
+        {
+            for (int b = a + 1; b < speakers.Length; b++)
+            {
+                trials.Add(new Trial(speakers[a] == speakers[b], utterances[a], utterances[b]));
+            }
+        }
+
+        return new TrialList(trials, "the list of all pairs");
     }
 
     /// <summary>Writes VoxCeleb style.</summary>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Spk.Engine.Scoring;
 using Spk.Interop;
 
 namespace Spk.Training.Evaluation;
@@ -23,6 +24,9 @@ public sealed record EvaluationOptions
 
     /// <summary>Speaker of an utterance id; null reads it off the path (<see cref="SpeakerFolders.Speaker"/>).</summary>
     public Func<string, string>? SpeakerOf { get; init; }
+
+    /// <summary>A stored calibration to apply to the scores; null for none.</summary>
+    public Calibration? Calibration { get; init; }
 
     internal void Validate()
     {

@@ -17,7 +17,11 @@ public readonly record struct Interval(double Low, double High);
 /// <param name="MinDcf01">Minimum detection cost at prior 0.01.</param>
 /// <param name="MinDcf05">Minimum detection cost at prior 0.05.</param>
 /// <param name="EerInterval">Confidence interval of the equal error rate; null where there is none.</param>
-public sealed record GroupResult(string Name, int Trials, int Targets, double? Eer, double? MinDcf01, double? MinDcf05, Interval? EerInterval);
+public sealed record GroupResult(string Name, int Trials, int Targets, double? Eer, double? MinDcf01, double? MinDcf05, Interval? EerInterval)
+{
+    /// <summary>False rejection rates at <see cref="FalseRejection.Reported"/>.</summary>
+    public IReadOnlyList<FalseRejection> FrrAtFar { get; init; } = [];
+}
 
 /// <summary>What a verification test gave. Rates are fractions, not per cent.</summary>
 public sealed record EvaluationResult
@@ -43,10 +47,10 @@ public sealed record EvaluationResult
     /// <summary>Decision threshold at the equal error rate.</summary>
     public required double Threshold { get; init; }
 
-    /// <summary>Mean cosine of target trials.</summary>
+    /// <summary>Mean score of target trials, a cosine unless scores were normalized.</summary>
     public required double MeanCosineSame { get; init; }
 
-    /// <summary>Mean cosine of non-target trials.</summary>
+    /// <summary>Mean score of non-target trials.</summary>
     public required double MeanCosineDifferent { get; init; }
 
     /// <summary>Groups in alphabetical order.</summary>
@@ -78,6 +82,12 @@ public sealed record EvaluationResult
 
     /// <summary>All operating points, for curves.</summary>
     public required VerificationMetrics Metrics { get; init; }
+
+    /// <summary>False rejection rates at <see cref="FalseRejection.Reported"/>.</summary>
+    public IReadOnlyList<FalseRejection> FrrAtFar { get; init; } = [];
+
+    /// <summary>What <see cref="EvaluationOptions.Calibration"/> is worth here; null where none was given.</summary>
+    public CalibrationResult? Calibration { get; init; }
 
     /// <summary>
     /// One JSON object: <c>eer, minDcf01, minDcf05, trials, groups{name{eer, …}}, …</c>; rates are fractions, a value that does not
@@ -116,6 +126,7 @@ public sealed record EvaluationResult
             json.WriteNumber("trials", group.Trials);
             json.WriteNumber("targets", group.Targets);
             WriteInterval(json, "eerInterval", group.EerInterval);
+            WriteRejections(json, group.FrrAtFar);
             json.WriteEndObject();
         }
 
@@ -131,6 +142,34 @@ public sealed record EvaluationResult
         json.WriteNumber("confidence", Confidence);
         json.WriteNumber("bootstrapDraws", BootstrapDraws);
         json.WriteNumber("zeroEmbeddings", ZeroEmbeddings);
+        WriteRejections(json, FrrAtFar);
+        if (Calibration is { } calibration)
+        {
+            json.WriteStartObject("calibration");
+            json.WriteNumber("cllr", calibration.Cllr);
+            json.WriteNumber("minCllr", calibration.MinCllr);
+            json.WriteNumber("actDcf01", calibration.ActualDcf01);
+            json.WriteNumber("actDcf05", calibration.ActualDcf05);
+            json.WriteNumber("threshold", calibration.AtThreshold.Threshold);
+            json.WriteNumber("far", calibration.AtThreshold.Far);
+            json.WriteNumber("frr", calibration.AtThreshold.Frr);
+            json.WriteEndObject();
+        }
+    }
+
+    private static void WriteRejections(Utf8JsonWriter json, IReadOnlyList<FalseRejection> rejections)
+    {
+        json.WriteStartArray("frrAtFar");
+        foreach (var rejection in rejections)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("far", rejection.Far);
+            WriteNumber(json, "frr", rejection.Frr);
+            WriteNumber(json, "threshold", rejection.Threshold);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteNumber(Utf8JsonWriter json, string name, double? value)

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+using Spk.Engine.Devices;
 using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Training.Data;
@@ -27,30 +29,67 @@ public static class TrialEvaluation
     /// <param name="table">Embeddings of every utterance they name.</param>
     /// <returns>One score per trial.</returns>
     /// <exception cref="DataFormatException">Utterances without embedding; the message counts and names them.</exception>
-    public static float[] Score(IReadOnlyList<Trial> trials, EmbeddingTable table)
+    public static float[] Score(IReadOnlyList<Trial> trials, EmbeddingTable table) => Score(trials, table, table);
+
+    /// <summary>Scores of trials, normalized by a cohort where one is given.</summary>
+    /// <param name="trials">Trials.</param>
+    /// <param name="enrolments">Embeddings of every enrolment they name: utterances, or profiles (<see cref="EmbeddingTable.Means"/>).</param>
+    /// <param name="tests">Embeddings of every test they name; may be the same table.</param>
+    /// <param name="normalizer">Score normalization; null for cosines as they are.</param>
+    /// <param name="device">Where the normalization is computed; null for the CPU.</param>
+    /// <param name="cancellation">Ends the normalization early.</param>
+    /// <returns>One score per trial.</returns>
+    /// <exception cref="ShapeException">Enrolments, tests and cohort differ in their size.</exception>
+    /// <exception cref="DataFormatException">Utterances without embedding; the message counts and names them.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static float[] Score(
+        IReadOnlyList<Trial> trials,
+        EmbeddingTable enrolments,
+        EmbeddingTable tests,
+        ScoreNormalizer? normalizer = null,
+        Device? device = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(trials);
-        ArgumentNullException.ThrowIfNull(table);
-        var missing = new SortedSet<string>(StringComparer.Ordinal);
-        var scores = new float[trials.Count];
-        for (int i = 0; i < scores.Length; i++)
+        ArgumentNullException.ThrowIfNull(enrolments);
+        ArgumentNullException.ThrowIfNull(tests);
+        if (enrolments.Dimension != tests.Dimension)
         {
-            bool first = table.TryIndexOf(trials[i].Enrolment, out int enrolment);
-            bool second = table.TryIndexOf(trials[i].Test, out int test);
-            if (first && second)
-            {
-                scores[i] = table.Cosine(enrolment, test);
-                continue;
-            }
-
-            _ = first || missing.Add(trials[i].Enrolment);
-            _ = second || missing.Add(trials[i].Test);
+            throw new ShapeException($"enrolments of size {enrolments.Dimension} cannot be scored against tests of size {tests.Dimension}: both must come from one model.");
         }
 
-        return missing.Count == 0
-            ? scores
-            : throw new DataFormatException(
+        var missing = new SortedSet<string>(StringComparer.Ordinal);
+        var scores = new float[trials.Count];
+        int[] first = new int[scores.Length], second = new int[scores.Length];
+        for (int i = 0; i < scores.Length; i++)
+        {
+            _ = enrolments.TryIndexOf(trials[i].Enrolment, out first[i]) || missing.Add(trials[i].Enrolment);
+            _ = tests.TryIndexOf(trials[i].Test, out second[i]) || missing.Add(trials[i].Test);
+        }
+
+        if (missing.Count > 0)
+        {
+            throw new DataFormatException(
                 $"{missing.Count} utterances of the trial list have no embedding: {string.Join(", ", missing.Take(3))}{(missing.Count > 3 ? ", …" : "")}; embed them or use the trial list of this data.");
+        }
+
+        CohortStatistics[]? ofEnrolments = Measure(normalizer?.Options.UsesEnrolment, enrolments), ofTests = null;
+        if (normalizer is not null)
+        {
+            ofTests = ReferenceEquals(enrolments, tests) && ofEnrolments is not null ? ofEnrolments : Measure(normalizer.Options.UsesTest, tests);
+        }
+
+        for (int i = 0; i < scores.Length; i++)
+        {
+            float cosine = Math.Clamp(TensorPrimitives.Dot(enrolments.Row(first[i]), tests.Row(second[i])), -1f, 1f);
+            scores[i] = normalizer is null
+                ? cosine
+                : (float)normalizer.Normalize(cosine, ofEnrolments?[first[i]] ?? default, ofTests?[second[i]] ?? default);
+        }
+
+        return scores;
+
+        CohortStatistics[]? Measure(bool? wanted, EmbeddingTable table) => wanted == true ? normalizer!.Measure(table, device, cancellation) : null;
     }
 
     /// <summary>Evaluates trials that are scored already.</summary>
@@ -113,6 +152,8 @@ public static class TrialEvaluation
             Scores = values,
             Labels = labels,
             Metrics = metrics,
+            FrrAtFar = FalseRejection.Of(metrics),
+            Calibration = options.Calibration is null ? null : CalibrationResult.Of(options.Calibration, ranked),
         };
     }
 
@@ -170,7 +211,7 @@ public static class TrialEvaluation
         public GroupResult Result(Interval? interval)
         {
             var metrics = Ranked is null ? null : VerificationMetrics.Compute(Ranked);
-            return new GroupResult(_name, Members.Length, _targets, metrics?.Eer, metrics?.MinDcf(0.01), metrics?.MinDcf(0.05), interval);
+            return new GroupResult(_name, Members.Length, _targets, metrics?.Eer, metrics?.MinDcf(0.01), metrics?.MinDcf(0.05), interval) { FrrAtFar = FalseRejection.Of(metrics) };
         }
     }
 }

@@ -54,8 +54,29 @@ public sealed class TrialSet
     public EvaluationResult Evaluate(
         SpeakerModel model, out EmbeddingTable embeddings, IProgress<DataProgress>? progress = null, CancellationToken cancellation = default)
     {
-        embeddings = EmbeddingExtractor.Run(model, _utterances, _audio, progress, cancellation);
-        return TrialEvaluation.Run(Trials.Trials, embeddings, _options);
+        embeddings = Embed(model, progress, cancellation);
+        return Evaluate(TrialEvaluation.Score(Trials.Trials, embeddings), embeddings);
+    }
+
+    /// <summary>Embeds all utterances with a model.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="progress">Told about the files embedded; may be null.</param>
+    /// <param name="cancellation">Ends the work early.</param>
+    /// <returns>An embedding for every utterance of the list.</returns>
+    /// <exception cref="DataFormatException">A file cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public EmbeddingTable Embed(SpeakerModel model, IProgress<DataProgress>? progress = null, CancellationToken cancellation = default) =>
+        EmbeddingExtractor.Run(model, _utterances, _audio, progress, cancellation);
+
+    /// <summary>Error rates of the trials under given scores.</summary>
+    /// <param name="scores">One score per trial.</param>
+    /// <param name="embeddings">What they were made from.</param>
+    /// <param name="calibration">A stored calibration to apply; null for none.</param>
+    /// <returns>Error rates.</returns>
+    public EvaluationResult Evaluate(IReadOnlyList<float> scores, EmbeddingTable embeddings, Calibration? calibration = null)
+    {
+        ArgumentNullException.ThrowIfNull(embeddings);
+        return TrialEvaluation.Run(Trials.Trials, scores, _options with { Calibration = calibration }) with { ZeroEmbeddings = embeddings.ZeroRows };
     }
 
     private static List<Utterance> Locate(TrialList trials, string root)
