@@ -27,6 +27,18 @@ public class CudaTrainingTests(TestDevice on)
     [TearDown]
     public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
 
+    private static readonly string[] Moco = ["objective.kind=moco", "objective.queueSize=16", "objective.keyGroup=4", "objective.momentum.start=0.9"];
+
+    private static readonly string[] Dino =
+    [
+        "objective.kind=dino", "objective.distill.hidden=8", "objective.distill.bottleneck=6", "objective.distill.prototypes=20", "objective.momentum.start=0.9",
+        "data.localViews=1", "data.localSeconds=0.2", "objective.distill.frozenEpochs=0",
+    ];
+
+    // Two steps an epoch: the first epoch collects, the second replaces positives.
+    private static readonly string[] Ssps =
+        ["data.limitUtterances=1", "ssps.source=clusters", "ssps.startEpoch=1", "ssps.clusters=3", "ssps.queueSize=8", "ssps.referenceSeconds=0.3"];
+
     [TestCase("objective.kind=simClr", "objective.margin=0.1")]
     [TestCase("objective.kind=supervised")]
     [TestCase("encoder.kind=ecapa", "encoder.scale=2", "encoder.bottleneck=4")]
@@ -39,6 +51,30 @@ public class CudaTrainingTests(TestDevice on)
         Assert.That(cuda, Has.Length.EqualTo(steps));
         AssertClose(cuda, cpu);
         Assert.That(Math.Abs(cpu[^1] - cpu[0]), Is.GreaterThan(100 * RelativeLimit * cpu[0]), "the losses hardly move");
+    }
+
+    public static IEnumerable<TestCaseData> Frameworks() =>
+    [
+        new TestCaseData((object)Moco).SetArgDisplayNames("MoCo"),
+        new TestCaseData((object)Dino).SetArgDisplayNames("DINO"),
+        new TestCaseData((object)Ssps).SetArgDisplayNames("SimCLR with SSPS"),
+        new TestCaseData((object)(string[])[.. Moco, .. Ssps]).SetArgDisplayNames("MoCo with SSPS"),
+        new TestCaseData((object)(string[])[.. Dino, .. Ssps]).SetArgDisplayNames("DINO with SSPS"),
+    ];
+
+    [TestCaseSource(nameof(Frameworks))]
+    public void Frameworks_follow_the_CPU_and_their_own_recording(string[] options)
+    {
+        // Rounding grows from step to step; a little later it moves an utterance to another cluster.
+        const int steps = 6;
+        double[] cpu = Losses("cpu", TestDevice.Cpu.Open(), steps, options);
+        var recorded = (CudaDevice)on.Open();
+        double[] cuda = Losses("cuda", recorded, steps, options);
+        AssertClose(cuda, cpu);
+        Assert.That(recorded.Recorder.Replays, Is.GreaterThan(0));
+        var eager = (CudaDevice)on.Open();
+        eager.Recorder.IsEnabled = false;
+        Assert.That(Losses("eager", eager, steps, options), Is.EqualTo(cuda));
     }
 
     [Test]
