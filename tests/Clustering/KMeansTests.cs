@@ -21,7 +21,7 @@ public class KMeansTests
     {
         if (metric == ClusterMetric.Cosine && dimension == 1)
         {
-            Assert.Pass("two directions only: ties everywhere");
+            Assert.Ignore("skipped, optional: cosine knows two directions in one dimension, ties everywhere");
         }
 
         float[] rows = Blobs.Rows(dimension, 353, dimension, 12);
