@@ -39,6 +39,9 @@ internal sealed class PositiveIndex
     /// <summary>Cluster of every utterance, −1 where it has none.</summary>
     public int[] ClusterOf => _clusterOf;
 
+    /// <summary>Whether a row holds the latest embedding of an utterance; false for a row that holds nothing yet.</summary>
+    public bool IsNewest(int row) => _utteranceOf[row] >= 0 && _rowOf[_utteranceOf[row]] == row;
+
     /// <summary>Takes over a clustering.</summary>
     /// <param name="clusterOf">Cluster of every utterance, −1 for none.</param>
     /// <param name="clusters">K.</param>

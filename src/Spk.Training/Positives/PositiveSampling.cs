@@ -74,8 +74,9 @@ internal sealed class PositiveSampling
         _utterances = new int[context.Batch];
         _batchReferences = new float[context.Batch * referenceSize];
 
-        // The anchor itself and an older row of it may be among the nearest.
-        _nearest = new int[context.Batch * Math.Min(_queueRows, spec.Neighbours + 2)];
+        // The anchor itself is among the nearest, and each utterance has a row of every epoch that the queue reaches into.
+        int rowsOfUtterance = ((_queueRows - 1) / collected) + 2;
+        _nearest = new int[context.Batch * Math.Min(_queueRows, (spec.Neighbours + 1) * rowsOfUtterance)];
     }
 
     /// <summary>0 before anything is collected, 1 while collecting, 2 while positives are replaced: what is computed in a step.</summary>
@@ -307,7 +308,7 @@ internal sealed class PositiveSampling
         var choices = _nearest.AsSpan(place * asked, asked);
         foreach (int row in choices)
         {
-            if (kept < _spec.Neighbours && _index.UtteranceOf[row] >= 0 && _index.UtteranceOf[row] != anchor)
+            if (kept < _spec.Neighbours && _index.IsNewest(row) && _index.UtteranceOf[row] != anchor)
             {
                 choices[kept++] = row;
             }
