@@ -31,7 +31,7 @@ public sealed class Trainer : IDisposable
         _device = device;
         _deviceKind = device is CpuDevice ? "cpu" : "cuda";
         _pipeline = new TrainingPipeline(recipe, device, loading, cancellation);
-        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus);
+        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus, _pipeline.Groups);
         _store = new CheckpointStore(folder, _pipeline.Objective, _pipeline.Optimizer, recipe.Features.Spec, recipe.ResolvedEncoder);
     }
 
@@ -116,6 +116,10 @@ public sealed class Trainer : IDisposable
                 if (from is not null)
                 {
                     trainer.Restore(from, isOwn: false);
+                }
+                else if (recipe.FineTune.Model is { } model)
+                {
+                    FineTuning.Load(model, trainer._pipeline.Parameters);
                 }
             }
 
