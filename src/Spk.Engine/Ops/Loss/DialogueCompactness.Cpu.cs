@@ -35,7 +35,7 @@ public static unsafe partial class DialogueCompactness
         }
 
         var kappa = new ReadOnlySpan<float>(compactness.Data, count);
-        int kept = options.KeptOf(count);
+        int survivors = options.KeptOf(count);
         double sum = 0;
         for (int j = 0; j < count; j++)
         {
@@ -43,7 +43,7 @@ public static unsafe partial class DialogueCompactness
             {
                 DialogueWeightRule.Rectified => Math.Max(0, kappa[j]),
                 DialogueWeightRule.Softmax => 1 / Ratios(kappa, j, slope),
-                DialogueWeightRule.Top => Rank(kappa, j) < kept ? 1 : 0,
+                DialogueWeightRule.Top => Rank(kappa, j) < survivors ? 1 : 0,
                 _ => 1 / (1 + Math.Exp(-slope * (kappa[j] - threshold))),
             });
             sum += weights.Data[j];
