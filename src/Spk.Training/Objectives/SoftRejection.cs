@@ -37,9 +37,9 @@ internal sealed class SoftRejection
 
     public void Prepare(TrainingBatch batch, in StepPlace place)
     {
-        double warmup = (double)_spec.Warmup * _context.Steps;
+        long warmup = (long)Math.Round((double)_spec.Warmup * _context.Steps);
         _begun = place.Step >= warmup;
-        _slope = _begun ? _spec.Slope : (float)(_spec.Slope * place.Step / warmup);
+        _slope = _begun ? _spec.Slope : (float)((double)_spec.Slope * place.Step / warmup);
         _figures.Prepare(batch);
     }
 
