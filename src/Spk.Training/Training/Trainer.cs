@@ -3,6 +3,7 @@ using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Training.Checkpoints;
 using Spk.Training.Data;
+using Spk.Training.Objectives;
 using Spk.Training.Recipes;
 
 namespace Spk.Training;
@@ -148,6 +149,11 @@ public sealed class Trainer : IDisposable
         if (_step == 0)
         {
             session.EvaluateUntrained();
+            if (_pipeline.Groups is { LeftOut: > 0 } groups)
+            {
+                string rows = ObjectiveRules.Word(recipe.Data.Rows);
+                session.Warn($"{groups.LeftOut} {rows} have fewer than data.views = {recipe.Data.Views} utterances and are left out; {groups.All.Count} are used.", 0, 0);
+            }
         }
 
         if (_restoredFrom is { } kind && kind != _deviceKind)
