@@ -183,7 +183,14 @@ public class DialogueTests
     {
         var spec = new SyntheticVoicesSpec
         {
-            Speakers = 4, EvaluationSpeakers = 2, UtterancesPerSpeaker = 9, SessionsPerSpeaker = 3, MinimumSeconds = 0.5f, MaximumSeconds = 0.6f, Noises = 1, Rooms = 1,
+            Speakers = 4,
+            EvaluationSpeakers = 2,
+            UtterancesPerSpeaker = 9,
+            SessionsPerSpeaker = 3,
+            MinimumSeconds = 0.5f,
+            MaximumSeconds = 0.6f,
+            Noises = 1,
+            Rooms = 1,
             SecondSpeakers = rate,
         };
         SyntheticVoices.Generate(_folder.Root, spec);
@@ -206,7 +213,14 @@ public class DialogueTests
     {
         var spec = new SyntheticVoicesSpec
         {
-            Speakers = 3, EvaluationSpeakers = 2, UtterancesPerSpeaker = 4, SessionsPerSpeaker = 2, MinimumSeconds = 0.5f, MaximumSeconds = 0.6f, Noises = 1, Rooms = 1,
+            Speakers = 3,
+            EvaluationSpeakers = 2,
+            UtterancesPerSpeaker = 4,
+            SessionsPerSpeaker = 2,
+            MinimumSeconds = 0.5f,
+            MaximumSeconds = 0.6f,
+            Noises = 1,
+            Rooms = 1,
         };
         SyntheticVoices.Generate(_folder.At("plain"), spec);
         SyntheticVoices.Generate(_folder.At("dialogues"), spec with { SecondSpeakers = 0 });

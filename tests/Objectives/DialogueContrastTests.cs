@@ -6,7 +6,6 @@ using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Tests.TrainingRuns;
-using Spk.Training;
 using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Positives;
