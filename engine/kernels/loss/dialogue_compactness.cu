@@ -53,15 +53,14 @@ dialogue_compactness_weights(const float* __restrict__ compactness, int count, f
   for (int j = threadIdx.x; j < count; j += THREADS) {
     float own = compactness[j];
     double weight = 0.0;
-    if (rule == SIGMOID) {
-      weight = 1.0 / (1.0 + exp(-slope * (own - threshold)));
+    if (rule == SIGMOID || rule == SOFTMAX) {
+      // Both are one over a sum of ratios, which overflows to a weight of 0 where another dialogue, or the threshold, is far above.
+      double ratios = rule == SIGMOID ? 1.0 : 0.0;
+      int terms = rule == SIGMOID ? 1 : count;
+      for (int k = 0; k < terms; k++) ratios += exp(slope * ((rule == SIGMOID ? threshold : double(compactness[k])) - own));
+      weight = 1.0 / ratios;
     } else if (rule == RECTIFIED) {
       weight = own > 0.0f ? own : 0.0;
-    } else if (rule == SOFTMAX) {
-      // As one over a sum of ratios, which overflows to a weight of 0 where another dialogue is far more compact.
-      double ratios = 0.0;
-      for (int k = 0; k < count; k++) ratios += exp(slope * (double(compactness[k]) - own));
-      weight = 1.0 / ratios;
     } else {
       int rank = 0;
       for (int k = 0; k < count; k++) rank += compactness[k] > own || (compactness[k] == own && k < j);
