@@ -39,7 +39,7 @@ internal static class RunReport
             Loss = log.Curve("loss"),
             LearningRate = log.Curve("learningRate"),
             EerByEpoch = [.. log.Eer.Select(list => new ReportSeries(list.Key, list.Value))],
-            Charts = [new ReportChart("Cosines in training", "step", [new("same utterance", log.Curve("cosPositive")), new("other utterances", log.Curve("cosNegative"))])],
+            Charts = Charts(log),
             Map = table is null ? [] : EmbeddingMap.Compute(table, EmbeddingMapMethod.TSne, speakerOf),
             MapMethod = "t-SNE",
             Recipe = File.Exists(folder.Recipe) ? File.ReadAllText(folder.Recipe) : null,
@@ -47,12 +47,31 @@ internal static class RunReport
         return folder.Report;
     }
 
+    private static List<ReportChart> Charts(Log log)
+    {
+        List<ReportChart> charts = [new("Cosines in training", "step", [new("same row", log.Curve("cosPositive")), new("other rows", log.Curve("cosNegative"))])];
+        Add("Weights of dialogues", "Percentiles of the weights that soft rejection gave in an epoch.",
+            ("5 %", "rejectionWeight5"), ("25 %", "rejectionWeight25"), ("median", "rejectionWeight50"), ("75 %", "rejectionWeight75"), ("95 %", "rejectionWeight95"));
+        Add("Dialogues of several speakers", "How well compactness tells them (area under the ROC curve), their share of the rows, and of the weight.",
+            ("area", "compactnessAuc"), ("share of rows", "mixedShare"), ("share of weight", "mixedWeightShare"));
+        return charts;
+
+        void Add(string title, string caption, params (string Name, string Key)[] curves)
+        {
+            ReportSeries[] known = [.. curves.Select(c => new ReportSeries(c.Name, log.EpochCurve(c.Key))).Where(s => s.Points.Count > 0)];
+            if (known.Length > 0)
+            {
+                charts.Add(new ReportChart(title, "epoch", known, Caption: caption));
+            }
+        }
+    }
+
     private sealed class Log
     {
         // A page with a hundred thousand points is slow to open and shows no more.
         private const int MostPoints = 1000;
 
-        private readonly List<(double Step, Dictionary<string, double> Values)> _steps = [];
+        private readonly List<(double At, Dictionary<string, double> Values)> _steps = [], _epochs = [];
 
         public List<string> Warnings { get; } = [];
 
@@ -84,10 +103,14 @@ internal static class RunReport
             return log;
         }
 
-        public List<ReportPoint> Curve(string name)
+        public List<ReportPoint> Curve(string name) => Curve(_steps, name);
+
+        public List<ReportPoint> EpochCurve(string name) => Curve(_epochs, name);
+
+        private static List<ReportPoint> Curve(List<(double At, Dictionary<string, double> Values)> lines, string name)
         {
-            int every = Math.Max(1, (_steps.Count + MostPoints - 1) / MostPoints);
-            return [.. _steps.Where((_, i) => i % every == 0).Where(s => s.Values.ContainsKey(name)).Select(s => new ReportPoint(s.Step, s.Values[name]))];
+            int every = Math.Max(1, (lines.Count + MostPoints - 1) / MostPoints);
+            return [.. lines.Where((_, i) => i % every == 0).Where(l => l.Values.ContainsKey(name)).Select(l => new ReportPoint(l.At, l.Values[name]))];
         }
 
         private void Add(JsonElement line)
@@ -96,13 +119,10 @@ internal static class RunReport
             switch (line.GetProperty("kind").GetString())
             {
                 case "step":
-                    var values = new Dictionary<string, double>(StringComparer.Ordinal);
-                    foreach (var field in line.EnumerateObject().Where(f => f.Value.ValueKind == JsonValueKind.Number))
-                    {
-                        values[field.Name] = field.Value.GetDouble();
-                    }
-
-                    _steps.Add((step, values));
+                    _steps.Add((step, Numbers(line)));
+                    break;
+                case "epoch":
+                    _epochs.Add((line.GetProperty("epoch").GetDouble(), Numbers(line)));
                     break;
                 case "eval":
                     string list = line.GetProperty("list").GetString() ?? "trials";
@@ -118,5 +138,8 @@ internal static class RunReport
                     break;
             }
         }
+
+        private static Dictionary<string, double> Numbers(JsonElement line) =>
+            line.EnumerateObject().Where(f => f.Value.ValueKind == JsonValueKind.Number).ToDictionary(f => f.Name, f => f.Value.GetDouble(), StringComparer.Ordinal);
     }
 }

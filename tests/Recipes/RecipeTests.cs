@@ -63,7 +63,7 @@ public class RecipeTests
     [TestCase("training: { batch: 1.5 }", "r.yaml, line 1: training.batch = 1.5: allowed are whole numbers 2 to 65536.")]
     [TestCase("training: { epochs: }", "r.yaml, line 1: training.epochs = nothing: allowed are a value: remove the line to get the default.")]
     [TestCase("training: [1, 2]", "r.yaml, line 1: training = a list: allowed are a section of fields, indented below it.")]
-    [TestCase("objective: { kind: byol }", "r.yaml, line 1: objective.kind = byol: allowed are simClr, moco, dino, supervised.")]
+    [TestCase("objective: { kind: byol }", "r.yaml, line 1: objective.kind = byol: allowed are simClr, moco, dino, supervised, ava, angularPrototypical, ge2e.")]
     [TestCase("objective: { symmetric: yes }", "r.yaml, line 1: objective.symmetric = yes: allowed are true and false.")]
     [TestCase("data: { augmentation: { speeds: 0.9 } }", "r.yaml, line 1: data.augmentation.speeds = 0.9: allowed are a list such as [0.9, 1.1] of numbers 0.5 to 2.")]
     [TestCase("data: { views: 3 }", "r.yaml: data.views = 3: objective.kind simClr needs 2.")]

@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Spk.Engine.Devices;
 using Spk.Tests.TrainingRuns;
 using Spk.Training;
+using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Positives;
 using Spk.Training.Recipes;
@@ -28,7 +29,8 @@ public class ShippedRecipeTests
         var asIs = ShippedRecipes.Load(name);
         string[] width = asIs.Encoder.Kind == "ecapa" ? ["encoder.width=16", "encoder.lastWidth=24", "encoder.bottleneck=4"] : asIs.Encoder.Kind == "resnet" ? ["encoder.width=8"] : ["encoder.width=8", "encoder.lastWidth=16"];
         string[] group = asIs.Objective.KeyGroup > 0 ? ["objective.keyGroup=4"] : [];
-        var recipe = ShippedRecipes.Load(name, [.. Small, .. width, .. group, $"data.root={TinyCorpus.Root}", "training.maximumSteps=3"]);
+        string[] rows = asIs.Data.Rows == RowSource.Utterances ? [] : ["data.limitUtterances=0", "data.limitSpeakers=0"];
+        var recipe = ShippedRecipes.Load(name, [.. Small, .. width, .. group, .. rows, $"data.root={TinyCorpus.Root}", "training.maximumSteps=3"]);
         string folder = Directory.CreateTempSubdirectory("spk-shipped-").FullName;
         try
         {

@@ -39,6 +39,11 @@ public class CudaTrainingTests(TestDevice on)
     private static readonly string[] Ssps =
         ["data.limitUtterances=1", "ssps.source=clusters", "ssps.startEpoch=1", "ssps.clusters=3", "ssps.queueSize=8", "ssps.referenceSeconds=0.3"];
 
+    // The warm-up, in which the slope changes with every step, is over after two. Utterances of a dialogue are less alike than crops of one: with
+    // the usual scale of 10 that makes ten times as much of the rounding.
+    private static readonly string[] Dialogues =
+        ["data.rows=dialogues", "objective.dialogue.scale=3", "objective.dialogue.rejection.warmup=0.05", "objective.dialogue.rejection.kind=standardized", "training.batch=4"];
+
     [TestCase("objective.kind=simClr", "objective.margin=0.1")]
     [TestCase("objective.kind=supervised")]
     [TestCase("encoder.kind=ecapa", "encoder.scale=2", "encoder.bottleneck=4")]
@@ -58,6 +63,9 @@ public class CudaTrainingTests(TestDevice on)
         new TestCaseData((object)Moco).SetArgDisplayNames("MoCo"),
         new TestCaseData((object)Dino).SetArgDisplayNames("DINO"),
         new TestCaseData((object)Ssps).SetArgDisplayNames("SimCLR with SSPS"),
+        new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=ava"]).SetArgDisplayNames("AvA"),
+        new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=angularPrototypical", "data.views=3", "objective.dialogue.rejection.kind=softmax"]).SetArgDisplayNames("A-Proto"),
+        new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=ge2e", "data.views=3", "finetune.freeze=encoder.frames.0"]).SetArgDisplayNames("GE2E"),
         new TestCaseData((object)(string[])[.. Moco, .. Ssps]).SetArgDisplayNames("MoCo with SSPS"),
         new TestCaseData((object)(string[])[.. Dino, .. Ssps]).SetArgDisplayNames("DINO with SSPS"),
     ];

@@ -39,6 +39,16 @@ public class FrameworkRunTests
         yield return Case("SimCLR with a projector", "objective.projector.layers=2", "objective.projector.hidden=12", "objective.projector.outputs=6");
         yield return Case("MoCo with a projector", [.. moco, "objective.projector.layers=3", "objective.projector.hidden=12", "objective.projector.outputs=6"]);
 
+        // 5 batches of 4 of the 20 dialogues an epoch.
+        string[] dialogues = ["data.rows=dialogues", "training.batch=4", "objective.dialogue.rejection.kind=standardized"];
+        yield return Case("AvA with soft rejection", [.. dialogues, "objective.kind=ava"]);
+        yield return Case("AvA of three, most compact dialogues", [.. dialogues, "objective.kind=ava", "data.views=3", "objective.dialogue.rejection.kind=top"]);
+        yield return Case("A-Proto with soft rejection, unnormalised", [.. dialogues, "objective.kind=angularPrototypical", "objective.dialogue.rejection.normalize=false"]);
+        yield return Case("GE2E with contrast", [.. dialogues, "objective.kind=ge2e", "objective.dialogue.form=contrast", "data.views=3", "objective.dialogue.rejection.kind=absolute"]);
+        yield return Case(
+            "GE2E of speakers, with a frozen layer", "objective.kind=ge2e", "data.rows=speakers", "training.batch=2", "finetune.freeze=encoder.frames.0", "finetune.encoderRate=0.5",
+            "optimizer.weightDecay=0.01", "optimizer.decayVectors=false", "optimizer.clipNorm=1");
+
         static TestCaseData Case(string name, params string[] options) => new TestCaseData(new Framework(options)).SetArgDisplayNames(name);
     }
 

@@ -22,6 +22,11 @@ internal static class TinyCorpus
             Noises = 3,
             Rooms = 3,
         });
+        // Every session is a dialogue of three; the first of each speaker has an utterance of the next one's.
+        var utterances = Manifest.Load(Path.Combine(folder, "train.csv")).Utterances;
+        new DialogueList(utterances.Select((u, i) => new DialogueEntry(
+            utterances[i % 6 == 0 ? (i + 6) % utterances.Count : i].Id, $"{u.Speaker}-{u.Session}", TrueSpeaker: utterances[i % 6 == 0 ? (i + 6) % utterances.Count : i].Speaker)))
+            .WriteCsv(Path.Combine(folder, "sessions.csv"));
         return folder;
     });
 

@@ -1,12 +1,14 @@
-// Mean cosine within dialogues, and weights σ(slope · (κ − threshold)) from it. Row u · N + j is utterance u of dialogue j.
+// Mean cosine κ within dialogues, and weights from it: σ(slope · (κ − threshold)), max(0, κ), softmax(slope · κ), or the most compact. Row u · N + j is utterance u of dialogue j.
 //
 // cosines: a warp a dialogue, all pairs of its unit rows, f32 products summed in f64. weights: one block; with a state the running mean and
-// deviation of κ move first and then are threshold and scale of the slope.
+// deviation of κ move first and then are threshold and scale of the slope. Softmax and ranks read all of κ for each dialogue.
 #include "common/reduce.cuh"
 
 namespace {
 
 constexpr int WARPS = 4, THREADS = 256;
+
+enum Rule { SIGMOID, RECTIFIED, SOFTMAX, TOP };
 
 }
 
@@ -28,8 +30,8 @@ dialogue_compactness_cosines(const float* __restrict__ unit, int utterances, int
 EXPORT_KERNEL(dialogue_compactness_cosines)
 
 KERNEL_BOUNDS(THREADS)
-dialogue_compactness_weights(const float* __restrict__ compactness, int count, float* __restrict__ state, float fixed_slope, float fixed_threshold,
-                             float momentum, int normalize, float* __restrict__ weights) {
+dialogue_compactness_weights(const float* __restrict__ compactness, int count, float* __restrict__ state, int rule, float fixed_slope,
+                             float fixed_threshold, float momentum, int kept_count, int normalize, float* __restrict__ weights) {
   __shared__ double scratch[THREADS / WARP];
   double slope = fixed_slope, threshold = fixed_threshold;
   if (state != nullptr) {
@@ -49,11 +51,26 @@ dialogue_compactness_weights(const float* __restrict__ compactness, int count, f
   }
   double sum = 0.0;
   for (int j = threadIdx.x; j < count; j += THREADS) {
-    weights[j] = float(1.0 / (1.0 + exp(-slope * (compactness[j] - threshold))));
+    float own = compactness[j];
+    double weight = 0.0;
+    if (rule == SIGMOID || rule == SOFTMAX) {
+      // Both are one over a sum of ratios, which overflows to a weight of 0 where another dialogue, or the threshold, is far above.
+      double ratios = rule == SIGMOID ? 1.0 : 0.0;
+      int terms = rule == SIGMOID ? 1 : count;
+      for (int k = 0; k < terms; k++) ratios += exp(slope * ((rule == SIGMOID ? threshold : double(compactness[k])) - own));
+      weight = 1.0 / ratios;
+    } else if (rule == RECTIFIED) {
+      weight = own > 0.0f ? own : 0.0;
+    } else {
+      int rank = 0;
+      for (int k = 0; k < count; k++) rank += compactness[k] > own || (compactness[k] == own && k < j);
+      weight = rank < kept_count ? 1.0 : 0.0;
+    }
+    weights[j] = float(weight);
     sum += weights[j];
   }
   if (normalize == 0) return;
   sum = block_sum(sum, scratch);
-  for (int j = threadIdx.x; j < count; j += THREADS) weights[j] = float(weights[j] * count / sum);
+  for (int j = threadIdx.x; j < count; j += THREADS) weights[j] = sum > 0.0 ? float(weights[j] * count / sum) : 1.0f;
 }
 EXPORT_KERNEL(dialogue_compactness_weights)

@@ -17,6 +17,8 @@ internal sealed class DataCheckVerb : Verb
         HelpName = "MANIFEST",
     };
 
+    private readonly Option<string> _dialogues = new("--dialogues") { Description = "List of dialogues (sessions.csv) whose utterances must be in MANIFEST.", HelpName = "FILE" };
+
     private readonly Option<int> _sampleRate = CommonOptions.SampleRate();
     private readonly Option<bool> _resample = CommonOptions.Resample();
     private readonly Option<string> _channels = CommonOptions.Channels();
@@ -40,7 +42,7 @@ internal sealed class DataCheckVerb : Verb
     public DataCheckVerb() : base("check", "Report every problem of a corpus at once: files, rates, lengths, lists, trials. Exit code 3 when there are any.")
     {
         Arguments.Add(_manifest);
-        foreach (Option option in new Option[] { _data, _trials, _evaluation, _sampleRate, _resample, _channels, _format, _minimum, _speakers, _show })
+        foreach (Option option in new Option[] { _data, _trials, _evaluation, _dialogues, _sampleRate, _resample, _channels, _format, _minimum, _speakers, _show })
         {
             Options.Add(option);
         }
@@ -51,6 +53,7 @@ internal sealed class DataCheckVerb : Verb
     [
         "spk data check corpus/train.csv --data corpus",
         "spk data check corpus/train.csv --eval corpus/eval.csv --trials corpus/trials.txt --data corpus --json",
+        "spk data check corpus/train.csv --dialogues corpus/sessions.csv --data corpus",
     ];
 
     /// <inheritdoc/>
@@ -67,6 +70,7 @@ internal sealed class DataCheckVerb : Verb
             Root = root,
             Format = CommonOptions.ToManifestFormat(options.GetValue(_format)),
             EvaluationManifest = options.GetValue(_evaluation) is { } evaluation ? CommonOptions.Find(evaluation, root) : null,
+            Dialogues = options.GetValue(_dialogues) is { } dialogues ? CommonOptions.Find(dialogues, root) : null,
             Trials = options.GetValue(_trials) is { } trials ? CommonOptions.Find(trials, root) : null,
         };
         var report = WorkDisplay.Run(context, "checking", progress => DataCheck.Run(manifest, check, progress, context.Stop));

@@ -22,11 +22,17 @@ internal sealed class DataSynthVerb : Verb
         HelpName = "S",
     };
 
+    private readonly Option<float?> _secondSpeakers = new("--second-speakers")
+    {
+        Description = "0 to 1: also sessions.csv, where every session is a dialogue and this share of them has a second speaker.",
+        HelpName = "RATE",
+    };
+
     private readonly Option<ulong> _seed = new("--seed") { Description = "The same seed and sizes give the same files.", HelpName = "N", DefaultValueFactory = _ => 1 };
 
     public DataSynthVerb() : base("synth", "Make a corpus of synthetic voices to try things on. Error rates on it say nothing about human speech.")
     {
-        foreach (Option option in new Option[] { _out, _speakers, _evaluationSpeakers, _utterances, _sessions, _channels, _seed })
+        foreach (Option option in new Option[] { _out, _speakers, _evaluationSpeakers, _utterances, _sessions, _channels, _secondSpeakers, _seed })
         {
             Options.Add(option);
         }
@@ -38,6 +44,7 @@ internal sealed class DataSynthVerb : Verb
         "spk data synth --out voices",
         "spk data synth --out voices --speakers 200 --utterances 20 --seed 7",
         "spk data synth --out confounded --sessions 4 --utterances 8 --channel-strength 0.8",
+        "spk data synth --out dialogues --sessions 4 --utterances 12 --second-speakers 0.2",
     ];
 
     /// <inheritdoc/>
@@ -51,6 +58,7 @@ internal sealed class DataSynthVerb : Verb
             UtterancesPerSpeaker = options.GetValue(_utterances),
             SessionsPerSpeaker = options.GetValue(_sessions),
             ChannelStrength = options.GetValue(_channels),
+            SecondSpeakers = options.GetValue(_secondSpeakers),
             Seed = options.GetValue(_seed),
         };
         var watch = Stopwatch.StartNew();

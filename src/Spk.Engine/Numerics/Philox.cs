@@ -86,6 +86,9 @@ public enum RandomPurpose
 
     /// <summary>First rows of a queue.</summary>
     Queue = 15,
+
+    /// <summary>Utterances drawn of a dialogue, and synthetic dialogues.</summary>
+    Dialogue = 16,
 }
 
 /// <summary>A sequence of random numbers for one (seed, stream, epoch, item): a value type, cheap to make anywhere.</summary>

@@ -42,14 +42,19 @@ internal sealed record CheckpointState
     /// <summary>Best development EER so far.</summary>
     public required EarlyStop EarlyStop { get; init; }
 
-    /// <summary>Identifies a corpus by ids, speakers and lengths.</summary>
-    public static string Fingerprint(Corpus corpus)
+    /// <summary>Identifies a corpus by ids, speakers and lengths, and by what its rows are where they are no utterances.</summary>
+    public static string Fingerprint(Corpus corpus, UtteranceGroups? groups)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (int i = 0; i < corpus.Count; i++)
         {
             var utterance = corpus.Utterances[i];
             hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{utterance.Id}\n{utterance.Speaker}\n{corpus.LengthOf(i)}\n")));
+        }
+
+        for (int g = 0; g < (groups?.Utterances.Length ?? 0); g++)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{groups!.Devices[g]}:{string.Join(' ', groups.Utterances[g])}\n")));
         }
 
         return $"{corpus.Count} utterances, sha256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}";

@@ -34,6 +34,9 @@ public sealed record BatchOptions
     /// <summary>What the crops of a row are cut from.</summary>
     public PositivePairing Positives { get; init; }
 
+    /// <summary>Rows that are dialogues or speakers instead of utterances, each with a crop of V of its utterances; null for utterances.</summary>
+    public UtteranceGroups? Groups { get; init; }
+
     /// <summary>The run's seed.</summary>
     public ulong Seed { get; init; }
 }
@@ -51,6 +54,8 @@ public sealed class BatchSource
     private readonly CropSet? _localViews, _references;
     private readonly int[] _members;
     private readonly UtteranceOrder _order;
+    private readonly GroupOrder? _groups;
+    private readonly int[] _drawn;
     private readonly MemberSpeakers? _partners;
     private readonly TrainingBatch _batch;
 
@@ -69,7 +74,7 @@ public sealed class BatchSource
         ArgumentNullException.ThrowIfNull(corpus);
         ArgumentNullException.ThrowIfNull(options);
         _members = utterances is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. utterances];
-        if (options.Batch < 1 || options.Batch > _members.Length)
+        if (options.Groups is null && (options.Batch < 1 || options.Batch > _members.Length))
         {
             throw new InvalidOptionException($"training.batch = {options.Batch}: allowed are 1 to {_members.Length}, the number of training utterances.");
         }
@@ -111,6 +116,8 @@ public sealed class BatchSource
         _order = new UtteranceOrder(
             _members, options.Sampling == BatchSampling.SpeakerBalanced ? new MemberSpeakers(corpus, _members, "data.sampler = speakerBalanced") : null, options.Seed);
         _partners = options.Positives == PositivePairing.SameSpeaker ? new MemberSpeakers(corpus, _members, "data.positives = sameSpeaker") : null;
+        _groups = options.Groups is { } groups ? new GroupOrder(groups, options.Batch, options.Seed) : null;
+        _drawn = new int[options.Views];
         _batch = new TrainingBatch(options.Batch, options.Views);
     }
 
@@ -118,7 +125,7 @@ public sealed class BatchSource
     internal StepProfile? Profile { get; set; }
 
     /// <summary>Batches in an epoch.</summary>
-    public int BatchesPerEpoch => _members.Length / _options.Batch;
+    public int BatchesPerEpoch => _groups?.BatchesPerEpoch ?? _members.Length / _options.Batch;
 
     /// <summary>Utterances to draw from.</summary>
     public int UtteranceCount => _members.Length;
@@ -133,13 +140,13 @@ public sealed class BatchSource
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, BatchesPerEpoch);
-        UtterancesOf(epoch, index).CopyTo(_batch.UtterancesForWrite);
+        Place(epoch, index, withReference);
+        _views.CopyUtterances(_batch.CropUtterancesForWrite);
+        _batch.CropUtterances[.._options.Batch].CopyTo(_batch.UtterancesForWrite);
         var speakers = _batch.SpeakersForWrite;
         for (int b = 0; b < _options.Batch; b++)
         {
-            int utterance = _batch.Utterances[b];
-            speakers[b] = _corpus.SpeakerOf(utterance);
-            Place(epoch, utterance, b, withReference);
+            speakers[b] = _corpus.SpeakerOf(_batch.Utterances[b]);
         }
 
         _batch.Waves = _views.Read(_device, epoch, Profile);
@@ -162,12 +169,7 @@ public sealed class BatchSource
             return;
         }
 
-        var utterances = UtterancesOf(epoch, index);
-        for (int b = 0; b < utterances.Length; b++)
-        {
-            Place(epoch, utterances[b], b, withReference);
-        }
-
+        Place(epoch, index, withReference);
         _views.Prepare(_device, epoch);
         _localViews?.Prepare(_device, epoch);
         if (withReference)
@@ -176,7 +178,22 @@ public sealed class BatchSource
         }
     }
 
-    private ReadOnlySpan<int> UtterancesOf(long epoch, int index) => _order.Of(epoch).Slice(index * _options.Batch, _options.Batch);
+    private void Place(long epoch, int index, bool withReference)
+    {
+        var rows = (_groups is null ? _order.Of(epoch) : _groups.Of(epoch)).Slice(index * _options.Batch, _options.Batch);
+        for (int b = 0; b < rows.Length; b++)
+        {
+            if (_groups is null)
+            {
+                Place(epoch, rows[b], b, withReference);
+            }
+            else
+            {
+                _groups.Draw(epoch, rows[b], _drawn);
+                _views.Place(epoch, _drawn, b);
+            }
+        }
+    }
 
     private void Place(long epoch, int utterance, int row, bool withReference)
     {

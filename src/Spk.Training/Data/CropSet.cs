@@ -64,6 +64,31 @@ internal sealed class CropSet
         }
     }
 
+    /// <summary>Chooses the crops of one row, each from an utterance of its own.</summary>
+    /// <param name="epoch">Epoch, from 0.</param>
+    /// <param name="utterances">As many distinct utterances as there are crops.</param>
+    /// <param name="row">Its place in the batch.</param>
+    public void Place(long epoch, ReadOnlySpan<int> utterances, int row)
+    {
+        for (int view = 0; view < _views; view++)
+        {
+            int at = (view * _batch) + row, utterance = utterances[view], item = (utterance * _itemsEach) + _firstItem + view;
+            _sampler.Sample(epoch, utterance, _corpus.LengthOf(utterance), _reach, _starts.AsSpan(0, 1));
+            var (gain, speed) = _augmenter?.Cut(epoch, item) ?? (1f, 1f);
+            _requests[at] = new CropRequest(utterance, _starts[0], gain, speed);
+            _items[at] = item;
+        }
+    }
+
+    /// <summary>What the crops that were chosen last are cut from, view-major.</summary>
+    public void CopyUtterances(Span<int> utterances)
+    {
+        for (int i = 0; i < utterances.Length; i++)
+        {
+            utterances[i] = _requests[i].Utterance;
+        }
+    }
+
     /// <summary>Cuts and changes the crops that were chosen last.</summary>
     /// <returns>f32 [V·B, L], view-major, in the device's workspace.</returns>
     public Tensor Read(Device device, long epoch, StepProfile? profile)

@@ -29,6 +29,9 @@ public sealed record DataCheckOptions
 
     /// <summary>Trial list whose utterances must be in the evaluation manifest (or, without one, in the manifest); null for none.</summary>
     public string? Trials { get; init; }
+
+    /// <summary>List of dialogues over the manifest; null for none.</summary>
+    public string? Dialogues { get; init; }
 }
 
 /// <summary>How far a check, a load or a pack has come.</summary>
@@ -70,7 +73,7 @@ public static class DataCheck
     // A manifest's durations are usually rounded to milliseconds or come from a decoder that pads; more than this is another file.
     private const double DurationToleranceSeconds = 0.1;
 
-    /// <summary>Checks a manifest, its files, and where given an evaluation manifest and a trial list.</summary>
+    /// <summary>Checks a manifest, its files, and where given an evaluation manifest, a trial list and a list of dialogues.</summary>
     /// <param name="manifest">CSV file, Kaldi directory or folder tree.</param>
     /// <param name="options">What to hold it against.</param>
     /// <param name="progress">Told about every 64 files.</param>
@@ -98,6 +101,11 @@ public static class DataCheck
         if (options.Trials is not null)
         {
             CheckTrials(options.Trials, evaluation ?? training, options.EvaluationManifest ?? manifest, problems);
+        }
+
+        if (options.Dialogues is not null)
+        {
+            DialogueCheck.Run(options.Dialogues, options.Root, training, manifest, problems);
         }
 
         return new DataCheckReport(problems, summaries);

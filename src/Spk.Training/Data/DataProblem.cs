@@ -50,6 +50,18 @@ public enum DataProblemKind
 
     /// <summary>A speaker is in both the training and the evaluation manifest.</summary>
     SpeakerInBothParts,
+
+    /// <summary>A list of dialogues names an utterance that the manifest does not list.</summary>
+    DialogueOfAbsentUtterance,
+
+    /// <summary>A dialogue has a single utterance, and nothing to compare it with.</summary>
+    SingleUtteranceDialogue,
+
+    /// <summary>A device hears two utterances at once.</summary>
+    OverlappingTimes,
+
+    /// <summary>Every dialogue has several speakers.</summary>
+    OnlyMixedDialogues,
 }
 
 /// <summary>One thing that is wrong.</summary>

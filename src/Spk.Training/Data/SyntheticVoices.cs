@@ -8,7 +8,7 @@ namespace Spk.Training.Data;
 
 /// <summary>
 /// Makes a corpus of synthetic voices, laid out as a corpus of recordings would be: <c>train.csv</c>, <c>eval.csv</c>,
-/// <c>trials.txt</c>, <c>train/SPEAKER/*.wav</c>, <c>eval/SPEAKER/*.wav</c>, <c>noise/*.wav</c>, <c>rir/*.wav</c>.
+/// <c>trials.txt</c>, <c>train/SPEAKER/*.wav</c>, <c>eval/SPEAKER/*.wav</c>, <c>noise/*.wav</c>, <c>rir/*.wav</c>, and where asked for <c>sessions.csv</c>.
 /// </summary>
 /// <remarks>
 /// A speaker is a larynx and a vocal tract (pitch, open quotient, spectral tilt, jitter, shimmer, breath, formants, bandwidths,
@@ -39,6 +39,7 @@ public static class SyntheticVoices
             var evaluation = Plan(folder, spec, "eval", spec.Speakers, spec.EvaluationSpeakers, spec.ChannelStrength is null
                 ? (speaker, session) => (speaker * spec.SessionsPerSpeaker) + session
                 : SharedChannels(spec));
+            var dialogues = spec.SecondSpeakers is null ? null : SyntheticDialogues.Make(training, spec, folder);
             Recording[] all = [.. training, .. evaluation];
             int total = all.Length + spec.Noises + spec.Rooms, done = 0;
             void Step() => Corpus.Report(progress, Interlocked.Increment(ref done), total);
@@ -63,6 +64,7 @@ public static class SyntheticVoices
             });
 
             new Manifest(training.Select(r => r.Utterance)).WriteCsv(Path.Combine(folder, "train.csv"));
+            dialogues?.WriteCsv(dialogues.Source);
             new Manifest(evaluation.Select(r => r.Utterance)).WriteCsv(Path.Combine(folder, "eval.csv"));
             Utterance[] evaluated = [.. evaluation.Select(r => r.Utterance)];
             var trials = spec.ChannelStrength is null
@@ -184,7 +186,4 @@ public static class SyntheticVoices
 
         WavFile.Write(Path.Combine(folder, "rir", string.Create(CultureInfo.InvariantCulture, $"room{index:D2}.wav")), response, spec.SampleRate);
     }
-
-    /// <summary>What is to be recorded.</summary>
-    private sealed record Recording(Utterance Utterance, int Speaker, int Session, int Item, int Samples);
 }

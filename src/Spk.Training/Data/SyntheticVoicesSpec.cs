@@ -25,6 +25,12 @@ public sealed record SyntheticVoicesSpec
     /// </summary>
     public float? ChannelStrength { get; init; }
 
+    /// <summary>
+    /// Null: no dialogues. 0 to 1: the training part comes with sessions.csv, the log of a device for each speaker; a session is a dialogue, and
+    /// in this share of them the last utterance is another speaker's, in the same room. Needs 2 utterances or more in each session.
+    /// </summary>
+    public float? SecondSpeakers { get; init; }
+
     /// <summary>Shortest utterance in seconds, 0.5 or more.</summary>
     public float MinimumSeconds { get; init; } = 2f;
 
@@ -54,7 +60,8 @@ public sealed record SyntheticVoicesSpec
         Require(EvaluationSpeakers, 2, 100_000, "evaluationSpeakers");
         Require(UtterancesPerSpeaker, 2, 10_000, "utterancesPerSpeaker");
         Require(ChannelStrength ?? 0, 0, 1, "channelStrength");
-        Require(SessionsPerSpeaker, ChannelStrength is null ? 1 : 2, UtterancesPerSpeaker, "sessionsPerSpeaker");
+        Require(SecondSpeakers ?? 0, 0, 1, "secondSpeakers");
+        Require(SessionsPerSpeaker, ChannelStrength is null ? 1 : 2, SecondSpeakers is null ? UtterancesPerSpeaker : UtterancesPerSpeaker / 2, "sessionsPerSpeaker");
         Require(MinimumSeconds, 0.5f, 60f, "minimumSeconds");
         Require(MaximumSeconds, MinimumSeconds, 60f, "maximumSeconds");
         Require(SampleRate, 8000, 48000, "sampleRate");
@@ -65,7 +72,7 @@ public sealed record SyntheticVoicesSpec
 
     /// <summary>The corpus in words: everything that its bytes depend on.</summary>
     internal string Describe() => FormattableString.Invariant(
-        $"{Speakers} training and {EvaluationSpeakers} evaluation speakers, {UtterancesPerSpeaker} utterances of {MinimumSeconds} to {MaximumSeconds} s each in {SessionsPerSpeaker} sessions{(ChannelStrength is { } strength ? $" with channels of strength {strength}" : "")}, {SampleRate} Hz, {Noises} noises, {Rooms} rooms, at most {MaximumTargets} target trials, seed {Seed}");
+        $"{Speakers} training and {EvaluationSpeakers} evaluation speakers, {UtterancesPerSpeaker} utterances of {MinimumSeconds} to {MaximumSeconds} s each in {SessionsPerSpeaker} sessions{(ChannelStrength is { } strength ? $" with channels of strength {strength}" : "")}{(SecondSpeakers is { } rate ? $", {rate} of them with a second speaker" : "")}, {SampleRate} Hz, {Noises} noises, {Rooms} rooms, at most {MaximumTargets} target trials, seed {Seed}");
 
     private static void Require(float value, float least, float most, string name)
     {

@@ -8,11 +8,13 @@ public sealed class TrainingBatch
 {
     private readonly int[] _utterances;
     private readonly int[] _speakers;
+    private readonly int[] _cropUtterances;
 
     internal TrainingBatch(int size, int views)
     {
         _utterances = new int[size];
         _speakers = new int[size];
+        _cropUtterances = new int[size * views];
         Views = views;
         Waves = null!;
     }
@@ -29,19 +31,24 @@ public sealed class TrainingBatch
     /// <summary>An unchanged segment of each utterance, f32 [B, Lᵣ], where <see cref="BatchOptions.ReferenceSamples"/> asks for it; else null.</summary>
     public Tensor? ReferenceWaves { get; internal set; }
 
-    /// <summary>Speaker of each of the B utterances as an index into <see cref="Corpus.Speakers"/>, −1 where unknown.</summary>
+    /// <summary>Speaker of each of the B rows as an index into <see cref="Corpus.Speakers"/>, −1 where unknown.</summary>
     public ReadOnlySpan<int> Speakers => _speakers;
 
-    /// <summary>Indices of the B utterances in the corpus.</summary>
+    /// <summary>Indices of the B utterances in the corpus; of rows that are dialogues or speakers, the first of their utterances.</summary>
     public ReadOnlySpan<int> Utterances => _utterances;
 
-    /// <summary>Crops of each utterance, V.</summary>
+    /// <summary>The utterance that each of the V·B crops of <see cref="Waves"/> was cut from, view-major.</summary>
+    public ReadOnlySpan<int> CropUtterances => _cropUtterances;
+
+    /// <summary>Crops of each row, V.</summary>
     public int Views { get; }
 
-    /// <summary>Number of utterances, B.</summary>
+    /// <summary>Number of rows, B.</summary>
     public int Size => _utterances.Length;
 
     internal Span<int> UtterancesForWrite => _utterances;
 
     internal Span<int> SpeakersForWrite => _speakers;
+
+    internal Span<int> CropUtterancesForWrite => _cropUtterances;
 }

@@ -71,9 +71,9 @@ public abstract class Objective
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(positives);
         ArgumentNullException.ThrowIfNull(context);
-        if (positives.Source != PositiveSource.SameUtterance && spec.Kind == ObjectiveKind.Supervised)
+        if (positives.Source != PositiveSource.SameUtterance && spec.Kind is not (ObjectiveKind.SimClr or ObjectiveKind.Moco or ObjectiveKind.Dino))
         {
-            throw new InvalidOptionException($"ssps.source = {positives.Source}: objective.kind supervised has no positives; use simClr, moco or dino.");
+            throw new InvalidOptionException($"ssps.source = {ObjectiveRules.Word(positives.Source)}: objective.kind {ObjectiveRules.Word(spec.Kind)} has no positives to replace; use simClr, moco or dino.");
         }
 
         return spec.Kind switch
@@ -81,7 +81,8 @@ public abstract class Objective
             ObjectiveKind.SimClr => new SimClr(spec, positives, context),
             ObjectiveKind.Moco => new Moco(spec, positives, context),
             ObjectiveKind.Dino => new Dino(spec, positives, context),
-            _ => new SpeakerClassifier(spec, context),
+            ObjectiveKind.Supervised => new SpeakerClassifier(spec, context),
+            _ => new DialogueContrast(spec, context),
         };
     }
 

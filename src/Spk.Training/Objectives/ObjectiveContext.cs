@@ -20,10 +20,13 @@ public sealed record ObjectiveContext
     /// <summary>Indices of the utterances that are trained on; empty for all of the corpus.</summary>
     public IReadOnlyList<int> Utterances { get; init; } = [];
 
-    /// <summary>Utterances of a batch, B.</summary>
+    /// <summary>What the rows of a batch are, where they are dialogues or speakers; else null.</summary>
+    public UtteranceGroups? Groups { get; init; }
+
+    /// <summary>Rows of a batch, B.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>Crops of an utterance in a batch, V.</summary>
+    /// <summary>Crops of a row in a batch, V.</summary>
     public int Views { get; init; } = 2;
 
     /// <summary>Short crops of an utterance in a batch, Vₗ.</summary>

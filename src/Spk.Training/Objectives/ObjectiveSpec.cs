@@ -17,6 +17,15 @@ public enum ObjectiveKind
 
     /// <summary>Classification of the manifest's speakers with a margin softmax (Deng et al., "ArcFace", CVPR 2019).</summary>
     Supervised,
+
+    /// <summary>All versus all: every utterance of a dialogue finds the others among the utterances of all other dialogues, without centroids.</summary>
+    Ava,
+
+    /// <summary>Angular prototypical loss (Chung et al., "In defence of metric learning", Interspeech 2020).</summary>
+    AngularPrototypical,
+
+    /// <summary>Generalised end-to-end loss (Wan et al., ICASSP 2018).</summary>
+    Ge2e,
 }
 
 /// <summary>How the margin grows over training.</summary>
@@ -149,4 +158,7 @@ public sealed record ObjectiveSpec
 
     /// <summary>DINO's head, temperatures and centre.</summary>
     public DistillSpec Distill { get; init; } = new();
+
+    /// <summary>Scale and rejection of the objectives over dialogues.</summary>
+    public DialogueSpec Dialogue { get; init; } = new();
 }

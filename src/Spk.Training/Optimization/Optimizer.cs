@@ -19,11 +19,11 @@ public sealed class Optimizer
 {
     private readonly ParameterSet[] _sets;
     private readonly OptimizerState[] _states;
-    private readonly Tensor?[] _undecayed;
+    private readonly Run[][] _runs;
     private readonly int _statesPerSet;
     private long _stepCount;
 
-    private Optimizer(OptimizerSpec spec, ParameterSet[] sets)
+    private Optimizer(OptimizerSpec spec, ParameterSet[] sets, Func<Parameter, double>? rateOf)
     {
         Spec = spec;
         _sets = sets;
@@ -35,7 +35,7 @@ public sealed class Optimizer
         };
         _statesPerSet = names.Length;
         _states = new OptimizerState[names.Length * sets.Length];
-        _undecayed = new Tensor?[sets.Length];
+        _runs = new Run[sets.Length][];
         for (int i = 0; i < sets.Length; i++)
         {
             string suffix = i == 0 ? "" : $".{i}";
@@ -44,7 +44,7 @@ public sealed class Optimizer
                 _states[(i * names.Length) + k] = new OptimizerState(names[k] + suffix, sets[i], sets[i].Device.AllocatePersistent(sets[i].Values.Shape));
             }
 
-            _undecayed[i] = spec.WeightDecay > 0 && !spec.DecayVectors ? UndecayedRuns(sets[i]) : null;
+            _runs[i] = Runs(spec, sets[i], rateOf);
         }
     }
 
@@ -80,7 +80,22 @@ public sealed class Optimizer
     {
         ArgumentNullException.ThrowIfNull(spec);
         spec.Validate();
-        return new Optimizer(spec, sets.ToArray());
+        return new Optimizer(spec, sets.ToArray(), rateOf: null);
+    }
+
+    /// <summary>Makes an optimiser with fresh state whose parameters move at different rates.</summary>
+    /// <param name="spec">Its settings.</param>
+    /// <param name="set">An allocated parameter set.</param>
+    /// <param name="rateOf">Factor on the learning rate of a parameter, 0 or more; one of 0 stays as it is, and its gradient counts as 0.</param>
+    /// <returns>The optimiser; its state lives as long as the set's device.</returns>
+    /// <exception cref="Spk.Interop.InvalidOptionException">A setting is out of range.</exception>
+    /// <exception cref="InvalidOperationException">The set has not been allocated.</exception>
+    public static Optimizer Create(OptimizerSpec spec, ParameterSet set, Func<Parameter, double> rateOf)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(rateOf);
+        spec.Validate();
+        return new Optimizer(spec, [set], rateOf);
     }
 
     /// <summary>Clips the gradients if the spec says so, then updates all values.</summary>
@@ -88,6 +103,7 @@ public sealed class Optimizer
     /// <exception cref="Spk.Interop.InvalidOptionException">The rate is negative or not finite.</exception>
     public void Step(double learningRate)
     {
+        ForgetFrozen();
         if (Spec.ClipNorm is { } highest)
         {
             LastGradientNorm = Clip(highest);
@@ -96,13 +112,33 @@ public sealed class Optimizer
         _stepCount++;
         for (int i = 0; i < _sets.Length; i++)
         {
-            Step(i, learningRate);
+            foreach (var run in _runs[i])
+            {
+                if (run.Factor > 0)
+                {
+                    Step(i, run, learningRate * run.Factor);
+                }
+            }
         }
     }
 
-    private void Step(int set, double learningRate)
+    private void ForgetFrozen()
     {
-        var (values, gradients) = (_sets[set].Values, _sets[set].Gradients);
+        for (int i = 0; i < _sets.Length; i++)
+        {
+            foreach (var run in _runs[i])
+            {
+                if (run.Factor == 0)
+                {
+                    _sets[i].Device.Zero(run.Of(_sets[i].Gradients));
+                }
+            }
+        }
+    }
+
+    private void Step(int set, Run run, double learningRate)
+    {
+        var (values, gradients) = (run.Of(_sets[set].Values), run.Of(_sets[set].Gradients));
         int first = set * _statesPerSet;
         if (Spec.Kind == OptimizerKind.Sgd)
         {
@@ -113,7 +149,7 @@ public sealed class Optimizer
                 WeightDecay = Spec.WeightDecay,
                 Nesterov = Spec.Nesterov,
             };
-            Sgd.Step(values, gradients, _statesPerSet == 0 ? null : _states[first].Value, settings, _undecayed[set]);
+            Sgd.Step(values, gradients, _statesPerSet == 0 ? null : run.Of(_states[first].Value), settings, run.Undecayed);
             return;
         }
 
@@ -127,11 +163,11 @@ public sealed class Optimizer
         };
         if (Spec.Kind == OptimizerKind.Adam)
         {
-            Adam.Step(values, gradients, _states[first].Value, _states[first + 1].Value, _stepCount, adam, _undecayed[set]);
+            Adam.Step(values, gradients, run.Of(_states[first].Value), run.Of(_states[first + 1].Value), _stepCount, adam, run.Undecayed);
         }
         else
         {
-            AdamW.Step(values, gradients, _states[first].Value, _states[first + 1].Value, _stepCount, adam, _undecayed[set]);
+            AdamW.Step(values, gradients, run.Of(_states[first].Value), run.Of(_states[first + 1].Value), _stepCount, adam, run.Undecayed);
         }
     }
 
@@ -158,16 +194,39 @@ public sealed class Optimizer
         return total;
     }
 
-    private static Tensor? UndecayedRuns(ParameterSet set)
+    // Neighbours of one rate are updated together; with one rate for all that is the whole set.
+    private static Run[] Runs(OptimizerSpec spec, ParameterSet set, Func<Parameter, double>? rateOf)
+    {
+        var runs = new List<(int Start, int End, double Factor)>();
+        for (int i = 0; i < set.Trainable.Count; i++)
+        {
+            var parameter = set.Trainable[i];
+            double factor = rateOf?.Invoke(parameter) ?? 1;
+            int end = i + 1 < set.Trainable.Count ? set.OffsetOf(set.Trainable[i + 1]) : set.Values.Count;
+            if (runs.Count > 0 && runs[^1].Factor == factor)
+            {
+                runs[^1] = runs[^1] with { End = end };
+            }
+            else
+            {
+                runs.Add((set.OffsetOf(parameter), end, factor));
+            }
+        }
+
+        bool sparesVectors = spec.WeightDecay > 0 && !spec.DecayVectors;
+        return [.. runs.Select(r => new Run(r.Start, r.End - r.Start, r.Factor, sparesVectors ? UndecayedRuns(set, r.Start, r.End) : null))];
+    }
+
+    private static Tensor? UndecayedRuns(ParameterSet set, int from, int to)
     {
         var runs = new List<int>();
         foreach (var parameter in set.Trainable)
         {
-            if (parameter.Shape.Rank == 1)
+            int start = set.OffsetOf(parameter);
+            if (parameter.Shape.Rank == 1 && start >= from && start < to)
             {
-                int start = set.OffsetOf(parameter);
-                runs.Add(start);
-                runs.Add(start + parameter.Shape.Count);
+                runs.Add(start - from);
+                runs.Add(start - from + parameter.Shape.Count);
             }
         }
 
@@ -179,5 +238,11 @@ public sealed class Optimizer
         var tensor = set.Device.AllocatePersistent(new Shape(runs.Count), ElementType.Int32);
         tensor.CopyIntsFrom(CollectionsMarshal.AsSpan(runs));
         return tensor;
+    }
+
+    /// <summary>Parameters beside each other that move at one rate.</summary>
+    private sealed record Run(int Start, int Count, double Factor, Tensor? Undecayed)
+    {
+        public Tensor Of(Tensor all) => Count == all.Count ? all : all.Slice(Start, Count);
     }
 }

@@ -12,6 +12,18 @@ public sealed record DataSection
     /// <summary>Training manifest: a CSV, a Kaldi directory or a folder of WAV files.</summary>
     public string Train { get; init; } = "train.csv";
 
+    /// <summary>What a row of a batch is.</summary>
+    public RowSource Rows { get; init; }
+
+    /// <summary>List of dialogues, used where <see cref="Rows"/> are dialogues.</summary>
+    public string Dialogues { get; init; } = "sessions.csv";
+
+    /// <summary>
+    /// Above 0: dialogues are built from the devices and times of <see cref="Dialogues"/>; seconds of silence that part two of them. 0: the list
+    /// names them.
+    /// </summary>
+    public double DialogueGap { get; init; }
+
     /// <summary>A file made by <c>spk data pack</c> to train from instead of the WAV files of <see cref="Train"/>; null for none.</summary>
     public string? Pack { get; init; }
 
@@ -27,7 +39,7 @@ public sealed record DataSection
     /// <summary>Length of a crop, seconds.</summary>
     public float CropSeconds { get; init; } = 1f;
 
-    /// <summary>Crops (views) of an utterance in a batch.</summary>
+    /// <summary>Crops (views) of a row in a batch.</summary>
     public int Views { get; init; } = 2;
 
     /// <summary>Further, short crops of an utterance, which only the student of DINO sees; 0 for none.</summary>

@@ -31,6 +31,9 @@ public sealed record Recipe
     /// <summary>Where positives come from: SSPS.</summary>
     public PositiveSamplingSpec Ssps { get; init; } = new();
 
+    /// <summary>What training starts from, and what of it moves.</summary>
+    public FineTuneSection FineTune { get; init; } = new();
+
     /// <summary>How parameters follow the gradients.</summary>
     public OptimizerSpec Optimizer { get; init; } = new();
 

@@ -23,6 +23,7 @@ internal static class RecipeBinding
         Encoder = fields.Section("encoder", recipe.Encoder, Bind),
         Objective = fields.Section("objective", recipe.Objective, Bind),
         Ssps = fields.Section("ssps", recipe.Ssps, Bind),
+        FineTune = fields.Section("finetune", recipe.FineTune, Bind),
         Optimizer = fields.Section("optimizer", recipe.Optimizer, Bind),
         Schedule = fields.Section("schedule", recipe.Schedule, Bind),
         Training = fields.Section("training", recipe.Training, Bind),
@@ -33,6 +34,9 @@ internal static class RecipeBinding
     {
         Root = fields.Text("root", data.Root),
         Train = fields.Text("train", data.Train),
+        Rows = fields.Choice("rows", data.Rows),
+        Dialogues = fields.Text("dialogues", data.Dialogues),
+        DialogueGap = fields.Number("dialogueGap", data.DialogueGap, 0.0, 86400.0),
         Pack = fields.OptionalText("pack", data.Pack),
         Channels = fields.Choice("channels", data.Channels),
         Resample = fields.Flag("resample", data.Resample),
@@ -135,6 +139,7 @@ internal static class RecipeBinding
         Momentum = fields.Section("momentum", objective.Momentum, Bind),
         Projector = fields.Section("projector", objective.Projector, Bind),
         Distill = fields.Section("distill", objective.Distill, Bind),
+        Dialogue = fields.Section("dialogue", objective.Dialogue, Bind),
     };
 
     private static MomentumSpec Bind(IRecipeFields fields, MomentumSpec momentum) => new()
@@ -163,6 +168,26 @@ internal static class RecipeBinding
         FrozenEpochs = fields.Integer("frozenEpochs", distill.FrozenEpochs, 0, 100000),
     };
 
+    private static DialogueSpec Bind(IRecipeFields fields, DialogueSpec dialogue) => new()
+    {
+        Scale = fields.Number("scale", dialogue.Scale, 0.001f, 1000f),
+        Offset = fields.Number("offset", dialogue.Offset, -1000f, 1000f),
+        LearnScale = fields.Flag("learnScale", dialogue.LearnScale),
+        Form = fields.Choice("form", dialogue.Form),
+        Rejection = fields.Section("rejection", dialogue.Rejection, Bind),
+    };
+
+    private static RejectionSpec Bind(IRecipeFields fields, RejectionSpec rejection) => new()
+    {
+        Kind = fields.Choice("kind", rejection.Kind),
+        Slope = fields.Number("slope", rejection.Slope, 0, 1000),
+        Threshold = fields.Number("threshold", rejection.Threshold, -1, 1),
+        Momentum = fields.Number("momentum", rejection.Momentum, 0, 1),
+        Kept = fields.Number("kept", rejection.Kept, 0.01f, 1),
+        Normalize = fields.Flag("normalize", rejection.Normalize),
+        Warmup = fields.Number("warmup", rejection.Warmup, 0, 1),
+    };
+
     private static PositiveSamplingSpec Bind(IRecipeFields fields, PositiveSamplingSpec ssps) => new()
     {
         Source = fields.Choice("source", ssps.Source),
@@ -174,6 +199,13 @@ internal static class RecipeBinding
         ReferenceSeconds = fields.Number("referenceSeconds", ssps.ReferenceSeconds, 0.05f, 60f),
         WholeCluster = fields.Flag("wholeCluster", ssps.WholeCluster),
         RankDecay = fields.Number("rankDecay", ssps.RankDecay, 0, 100),
+    };
+
+    private static FineTuneSection Bind(IRecipeFields fields, FineTuneSection section) => new()
+    {
+        Model = fields.OptionalText("model", section.Model),
+        EncoderRate = fields.Number("encoderRate", section.EncoderRate, 0.0, 100.0),
+        Freeze = fields.OptionalText("freeze", section.Freeze),
     };
 
     private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()

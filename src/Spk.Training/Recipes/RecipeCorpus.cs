@@ -42,8 +42,21 @@ internal static class RecipeCorpus
     public static int[] Members(Recipe recipe, Corpus corpus, DevelopmentSplit? development) => TrainingSubset.Choose(
         corpus, development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training], recipe.Data.LimitSpeakers, recipe.Data.LimitUtterances, recipe.Training.Seed);
 
+    /// <summary>The rows of the batches, where they are no utterances; else null.</summary>
+    public static UtteranceGroups? Groups(Recipe recipe, Corpus corpus, IReadOnlyList<int> members)
+    {
+        var data = recipe.Data;
+        return data.Rows switch
+        {
+            RowSource.Dialogues => UtteranceGroups.OfDialogues(Dialogues(data, corpus), corpus, members, data.Views),
+            RowSource.Speakers => UtteranceGroups.OfSpeakers(corpus, members, data.Views),
+            _ => null,
+        };
+    }
+
     /// <summary>The batches of every epoch.</summary>
-    public static BatchSource Batches(Recipe recipe, Device device, Corpus corpus, Augmenter? augmenter, IReadOnlyList<int> utterances) => new(
+    public static BatchSource Batches(
+        Recipe recipe, Device device, Corpus corpus, Augmenter? augmenter, IReadOnlyList<int> utterances, UtteranceGroups? groups) => new(
         device,
         corpus,
         new BatchOptions
@@ -59,8 +72,19 @@ internal static class RecipeCorpus
             Pairing = recipe.Data.Pairing,
             Sampling = recipe.Data.Sampler,
             Positives = recipe.Data.Positives,
+            Groups = groups,
             Seed = recipe.Training.Seed,
         },
         augmenter,
         utterances);
+
+    private static DialogueList Dialogues(DataSection data, Corpus corpus)
+    {
+        var list = DialogueList.Read(Path.Combine(data.Root, data.Dialogues), data.Root);
+
+        // What the corpus lacks is found, and named, when the list meets the corpus.
+        return data.DialogueGap > 0
+            ? list.Build(data.DialogueGap, id => corpus.IndexOf(id) is >= 0 and int index ? (double)corpus.LengthOf(index) / corpus.SampleRate : 0)
+            : list;
+    }
 }

@@ -26,20 +26,24 @@ internal static class RecipeRules
         var objective = recipe.Objective;
         string kind = ObjectiveRules.Word(objective.Kind);
         recipe.Ssps.Validate();
-        Require(objective.Kind == ObjectiveKind.Supervised || data.Views == 2,
-            $"data.views = {data.Views}: objective.kind {kind} needs 2.");
+        bool compares = objective.Kind is ObjectiveKind.Ava or ObjectiveKind.AngularPrototypical or ObjectiveKind.Ge2e;
+        Require(objective.Kind == ObjectiveKind.Supervised || (compares ? data.Views >= 2 : data.Views == 2),
+            $"data.views = {data.Views}: objective.kind {kind} needs 2{(compares ? " or more" : "")}.");
+        CheckRows(recipe, compares);
         Require(data.LocalViews == 0 || objective.Kind == ObjectiveKind.Dino,
             $"data.localViews = {data.LocalViews}: objective.kind {kind} uses none; set it to 0 or use dino.");
         Require(objective.Projector.Layers == 0 || objective.Kind is ObjectiveKind.SimClr or ObjectiveKind.Moco,
             $"objective.projector.layers = {objective.Projector.Layers}: objective.kind {kind} has no projector; set it to 0.");
-        Require(recipe.Ssps.Source == PositiveSource.SameUtterance || objective.Kind != ObjectiveKind.Supervised,
-            $"ssps.source = {ObjectiveRules.Word(recipe.Ssps.Source)}: objective.kind supervised has no positives; use simClr, moco or dino.");
+        Require(recipe.Ssps.Source == PositiveSource.SameUtterance || objective.Kind is ObjectiveKind.SimClr or ObjectiveKind.Moco or ObjectiveKind.Dino,
+            $"ssps.source = {ObjectiveRules.Word(recipe.Ssps.Source)}: objective.kind {kind} has no positives to replace; use simClr, moco or dino.");
         Require(recipe.Ssps.Source == PositiveSource.SameUtterance || data.Positives == PositivePairing.SameUtterance,
             $"ssps.source = {ObjectiveRules.Word(recipe.Ssps.Source)}: with data.positives sameSpeaker the positives come from the labels; choose one of the two.");
         Require(data.Positives == PositivePairing.SameUtterance || data.Views > 1,
             "data.positives = sameSpeaker: needs data.views of 2 or more.");
-        Require(data.Pairing != CropPairing.Apart || data.Views == 2,
+        Require(data.Pairing != CropPairing.Apart || data.Views == 2 || data.Rows != RowSource.Utterances,
             $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
+        Require(recipe.FineTune.Model is null || objective.Kind is not (ObjectiveKind.Moco or ObjectiveKind.Dino),
+            $"finetune.model = {recipe.FineTune.Model}: objective.kind {kind} trains a momentum encoder beside and starts anew; use ge2e, angularPrototypical, ava, simClr or supervised.");
         var curve = recipe.Schedule.Kind;
         Require(curve is LearningRateKind.Constant or LearningRateKind.Step || recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
             $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");
@@ -51,6 +55,19 @@ internal static class RecipeRules
             "data.devSpeakers = 1: trials need two speakers or more; allowed are 0 and 2 or more.");
         Require(recipe.Evaluation.Patience == 0 || data.DevSpeakers > 0,
             $"evaluation.patience = {recipe.Evaluation.Patience} needs development speakers: set data.devSpeakers to 2 or more.");
+    }
+
+    // Dialogues and speakers are for the objectives that compare utterances with each other; a dialogue has no label to classify.
+    private static void CheckRows(Recipe recipe, bool compares)
+    {
+        var data = recipe.Data;
+        string rows = ObjectiveRules.Word(data.Rows), kind = ObjectiveRules.Word(recipe.Objective.Kind);
+        Require(data.Rows == RowSource.Utterances || compares || (data.Rows == RowSource.Speakers && recipe.Objective.Kind == ObjectiveKind.Supervised),
+            $"data.rows = {rows}: objective.kind {kind} cannot use them; choose ava, angularPrototypical or ge2e, or set it to utterances.");
+        Require(data.Rows == RowSource.Utterances || (data.Sampler == BatchSampling.Uniform && data.Positives == PositivePairing.SameUtterance),
+            $"data.rows = {rows}: data.sampler and data.positives are for rows of utterances; remove them.");
+        Require(data.DialogueGap == 0 || data.Rows == RowSource.Dialogues,
+            $"data.dialogueGap = {FieldText.Of(data.DialogueGap)}: set data.rows to dialogues, or the gap to 0.");
     }
 
     /// <summary>The first field that differs and that a resumed run may not change, or null.</summary>

@@ -3,6 +3,7 @@ using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Training.Checkpoints;
 using Spk.Training.Data;
+using Spk.Training.Objectives;
 using Spk.Training.Recipes;
 
 namespace Spk.Training;
@@ -31,7 +32,7 @@ public sealed class Trainer : IDisposable
         _device = device;
         _deviceKind = device is CpuDevice ? "cpu" : "cuda";
         _pipeline = new TrainingPipeline(recipe, device, loading, cancellation);
-        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus);
+        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus, _pipeline.Groups);
         _store = new CheckpointStore(folder, _pipeline.Objective, _pipeline.Optimizer, recipe.Features.Spec, recipe.ResolvedEncoder);
     }
 
@@ -117,6 +118,10 @@ public sealed class Trainer : IDisposable
                 {
                     trainer.Restore(from, isOwn: false);
                 }
+                else if (recipe.FineTune.Model is { } model)
+                {
+                    FineTuning.Load(model, trainer._pipeline.Parameters);
+                }
             }
 
             AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
@@ -144,6 +149,11 @@ public sealed class Trainer : IDisposable
         if (_step == 0)
         {
             session.EvaluateUntrained();
+            if (_pipeline.Groups is { LeftOut: > 0 } groups)
+            {
+                string rows = ObjectiveRules.Word(recipe.Data.Rows);
+                session.Warn($"{groups.LeftOut} {rows} have fewer than data.views = {recipe.Data.Views} utterances and are left out; {groups.All.Count} are used.", 0, 0);
+            }
         }
 
         if (_restoredFrom is { } kind && kind != _deviceKind)

@@ -49,7 +49,8 @@ internal sealed class TrainingPipeline : IDisposable
                 : null;
             _augmenter = RecipeCorpus.Augmenter(recipe, device, Corpus);
             Members = RecipeCorpus.Members(recipe, Corpus, Development);
-            Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Members);
+            Groups = RecipeCorpus.Groups(recipe, Corpus, Members);
+            Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Members, Groups);
             _extractor = new FeatureExtractor(device, recipe.Features.Spec);
             Objective = Objective.Create(recipe.Objective, recipe.Ssps, new ObjectiveContext
             {
@@ -57,6 +58,7 @@ internal sealed class TrainingPipeline : IDisposable
                 Encoder = recipe.ResolvedEncoder,
                 Corpus = Corpus,
                 Utterances = Members,
+                Groups = Groups,
                 Batch = recipe.Training.Batch,
                 Views = recipe.Data.Views,
                 LocalViews = recipe.Data.LocalViews,
@@ -67,7 +69,7 @@ internal sealed class TrainingPipeline : IDisposable
             RequireFrames(recipe, Objective.Trained);
             Objective.Allocate(recipe.Training.Seed);
             _embeddingSize = Objective.Trained.EmbeddingSize;
-            Optimizer = Optimizer.Create(recipe.Optimizer, Parameters);
+            Optimizer = Optimizer.Create(recipe.Optimizer, Parameters, FineTuning.Rates(recipe.FineTune, Parameters));
             StepsInAll = (long)recipe.Training.Epochs * Batches.BatchesPerEpoch;
             _learningRate = recipe.Schedule.Create(recipe.Training.Epochs, Batches.BatchesPerEpoch);
             _learningRate.Validate();
@@ -98,6 +100,9 @@ internal sealed class TrainingPipeline : IDisposable
 
     /// <summary>Indices of the utterances to train on.</summary>
     public IReadOnlyList<int> Members { get; }
+
+    /// <summary>Rows of the batches that are no utterances; else null.</summary>
+    public UtteranceGroups? Groups { get; }
 
     public BatchSource Batches { get; }
 

@@ -53,6 +53,35 @@ public class DialogueCompactnessTests(TestDevice on)
     }
 
     [Test]
+    public void Other_rules_weigh_as_they_say()
+    {
+        using var device = on.Open();
+        float[] kappa = [0.5f, -0.25f, 0.75f, 0.5f, 0.1f];
+        float[] Weights(DialogueWeightOptions options) => Samples.Read(DialogueCompactness.Weigh(Samples.Constant(device, new Shape(kappa.Length), kappa), null, options));
+
+        var rectified = new DialogueWeightOptions { Rule = DialogueWeightRule.Rectified };
+        Close.Assert(Weights(rectified with { Normalize = false }), (double[])[0.5, 0, 0.75, 0.5, 0.1], 1e-6, "rectified");
+        Close.Assert(Weights(rectified), [.. ((double[])[0.5, 0, 0.75, 0.5, 0.1]).Select(w => w * 5 / 1.85)], 1e-6, "rectified, mean 1");
+        double sum = kappa.Sum(k => Math.Exp(4.0 * k));
+        Close.Assert(
+            Weights(new DialogueWeightOptions { Rule = DialogueWeightRule.Softmax, Slope = 4, Normalize = false }), [.. kappa.Select(k => Math.Exp(4.0 * k) / sum)], 1e-6,
+            "softmax");
+        var top = new DialogueWeightOptions { Rule = DialogueWeightRule.Top, Normalize = false };
+        Assert.That(Weights(top with { Kept = 0.4f }), Is.EqualTo(new float[] { 1, 0, 1, 0, 0 }), "of equals the first");
+        Assert.That(Weights(top with { Kept = 0.01f }), Is.EqualTo(new float[] { 0, 0, 1, 0, 0 }), "one at least");
+    }
+
+    [Test]
+    public void Extreme_slopes_and_dialogues_of_no_weight_stay_finite()
+    {
+        using var device = on.Open();
+        var negative = Samples.Constant(device, new Shape(3), [-0.5f, -0.25f, -1]);
+        Assert.That(Samples.Read(DialogueCompactness.Weigh(negative, null, new() { Rule = DialogueWeightRule.Rectified })), Is.EqualTo(new float[] { 1, 1, 1 }));
+        Assert.That(Samples.Read(DialogueCompactness.Weigh(negative, null, new() { Rule = DialogueWeightRule.Softmax, Slope = 1e5f })), Is.EqualTo(new float[] { 0, 3, 0 }));
+        Assert.That(Samples.Read(DialogueCompactness.Weigh(negative, null, new() { Slope = 1e5f })), Is.EqualTo(new float[] { 1, 1, 1 }), "no evidence for any");
+    }
+
+    [Test]
     public void What_does_not_fit_is_named()
     {
         using var device = on.Open(1);

@@ -34,17 +34,49 @@ public static unsafe partial class DialogueCompactness
             (threshold, slope) = (state.Data[0], slope / (state.Data[1] + (double)DeviationFloor));
         }
 
+        var kappa = new ReadOnlySpan<float>(compactness.Data, count);
+        int survivors = options.KeptOf(count);
         double sum = 0;
         for (int j = 0; j < count; j++)
         {
-            weights.Data[j] = (float)(1 / (1 + Math.Exp(-slope * (compactness.Data[j] - threshold))));
+            weights.Data[j] = (float)(options.Rule switch
+            {
+                DialogueWeightRule.Rectified => Math.Max(0, kappa[j]),
+                DialogueWeightRule.Softmax => 1 / Ratios(kappa, j, slope),
+                DialogueWeightRule.Top => Rank(kappa, j) < survivors ? 1 : 0,
+                _ => 1 / (1 + Math.Exp(-slope * (kappa[j] - threshold))),
+            });
             sum += weights.Data[j];
         }
 
         for (int j = 0; j < count && options.Normalize; j++)
         {
-            weights.Data[j] = (float)(weights.Data[j] * count / sum);
+            weights.Data[j] = sum > 0 ? (float)(weights.Data[j] * count / sum) : 1;
         }
+    }
+
+    // Softmax is one over the sum of the ratios to a dialogue; a sum that overflows is a weight of 0.
+    private static double Ratios(ReadOnlySpan<float> kappa, int dialogue, double slope)
+    {
+        double sum = 0;
+        foreach (float other in kappa)
+        {
+            sum += Math.Exp(slope * ((double)other - kappa[dialogue]));
+        }
+
+        return sum;
+    }
+
+    // How many are more compact, or as compact and ahead of it.
+    private static int Rank(ReadOnlySpan<float> kappa, int dialogue)
+    {
+        int rank = 0;
+        for (int j = 0; j < kappa.Length; j++)
+        {
+            rank += kappa[j] > kappa[dialogue] || (kappa[j] == kappa[dialogue] && j < dialogue) ? 1 : 0;
+        }
+
+        return rank;
     }
 
     private static (double Mean, double Deviation) Moments(float* values, int count)

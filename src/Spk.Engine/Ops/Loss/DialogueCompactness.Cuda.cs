@@ -24,6 +24,6 @@ public static unsafe partial class DialogueCompactness
 
     private static void CudaWeigh(CudaDevice cuda, Tensor compactness, Tensor? state, in DialogueWeightOptions options, Tensor weights) =>
         cuda.Launch(
-            WeightsKernel, new LaunchShape(1, Threads), compactness.Address, compactness.Count, state?.Address ?? 0, options.Slope, options.Threshold,
-            options.Momentum, options.Normalize ? 1 : 0, weights.Address);
+            WeightsKernel, new LaunchShape(1, Threads), compactness.Address, compactness.Count, state?.Address ?? 0, (int)options.Rule, options.Slope,
+            options.Threshold, options.Momentum, options.KeptOf(compactness.Count), options.Normalize ? 1 : 0, weights.Address);
 }

@@ -34,16 +34,16 @@ public static partial class DialogueCompactness
         return compactness;
     }
 
-    /// <summary>Weights of the dialogues: a_j = σ(slope · (κ_j − threshold)).</summary>
+    /// <summary>Weights of the dialogues: a_j = σ(slope · (κ_j − threshold)), or another rule of the options.</summary>
     /// <param name="compactness">κ, f32 [N], of <see cref="Forward"/>.</param>
     /// <param name="state">
     /// Running mean and deviation of κ, f32 [2], zeros before the first batch; updated in place, and then used: slope / (deviation + 1e-6), and
     /// the mean as threshold. Null for the options' own threshold.
     /// </param>
-    /// <param name="options">Slope, threshold, momentum, scaling.</param>
+    /// <param name="options">Rule, slope, threshold, momentum, scaling.</param>
     /// <returns>f32 [N] in the workspace.</returns>
     /// <exception cref="ShapeException">The state has not two elements, or there is no dialogue.</exception>
-    /// <exception cref="InvalidOptionException">Slope or threshold is not finite, or the momentum is outside 0 to 1.</exception>
+    /// <exception cref="InvalidOptionException">Slope or threshold is not finite, or the momentum or the kept share is outside 0 to 1.</exception>
     public static Tensor Weigh(Tensor compactness, Tensor? state, in DialogueWeightOptions options)
     {
         ArgumentNullException.ThrowIfNull(compactness);
@@ -52,11 +52,11 @@ public static partial class DialogueCompactness
             throw new ShapeException($"Weights of dialogues need compactness [N] and a state of 2 elements; given {compactness.Shape} and {state?.Shape}.");
         }
 
-        if (!float.IsFinite(options.Slope) || !float.IsFinite(options.Threshold) || !(options.Momentum is >= 0 and <= 1))
+        if (!float.IsFinite(options.Slope) || !float.IsFinite(options.Threshold) || !(options.Momentum is >= 0 and <= 1) || !(options.Kept is > 0 and <= 1))
         {
             throw new InvalidOptionException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"Weights of dialogues need a finite slope and threshold and a momentum of 0 to 1; given {options.Slope}, {options.Threshold} and {options.Momentum}."));
+                $"Weights of dialogues need a finite slope and threshold, a momentum of 0 to 1 and a kept share above 0 to 1; given {options.Slope}, {options.Threshold}, {options.Momentum} and {options.Kept}."));
         }
 
         var weights = compactness.Device.Workspace.Rent(compactness.Shape);
