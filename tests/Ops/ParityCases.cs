@@ -84,6 +84,17 @@ internal static class ParityCases
         })),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
+        new("MarginClassifier with AdaFace and mixed labels", Statistics, d =>
+        {
+            var state = Samples.Constant(d, new Shape(3), [8f, 0.5f, 1f]);
+            var weights = Samples.Constant(d, new Shape(37), [.. Enumerable.Range(0, 37).Select(i => 0.5f + (i / 80f))]);
+            var results = Layer(d, [37, 70], [[53, 70]], (t, x, p) => MarginClassifier.Forward(
+                t, x, p[0], Labels(d, 37, 53), new MarginClassifierOptions { Scale = 10, Adaptive = new AdaptiveMargin(state), Mix = new LabelMix(Labels(d, 37, 7), weights) }, out _));
+            return [.. results, Samples.Read(state)];
+        }),
+        .. Enum.GetValues<OneClassReduction>().Select(reduction => new ParityCase($"OneClassSoftmax {reduction}", Statistics, d =>
+            Layer(d, [19, 70], [[53, 70]], (t, x, p) =>
+                OneClassSoftmax.Forward(t, x, p[0], Labels(d, 19, 53), new OneClassOptions { Reduction = reduction, Hardest = 7 })))),
         new("PrototypeDistill", Statistics, d => Layer(d, [4 * 7, 37], [[1100, 37]], (t, x, p) => PrototypeDistill.Forward(
             t, x, Constant(d, 5, 2 * 7, 37), p[0].Value, Constant(d, 6, 1100, 37), Constant(d, 7, 1100), new PrototypeDistillOptions { TeacherTemperature = 0.5f, LogitsAtOnce = 1 }))),
         new("Ge2e softmax", Statistics, d => Layer(d, [3 * 37, 70], [[1]], (t, x, p) =>
