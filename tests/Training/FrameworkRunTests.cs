@@ -18,7 +18,7 @@ public class FrameworkRunTests
 
     public static IEnumerable<TestCaseData> Frameworks()
     {
-        string[] moco = ["objective.kind=moco", "objective.queueSize=32"];
+        string[] moco = ["objective.kind=moco", "objective.queueSize=30"];
         yield return Case("SimCLR");
         yield return Case("SimCLR with a clustered positive", [.. Sampling, "ssps.source=clusters"]);
         yield return Case("SimCLR with a positive of the own cluster", [.. Sampling, "ssps.source=clusters", "ssps.neighbours=0", "ssps.wholeCluster=true"]);

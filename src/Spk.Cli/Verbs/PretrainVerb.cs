@@ -124,9 +124,15 @@ internal sealed class PretrainVerb : Verb
         return ExitCode.Ok;
     }
 
-    // Better known before an hour of loading than after.
+    // Better known before an hour of loading than after; a missing corpus is the better thing to say first.
     private static void NoteMemory(Recipe recipe, Device device, CommandContext context)
     {
+        string corpus = Path.Combine(recipe.Data.Root, recipe.Data.Pack ?? recipe.Data.Train);
+        if (!Path.Exists(corpus))
+        {
+            return;
+        }
+
         var memory = TrainingMemory.Estimate(recipe);
         string host = memory.HostPerUtterance > 0 ? $", and {memory.HostPerUtterance} bytes of host memory for each utterance" : "";
         context.Note($"needs about {memory.Device >> 20} MiB on the device: {memory.Parameters >> 20} for parameters and queues, {memory.Step >> 20} for a step{host}");

@@ -49,7 +49,7 @@ internal sealed class CheckpointStore(RunFolder folder, Objective objective, Opt
         {
             foreach (string prefix in parameters.All.Select(p => p.Name[..(p.Name.IndexOf('.', StringComparison.Ordinal) + 1)]).Distinct())
             {
-                ParameterTensors.Load(file, parameters, prefix, "the recipe's encoder or objective");
+                ParameterTensors.Load(file, parameters, prefix, prefix == ModelKeys.EncoderPrefix ? "the recipe's encoder" : "the recipe's objective");
             }
         }
 

@@ -16,15 +16,15 @@ internal sealed class KeyQueue
     /// <summary>Makes a queue.</summary>
     /// <param name="device">Where it lives.</param>
     /// <param name="name">Name in checkpoints.</param>
-    /// <param name="size">Rows; a multiple of the batch.</param>
+    /// <param name="size">Rows, at least a batch.</param>
     /// <param name="batch">Keys of a step.</param>
     /// <param name="width">Elements of a key.</param>
     /// <param name="random">First rows.</param>
     public KeyQueue(Device device, string name, int size, int batch, int width, CounterRandom random)
     {
-        if (size % batch != 0)
+        if (size < batch)
         {
-            throw new InvalidOptionException($"objective.queueSize = {size} must be a multiple of training.batch = {batch}, such as {Math.Max(1, size / batch) * batch}.");
+            throw new InvalidOptionException($"objective.queueSize = {size} does not hold the keys of one step: it must be training.batch = {batch} or more.");
         }
 
         (_name, _batch) = (name, batch);
@@ -51,12 +51,17 @@ internal sealed class KeyQueue
     /// <summary>Puts the keys of a step in the place of the oldest.</summary>
     /// <param name="keys">f32 [B, D].</param>
     /// <param name="labels">Their speakers.</param>
-    /// <param name="step">The step, from 0.</param>
-    public void Store(Tensor keys, ReadOnlySpan<int> labels, long step)
+    /// <param name="stored">Keys stored before, since the beginning of the run.</param>
+    public void Store(Tensor keys, ReadOnlySpan<int> labels, long stored)
     {
-        int start = (int)(step * _batch % Keys.Shape[0]);
-        Add.Copy(null, keys, Keys.Slice(start, _batch));
-        Labels.Slice(start, _batch).CopyIntsFrom(labels);
+        int size = Keys.Shape[0], start = (int)(stored % size), ahead = Math.Min(_batch, size - start), wrapped = _batch - ahead;
+        Add.Copy(null, keys.Slice(0, ahead), Keys.Slice(start, ahead));
+        Labels.Slice(start, ahead).CopyIntsFrom(labels[..ahead]);
+        if (wrapped > 0)
+        {
+            Add.Copy(null, keys.Slice(ahead, wrapped), Keys.Slice(0, wrapped));
+            Labels.Slice(0, wrapped).CopyIntsFrom(labels[ahead..]);
+        }
     }
 
     public void VisitState(StateVisitor visitor)

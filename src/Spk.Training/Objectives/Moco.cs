@@ -153,7 +153,7 @@ public sealed class Moco : Objective
         _sampling?.Collect(_ownKeys);
         for (int i = 0; i < _queues.Length; i++)
         {
-            _queues[i].Store(_keys[i], _speakers, _place.Step);
+            _queues[i].Store(_keys[i], _speakers, _place.Step * Context.Batch);
         }
 
         _momentum.Follow(_place.Step);

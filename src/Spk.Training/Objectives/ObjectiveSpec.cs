@@ -132,7 +132,7 @@ public sealed record ObjectiveSpec
     /// <summary>Scale of the cosines (supervised).</summary>
     public float Scale { get; init; } = 30f;
 
-    /// <summary>Keys of past batches in a queue, a multiple of the batch (MoCo).</summary>
+    /// <summary>Keys of past batches in a queue, a batch or more (MoCo).</summary>
     public int QueueSize { get; init; } = 32_768;
 
     /// <summary>

@@ -62,7 +62,6 @@ public sealed record TrainingMemory(long Parameters, long Step, long HostPerUtte
             Kind = recipe.Objective.Kind == ObjectiveKind.Supervised ? ObjectiveKind.SimClr : recipe.Objective.Kind,
             OracleMask = false,
             KeyGroup = 0,
-            QueueSize = Math.Max(batch, recipe.Objective.QueueSize / batch * batch),
         };
         var objective = Objective.Create(spec, new PositiveSamplingSpec(), new ObjectiveContext
         {
