@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
-using Spk.Engine.Devices;
 using Spk.Engine.Encoders;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;

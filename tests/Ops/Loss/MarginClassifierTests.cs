@@ -97,7 +97,6 @@ public class MarginClassifierTests(TestDevice on)
     {
         int[] labels = [.. Enumerable.Range(0, rows).Select(i => i * 7 % classes)];
         float[] x = Samples.Normal(1, rows * width), w = Samples.Normal(2, classes * width, 0.2f);
-        w.AsSpan(0, width).Fill(0);
         x.AsSpan(0, width).CopyTo(w); // The first row looks straight at its class.
         double[] lengths = [.. Enumerable.Range(0, rows).Select(i => Math.Sqrt(x.Skip(i * width).Take(width).Sum(v => (double)v * v)))];
         var margin = new { Mean = 3.0, Deviation = 0.5, H = 0.333 };
