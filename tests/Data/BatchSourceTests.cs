@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Spk.Engine.Devices;
+using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Training.Data;
@@ -83,6 +84,33 @@ public class BatchSourceTests
                 Close.Assert(row, want, 1e-7, $"utterance {utterance}, view {view}");
             }
         }
+    }
+
+    [Test]
+    public void Short_crops_and_clean_segments_come_with_a_batch()
+    {
+        const int Batch = 3, Local = 60, Clean = 90;
+        using var device = new CpuDevice(2);
+        using var corpus = VoicesCorpus.Random(Lengths);
+        using var augmenter = new Augmenter(device, Everything, corpus, 180, seed: 1);
+        var options = new BatchOptions { Batch = Batch, Samples = 180, Seed = 5, LocalViews = 4, LocalSamples = Local, ReferenceSamples = Clean };
+        var source = new BatchSource(device, corpus, options, augmenter);
+        var batch = source.Read(2, 1);
+        Assert.That(batch.Waves.Shape, Is.EqualTo(new Shape(2 * Batch, 180)));
+        Assert.That(batch.LocalWaves!.Shape, Is.EqualTo(new Shape(4 * Batch, Local)));
+        Assert.That(batch.ReferenceWaves!.Shape, Is.EqualTo(new Shape(Batch, Clean)));
+        var locals = Enumerable.Range(0, 4 * Batch).Select(i => string.Join(' ', batch.LocalWaves.AsSpan().Slice(i * Local, Local).ToArray()));
+        Assert.That(locals.Distinct().Count(), Is.EqualTo(4 * Batch), "every short crop is one of its own");
+        for (int b = 0; b < Batch; b++)
+        {
+            float[] row = batch.ReferenceWaves.AsSpan().Slice(b * Clean, Clean).ToArray();
+            short[] pcm = corpus.Utterance(batch.Utterances[b]).ToArray();
+            var clean = Enumerable.Range(0, pcm.Length).Where(start => row.Select((v, i) => Math.Abs(v - (pcm[(start + i) % pcm.Length] / 32768f))).Max() < 1e-6);
+            Assert.That(clean, Is.Not.Empty, "a clean segment is a run of the utterance as it was recorded");
+        }
+
+        device.Workspace.Reset();
+        Assert.That(source.Read(2, 1, withReference: false).ReferenceWaves, Is.Null);
     }
 
     [TestCase(1)]
