@@ -64,6 +64,10 @@ internal static class ParityCases
             AttentiveStatsPool.Forward(t, x, new AttentiveStatsParameters(p[0], p[1], p[2], p[3]), training: true))),
         new("SelfAttentivePool", Statistics, d => Layer(d, [3, 4, 29, 33], [[41, 33], [41], [41, 1]], (t, x, p) =>
             SelfAttentivePool.Forward(t, x, p[0], p[1], p[2]))),
+        new("Gru", Statistics, d => Layer(d, [5, 4, 9], [[111, 9], [111, 37], [111], [111]], (t, x, p) =>
+            Gru.Forward(t, x, new GruParameters(p[0], p[1], p[2], p[3])))),
+        new("Gru from a state", Statistics, d => Layer(d, [3, 2, 4], [[15, 4], [15, 5], [15], [15], [3, 5]], (t, x, p) =>
+            Gru.Forward(t, x, new GruParameters(p[0], p[1], p[2], p[3]), p[4].Value))),
         new("Transpose", Sums, d => Layer(d, [3, 37, 70], [], (t, x, _) => Transpose.Forward(t, x))),
         new("L2Normalize", Sums, d => Layer(d, [9, 77], [], (t, x, _) => L2Normalize.Forward(t, x))),
         new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
@@ -80,6 +84,17 @@ internal static class ParityCases
         })),
         new("MarginClassifier", Statistics, d => Layer(d, [37, 70], [[53, 70]], (t, x, p) =>
             MarginClassifier.Forward(t, x, p[0], Labels(d, 37, 53), MarginKind.AdditiveAngular, 10f, 0.2f))),
+        new("MarginClassifier with AdaFace and mixed labels", Statistics, d =>
+        {
+            var state = Samples.Constant(d, new Shape(3), [8f, 0.5f, 1f]);
+            var weights = Samples.Constant(d, new Shape(37), [.. Enumerable.Range(0, 37).Select(i => 0.5f + (i / 80f))]);
+            var results = Layer(d, [37, 70], [[53, 70]], (t, x, p) => MarginClassifier.Forward(
+                t, x, p[0], Labels(d, 37, 53), new MarginClassifierOptions { Scale = 10, Adaptive = new AdaptiveMargin(state), Mix = new LabelMix(Labels(d, 37, 7), weights) }, out _));
+            return [.. results, Samples.Read(state)];
+        }),
+        .. Enum.GetValues<OneClassReduction>().Select(reduction => new ParityCase($"OneClassSoftmax {reduction}", Statistics, d =>
+            Layer(d, [19, 70], [[53, 70]], (t, x, p) =>
+                OneClassSoftmax.Forward(t, x, p[0], Labels(d, 19, 53), new OneClassOptions { Reduction = reduction, Hardest = 7 })))),
         new("PrototypeDistill", Statistics, d => Layer(d, [4 * 7, 37], [[1100, 37]], (t, x, p) => PrototypeDistill.Forward(
             t, x, Constant(d, 5, 2 * 7, 37), p[0].Value, Constant(d, 6, 1100, 37), Constant(d, 7, 1100), new PrototypeDistillOptions { TeacherTemperature = 0.5f, LogitsAtOnce = 1 }))),
         new("Ge2e softmax", Statistics, d => Layer(d, [3 * 37, 70], [[1]], (t, x, p) =>
@@ -88,6 +103,11 @@ internal static class ParityCases
             Ge2e.Forward(t, x, 3, p[0].Value, p[1].Value, new Ge2eOptions { Form = Ge2eForm.Contrast, NormalizeFirst = false }))),
         new("MeanSquared", Sums, d => Layer(d, [5, 7, 131], [[5, 7, 131]], (t, x, p) => MeanSquared.Forward(t, x, p[0].Value, Weights(d, 35)))),
         new("L1", Sums, d => Layer(d, [5, 7, 131], [[5, 7, 131]], (t, x, p) => L1.Forward(t, x, p[0].Value, Weights(d, 35)))),
+        new("L1 of frames ahead", Sums, d => Layer(d, [3, 9, 7], [[3, 9, 7]], (t, x, p) => L1.Ahead(t, x, p[0].Value, 2))),
+        new("CrossEntropy", Statistics, d => Layer(d, [9, 301], [], (t, x, _) =>
+            CrossEntropy.Forward(t, x, Labels(d, 9, 301), new LabelMix(Labels(d, 9, 30), Samples.Constant(d, new Shape(9), [1, 0.5f, 0.7f, 0, 1, 0.9f, 0.6f, 0.5f, 0.8f]))))),
+        new("CrossEntropy of a bilinear contrast", Statistics, d => Layer(d, [9, 37], [[11, 33], [37, 33]], (t, x, p) =>
+            BilinearContrast.Forward(t, x, p[0].Value, p[1]))),
         new("DialogueCompactness", Sums, d =>
         {
             var compactness = DialogueCompactness.Forward(Constant(d, 1, 3 * 37, 70), 3);

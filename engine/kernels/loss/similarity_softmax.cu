@@ -13,10 +13,10 @@ similarity_softmax_rows(const CosineProblem problem, int each, NegativeSums* __r
 EXPORT_KERNEL(similarity_softmax_rows)
 
 // One thread an anchor: merges the parts in order. results [4, rows] in f64: loss, cosine of the positive, sum and number of the negatives'
-// cosines; hits [rows]. Losses and factors are weighted; an anchor without negatives has loss 0.
+// cosines; hits [rows]. qualities: of each anchor where the margin adapts to it, else null. Losses and factors are weighted; an anchor without negatives has loss 0.
 KERNEL_BOUNDS(128)
 similarity_softmax_solve(int rows, const NegativeSums* __restrict__ sums, int parts, const float* __restrict__ positive_cosines,
-                         const MarginRule margin, float fixed_scale, const float* __restrict__ learned_scale, const float* __restrict__ weights,
+                         const MarginRule margin, const float* __restrict__ qualities, float fixed_scale, const float* __restrict__ learned_scale, const float* __restrict__ weights,
                          int weight_count, float factor, cosine_softmax::AnchorFactors* __restrict__ factors, double* __restrict__ results,
                          int* __restrict__ hits) {
   constexpr double LOG_OF_TWO = 0.6931471805599453;
@@ -24,7 +24,7 @@ similarity_softmax_solve(int rows, const NegativeSums* __restrict__ sums, int pa
   if (anchor >= rows) return;
   float scale = cosine_scale(learned_scale, fixed_scale);
   float positive = positive_cosines[anchor], highest = cosine_softmax::NOTHING;
-  double slope, logit = margin.apply(positive, &slope) * scale, shift = ceil(logit), cosines = 0.0, count = 0.0;
+  double slope, logit = margin.apply(positive, qualities == nullptr ? 0.0 : qualities[anchor], &slope) * scale, shift = ceil(logit), cosines = 0.0, count = 0.0;
   for (int part = 0; part < parts; part++) shift = fmax(shift, double(sums[int64_t(part) * rows + anchor].shift));
   double negatives = 0.0;
   for (int part = 0; part < parts; part++) {

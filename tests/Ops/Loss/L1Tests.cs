@@ -42,6 +42,30 @@ public class L1Tests(TestDevice on)
             });
     }
 
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(4)]
+    public void Frames_predict_frames_ahead(int ahead)
+    {
+        const int items = 3, frames = 5, channels = 7;
+        using var device = on.Open();
+        var shape = new Shape(items, frames, channels);
+        GradientCheck.Run(
+            device,
+            [("predictions", shape, Samples.Normal(1, shape.Count)), ("features", shape, Samples.Normal(2, shape.Count))],
+            (tape, v) => L1.Ahead(tape, v[0], v[1], ahead),
+            v =>
+            {
+                double sum = 0;
+                for (int i = 0; i < shape.Count; i++)
+                {
+                    sum += (i / channels % frames) + ahead < frames ? Math.Abs(v[0][i] - v[1][i + (ahead * channels)]) : 0;
+                }
+
+                return [sum / (items * (frames - ahead) * channels)];
+            });
+    }
+
     [Test]
     public void Equal_elements_have_no_gradient_and_a_NaN_shows()
     {
@@ -81,6 +105,8 @@ public class L1Tests(TestDevice on)
             Assert.That(() => L1.Forward(null, x, x.Slice(0, 1)), Throws.TypeOf<ShapeException>());
             Assert.That(() => L1.Forward(null, x, x, x), Throws.TypeOf<ShapeException>().With.Message.Contains("2 weights"));
             Assert.That(() => L1.Forward(null, x.Slice(0, 0), x.Slice(0, 0)), Throws.TypeOf<ShapeException>());
+            var sequence = device.Workspace.Rent(new Shape(2, 4, 3));
+            Assert.That(() => L1.Ahead(null, sequence, sequence, 4), Throws.TypeOf<ShapeException>().With.Message.Contains("4 frames ahead"));
         });
     }
 }

@@ -50,6 +50,110 @@ public class MarginClassifierTests(TestDevice on)
         Close.Assert(Samples.Read(loss), [want], 1e-6 * Math.Max(1, want), "loss");
     }
 
+    [Category("Golden")]
+    [TestCaseSource(typeof(Golden), nameof(Golden.Cases), new object[] { new[] { "adaface" } })]
+    public void AdaFace_equals_PyTorch(GoldenCase? goldenCase)
+    {
+        var g = Golden.Require(goldenCase);
+        Assert.That(g.Number("eps"), Is.EqualTo(1e-3));
+        using var device = on.Open();
+        var (x, w) = (g.Input("x"), g.Input("w"));
+        var embeddings = Samples.Variable(device, new Shape(x.Shape[0], x.Shape[1]), x.ToSingle());
+        var weight = Samples.Variable(device, new Shape(w.Shape[0], w.Shape[1]), w.ToSingle());
+        var state = Samples.Constant(device, new Shape(3), [(float)g.Number("mean0"), (float)g.Number("std0"), 1]);
+        var options = new MarginClassifierOptions
+        {
+            Scale = (float)g.Number("scale"),
+            Margin = (float)g.Number("margin"),
+            Adaptive = new AdaptiveMargin(state) { Concentration = (float)g.Number("h"), Rate = (float)g.Number("t_alpha") },
+        };
+        var tape = new Tape();
+        var loss = MarginClassifier.Forward(tape, embeddings, weight, Labels(device, g.Input("labels").ToInt32()), options, out _);
+        tape.Backward(loss);
+        g.AssertOutput("loss", Samples.Read(loss));
+        g.AssertOutput("grad_x", Samples.Read(embeddings.Grad!));
+        g.AssertOutput("grad_w", Samples.Read(weight.Grad!));
+        g.AssertOutput("new_mean", Samples.Read(state).AsSpan(0, 1));
+        g.AssertOutput("new_std", Samples.Read(state).AsSpan(1, 1));
+    }
+
+    // methods.md section 18: the first batch starts mean and deviation.
+    [Test]
+    public void AdaFace_equals_the_closed_form_vector()
+    {
+        using var device = on.Open(1);
+        var state = Samples.Constant(device, new Shape(3), new float[3]);
+        var options = new MarginClassifierOptions { Margin = 0.4f, Adaptive = new AdaptiveMargin(state) };
+        var loss = MarginClassifier.Forward(null, Vectors.Views(device, 0), Vectors.Weights(device), Labels(device, [0, 1, 2, 0]), options, out _);
+        Close.Assert(Samples.Read(loss), [5.196937532], 1e-5, "loss");
+        Assert.That(Samples.Read(state), Is.All.Zero, "only a step that trains moves the state");
+        MarginClassifier.Forward(new Tape(), Vectors.Views(device, 0), Vectors.Weights(device), Labels(device, [0, 1, 2, 0]), options, out _);
+        Close.Assert(Samples.Read(state), [1.553857211, 0.046612902, 1], 1e-5, "state");
+    }
+
+    // A row whose angle is clipped has a loss but moves nothing by its target; qualities are constants to the gradient.
+    [Test]
+    public void AdaFace_gradients_match_differences([Values(1, 17)] int rows, [Values(3, 33)] int classes, [Values(5, 32)] int width)
+    {
+        int[] labels = [.. Enumerable.Range(0, rows).Select(i => i * 7 % classes)];
+        float[] x = Samples.Normal(1, rows * width), w = Samples.Normal(2, classes * width, 0.2f);
+        x.AsSpan(0, width).CopyTo(w); // The first row looks straight at its class.
+        double[] lengths = [.. Enumerable.Range(0, rows).Select(i => Math.Sqrt(x.Skip(i * width).Take(width).Sum(v => (double)v * v)))];
+        var margin = new { Mean = 3.0, Deviation = 0.5, H = 0.333 };
+        using var device = on.Open();
+        GradientCheck.Run(
+            device,
+            [("x", new Shape(rows, width), x), ("w", new Shape(classes, width), w)],
+            (tape, v) => MarginClassifier.Forward(
+                tape,
+                v[0],
+                v[1],
+                Labels(device, labels),
+                new MarginClassifierOptions
+                {
+                    Scale = 5,
+                    Margin = 0.4f,
+                    Adaptive = new AdaptiveMargin(Samples.Constant(device, new Shape(3), [3, 0.5f, 1])) { Rate = 1e-30f },
+                },
+                out _),
+            v => [Weighed(v[0], v[1], width, labels, 5, null, (i, c) =>
+            {
+                double q = Math.Clamp((lengths[i] - margin.Mean) / (margin.Deviation + 1e-3) * margin.H, -1, 1);
+                double theta = Math.Acos(Math.Clamp(c, -1 + 1e-3, 1 - 1e-3)) - (0.4f * q);
+                return Math.Cos(Math.Clamp(theta, 1e-3, Math.PI - 1e-3)) - 0.4f - (0.4f * q);
+            })]);
+    }
+
+    [Test]
+    public void Mixed_labels_match_differences([Values] MarginKind kind, [Values(1, 17)] int rows, [Values(1, 33)] int classes)
+    {
+        const int width = 9;
+        int[] own = [.. Enumerable.Range(0, rows).Select(i => i * 7 % classes)], second = [.. Enumerable.Range(0, rows).Select(i => i * 5 / 2 % classes)];
+        float[] weights = [.. Enumerable.Range(0, rows).Select(i => 0.5f + (0.5f * i / rows))];
+        using var device = on.Open();
+        GradientCheck.Run(
+            device,
+            [("x", new Shape(rows, width), Samples.Normal(1, rows * width)), ("w", new Shape(classes, width), Samples.Normal(2, classes * width, 0.2f))],
+            (tape, v) => MarginClassifier.Forward(
+                tape,
+                v[0],
+                v[1],
+                Labels(device, own),
+                new MarginClassifierOptions
+                {
+                    Kind = kind,
+                    Scale = 5,
+                    Margin = 0.3f,
+                    Mix = new LabelMix(Labels(device, second), Samples.Constant(device, new Shape(rows), weights)),
+                },
+                out _),
+            v =>
+            [
+                Weighed(v[0], v[1], width, own, 5, i => weights[i], (_, c) => LossReference.Margin(kind, 0.3f, c))
+                + Weighed(v[0], v[1], width, second, 5, i => 1 - weights[i], (_, c) => LossReference.Margin(kind, 0.3f, c)),
+            ]);
+    }
+
     [Test]
     public void Gradients_match_differences([Values] MarginKind kind, [Values(1, 2, 17)] int rows, [Values(1, 16, 33)] int classes, [Values(5, 31, 32)] int width)
     {
@@ -147,6 +251,11 @@ public class MarginClassifierTests(TestDevice on)
         var weight = parameters.Add("weight", new Shape(40, 24), Initializer.XavierNormal(1, 1));
         parameters.Allocate(1);
         var labels = device.AllocatePersistent(new Shape(64), ElementType.Int32);
+        var mixed = new MarginClassifierOptions
+        {
+            Adaptive = new AdaptiveMargin(device.AllocatePersistent(new Shape(3))),
+            Mix = new LabelMix(labels, device.AllocatePersistent(new Shape(64))),
+        };
         var tape = new Tape();
         Allocations.AssertNone(() =>
         {
@@ -154,6 +263,8 @@ public class MarginClassifierTests(TestDevice on)
             tape.Clear();
             parameters.ZeroGradients();
             tape.Backward(MarginClassifier.Forward(tape, x.Value, weight, labels, MarginKind.AdditiveAngular, 30, 0.2f));
+            tape.Clear();
+            tape.Backward(MarginClassifier.Forward(tape, x.Value, weight, labels, mixed, out _));
         });
     }
 
@@ -192,11 +303,34 @@ public class MarginClassifierTests(TestDevice on)
 
             Assert.That(() => Run([0, 1], 30, 0.2f), Throws.TypeOf<ShapeException>().With.Message.Contains("4 labels"));
             Assert.That(() => Run([0, 1, 2, 0], 0, 0.2f), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("scale"));
+            var adaptive = new AdaptiveMargin(device.Workspace.Rent(new Shape(2)));
+            Assert.That(() => RunWith(new MarginClassifierOptions { Adaptive = adaptive }), Throws.TypeOf<ShapeException>().With.Message.Contains("3 elements"));
+            Assert.That(() => RunWith(new MarginClassifierOptions { Adaptive = adaptive with { Rate = 0 } }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("rate 0"));
+            Assert.That(
+                () => RunWith(new MarginClassifierOptions { Mix = new LabelMix(Labels(device, [0, 1, 2, 0]), device.Workspace.Rent(new Shape(3))) }),
+                Throws.TypeOf<ShapeException>().With.Message.Contains("4 mixed rows"));
             Assert.That(() => Run([0, 1, 2, 0], 30, 3f), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("margin = 3"));
         });
 
+        Tensor RunWith(MarginClassifierOptions options) => MarginClassifier.Forward(null, x, w, Labels(device, [0, 1, 2, 0]), options, out _);
+
         Tensor Run(int[] labels, float scale, float margin) =>
             MarginClassifier.Forward(null, x, w, Labels(device, labels), MarginKind.Additive, scale, margin, out _);
+    }
+
+    // Σ weight · cross-entropy / N, with any φ of row and cosine on the label's cosine.
+    private static double Weighed(double[] x, double[] w, int width, int[] labels, double scale, Func<int, double>? weight, Func<int, double, double> margin)
+    {
+        var (rows, classes) = (LossReference.UnitRows(x, width), LossReference.UnitRows(w, width));
+        double total = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            double[] logits = [.. classes.Select((c, k) => scale * (k == labels[i] ? margin(i, LossReference.Dot(rows[i], c)) : LossReference.Dot(rows[i], c)))];
+            double highest = logits.Max();
+            total += (weight?.Invoke(i) ?? 1) * (highest + Math.Log(logits.Sum(l => Math.Exp(l - highest))) - logits[labels[i]]);
+        }
+
+        return total / rows.Length;
     }
 
     private static IEnumerable<TestCaseData> GoldenCases() => Golden.Cases("softmax_cosine", "am_softmax", "aam_softmax");

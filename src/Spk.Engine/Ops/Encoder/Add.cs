@@ -93,7 +93,8 @@ public static partial class Add
         }
     }
 
-    private static void Pass(Tensor input, Tensor dy)
+    /// <summary>Gives an input the gradient dy, or adds it to what is there; nothing where the input wants none.</summary>
+    internal static void Pass(Tensor input, Tensor dy)
     {
         if (!input.RequiresGrad)
         {

@@ -8,7 +8,7 @@ public static unsafe partial class Transpose
     // A square of 16 × 16 elements: sixteen cache lines read and sixteen written.
     private const int Side = 16;
 
-    private static void CpuRun(CpuDevice cpu, Tensor from, Tensor to, bool accumulate)
+    internal static void CpuRun(CpuDevice cpu, Tensor from, Tensor to, bool accumulate)
     {
         var body = new Body
         {

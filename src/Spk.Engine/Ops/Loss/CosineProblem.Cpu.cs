@@ -44,6 +44,9 @@ internal unsafe struct CosineProblem
 
     public MarginRule Margin;
 
+    /// <summary>ĝ of every anchor where the margin adapts to it, else null.</summary>
+    public float* Qualities;
+
     /// <summary>k = log2(e)/τ, rounded to f32: every formula uses this one, so the rounding is one of τ and not of a logit.</summary>
     public float Scale;
 
@@ -77,7 +80,7 @@ internal unsafe struct CosineProblem
     /// </summary>
     public readonly void Solve(int anchor, double negatives, double shift, out double positiveGradient, out float powerFactor)
     {
-        double logit = Margin.Apply(PositiveCosines[anchor], out double slope) * Scale;
+        double logit = Margined(anchor, PositiveCosines[anchor], out double slope) * Scale;
         double x = Math.Log(negatives) + (LogOfTwo * (shift - logit));
         double tail = Math.Exp(-Math.Abs(x));
         double weight = AnchorWeights is null ? Factor : Factor * AnchorWeights[anchor % WeightCount];
@@ -89,6 +92,10 @@ internal unsafe struct CosineProblem
         positiveGradient = -slope * share * gradientScale;
         powerFactor = (float)(gradientScale / (negatives + Math.Exp(LogOfTwo * (logit - shift))));
     }
+
+    /// <summary>φ of the cosine of an anchor with its positive.</summary>
+    public readonly double Margined(int anchor, float cosine, out double slope) =>
+        Margin.Apply(cosine, Qualities is null ? 0 : Qualities[anchor], out slope);
 
     /// <summary>Mean loss and statistics, summed in the order of the anchors.</summary>
     public readonly void Summarize(float* loss, float* statistics)

@@ -47,9 +47,11 @@ internal static unsafe class CudaCosineSoftmax
     /// <param name="weights">Weights of the anchors' losses, repeated; null for 1.</param>
     /// <param name="factor">What all losses are multiplied by.</param>
     /// <param name="classes">Number of classes where the positives are labels to be checked; 0 where they need no check.</param>
+    /// <param name="qualities">Of every anchor, where the margin adapts to it.</param>
     /// <returns>The factors of the anchors' derivatives.</returns>
     public static Tensor Run(
-        CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, Tensor? weights = null, float factor = 1, int classes = 0)
+        CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, Tensor? weights = null, float factor = 1, int classes = 0,
+        Tensor? qualities = null)
     {
         int rowBlocks = DivideUp(problem.Rows, RowsOfBlock);
         var (parts, each) = Parts(rowBlocks, problem.CandidateRows);
@@ -68,11 +70,16 @@ internal static unsafe class CudaCosineSoftmax
         }
 
         cuda.Launch(
-            SolveKernel, perAnchor, problem.Rows, sums.Address, parts, positives.Address, KernelArgument.Structure(&margin), problem.Scale,
+            SolveKernel, perAnchor, problem.Rows, sums.Address, parts, positives.Address, KernelArgument.Structure(&margin),
+            qualities?.Address ?? 0, problem.Scale,
             problem.LearnedScale, weights?.Address ?? 0, weights?.Count ?? 1, factor, factors.Address, results.Address, hits.Address);
-        cuda.Launch(SummarizeKernel, new LaunchShape(1, Threads), problem.Rows, results.Address, hits.Address, loss.Address, statistics.Address);
+        Summarize(cuda, problem.Rows, results, hits, loss, statistics);
         return factors;
     }
+
+    /// <summary>Mean loss and statistics from f64 results [4, rows] (loss, positive's cosine, sum and number of the negatives' cosines) and hits [rows].</summary>
+    public static void Summarize(CudaDevice cuda, int rows, Tensor results, Tensor hits, Tensor loss, Tensor statistics) =>
+        cuda.Launch(SummarizeKernel, new LaunchShape(1, Threads), rows, results.Address, hits.Address, loss.Address, statistics.Address);
 
     /// <summary>The gradient of the mean loss by unit rows: by the anchors, by the keys, or, where they are one set, by both at once.</summary>
     public static void Gradient(CudaDevice cuda, CudaCosineProblem problem, CosineRole roles, Tensor factors, nint result)

@@ -6,13 +6,16 @@ namespace Spk.Engine.Ops.Loss;
 
 public static unsafe partial class MarginClassifier
 {
+    // Bounds of an embedding's length, and what is added to their deviation.
+    private const float ShortestLength = 1e-3f, LongestLength = 100f;
+    private const double DeviationFloor = 1e-3;
+
     private static Saved CpuForward(
         CpuDevice cpu,
         Tensor embeddings,
         Tensor weight,
         Tensor labels,
-        MarginRule margin,
-        float scale,
+        in Terms terms,
         bool wantsEmbeddings,
         bool wantsWeight,
         Tensor loss,
@@ -43,8 +46,11 @@ public static unsafe partial class MarginClassifier
             Positives = labels.IntData,
             KeysAreNegatives = true,
             Factor = 1,
-            Margin = margin,
-            Scale = CosineProblem.ScaleOf(scale),
+            Margin = terms.Rule,
+            Scale = CosineProblem.ScaleOf(terms.Scale),
+            Qualities = terms.Qualities is null ? null : terms.Qualities.Data,
+            AnchorWeights = terms.Weights is null ? null : terms.Weights.Data,
+            WeightCount = embeddings.Shape[0],
         };
         problem.RentResults(cpu);
         RowSoftmax.Run(cpu, problem, wantsEmbeddings ? saved.UnitGradient!.Data : null, wantsWeight ? saved.UnitWeightGradient!.Data : null);
@@ -65,6 +71,48 @@ public static unsafe partial class MarginClassifier
         {
             var target = weight.GradForWrite(out bool accumulate);
             UnitRows.Backward(cpu, target, accumulate, saved.UnitWeight.Data, saved.UnitWeightGradient!.Data, saved.WeightNorms.Data, factor);
+        }
+    }
+
+    // Few numbers, one after the other.
+    private static void CpuQualities(Tensor embeddings, in AdaptiveMargin margin, bool update, Tensor qualities)
+    {
+        int rows = embeddings.Shape[0], width = embeddings.Shape[1];
+        float* state = margin.State.Data;
+        double sum = 0, squares = 0;
+        for (int row = 0; row < rows; row++)
+        {
+            float length = MathF.Sqrt((float)UnitRows.Dot(embeddings.Row(row), embeddings.Row(row), width));
+            qualities.Data[row] = Math.Clamp(length, ShortestLength, LongestLength);
+            sum += qualities.Data[row];
+        }
+
+        double batchMean = sum / rows;
+        for (int row = 0; row < rows; row++)
+        {
+            double difference = qualities.Data[row] - batchMean;
+            squares += difference * difference;
+        }
+
+        // A single row has no deviation.
+        double rate = state[2] == 0 ? 1 : margin.Rate, batchDeviation = rows > 1 ? Math.Sqrt(squares / (rows - 1)) : state[1];
+        double mean = state[0] + (rate * (batchMean - state[0])), deviation = state[1] + (rate * (batchDeviation - state[1]));
+        for (int row = 0; row < rows; row++)
+        {
+            qualities.Data[row] = (float)Math.Clamp((qualities.Data[row] - mean) / (deviation + DeviationFloor) * margin.Concentration, -1, 1);
+        }
+
+        if (update)
+        {
+            (state[0], state[1], state[2]) = ((float)mean, (float)deviation, 1);
+        }
+    }
+
+    private static void CpuComplement(Tensor weights, Tensor result)
+    {
+        for (int i = 0; i < weights.Count; i++)
+        {
+            result.Data[i] = 1 - weights.Data[i];
         }
     }
 

@@ -1,20 +1,24 @@
 using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
+using Spk.Interop.Cuda;
 
 namespace Spk.Engine.Ops.Loss;
 
 public static unsafe partial class MarginClassifier
 {
     private const float NormFloor = 1e-12f;
+    private const int CudaThreads = 256;
+
+    private static readonly KernelId QualitiesKernel = new("loss/margin_classifier", "margin_classifier_qualities");
+    private static readonly KernelId ComplementKernel = new("loss/margin_classifier", "margin_classifier_complement");
 
     private static Saved CudaForward(
         CudaDevice cuda,
         Tensor embeddings,
         Tensor weight,
         Tensor labels,
-        MarginRule margin,
-        float scale,
+        in Terms terms,
         bool wantsEmbeddings,
         bool wantsWeight,
         Tensor loss,
@@ -44,9 +48,10 @@ public static unsafe partial class MarginClassifier
             CandidateRows = weight.Shape[0],
             Width = weight.Shape[1],
             KeysAreNegatives = 1,
-            Scale = CosineProblem.ScaleOf(scale),
+            Scale = CosineProblem.ScaleOf(terms.Scale),
         };
-        var factors = CudaCosineSoftmax.Run(cuda, problem, margin, loss, statistics, classes: weight.Shape[0]);
+        var factors = CudaCosineSoftmax.Run(
+            cuda, problem, terms.Rule, loss, statistics, terms.Weights, classes: weight.Shape[0], qualities: terms.Qualities);
         if (saved.UnitGradient is { } unitGradient)
         {
             CudaCosineSoftmax.Gradient(cuda, problem, CosineRole.Anchor, factors, unitGradient.Address);
@@ -59,6 +64,15 @@ public static unsafe partial class MarginClassifier
 
         return saved;
     }
+
+    private static void CudaQualities(CudaDevice cuda, Tensor embeddings, in AdaptiveMargin margin, bool update, Tensor qualities) =>
+        cuda.Launch(
+            QualitiesKernel, new LaunchShape(1, CudaThreads), embeddings.Address, embeddings.RowStride, embeddings.Shape[0], embeddings.Shape[1],
+            margin.Concentration, margin.Rate, margin.State.Address, update ? 1 : 0, qualities.Address);
+
+    private static void CudaComplement(CudaDevice cuda, Tensor weights, Tensor result) =>
+        cuda.Launch(
+            ComplementKernel, new LaunchShape((weights.Count + CudaThreads - 1) / CudaThreads, CudaThreads), weights.Address, weights.Count, result.Address);
 
     private static void CudaBackward(CudaDevice cuda, Tensor? embeddings, Tensor? weight, in Saved saved, Tensor lossGradient)
     {

@@ -97,7 +97,7 @@ internal static unsafe class RowSoftmax
             Mask(anchor, positive, cosines);
 
             float highest = Survey(cosines, anchor);
-            double target = Problem.Margin.Apply(cosine, out _);
+            double target = Problem.Margined(anchor, cosine, out _);
             double shift = Math.Ceiling(Math.Max(highest, target) * Problem.Scale);
             double negatives = Exponentiate(cosines, shift);
             Problem.Solve(anchor, negatives, shift, out double positiveGradient, out float factor);
