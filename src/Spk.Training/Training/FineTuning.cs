@@ -38,9 +38,9 @@ public static class FineTuning
         ParameterTensors.Load(file, parameters, ModelKeys.EncoderPrefix, "the recipe's encoder");
     }
 
-    /// <summary>The factor on the learning rate of each parameter; 0 for frozen ones.</summary>
+    /// <summary>Freezes what the recipe names, and finds the factor on the learning rate of each parameter; 0 for frozen ones.</summary>
     /// <exception cref="InvalidOptionException">A name to freeze begins no parameter's, or all are frozen.</exception>
-    internal static Func<Parameter, double> Rates(FineTuneSection section, ParameterSet parameters)
+    internal static Func<Parameter, double> Freeze(FineTuneSection section, ParameterSet parameters)
     {
         var frozen = section.FrozenNames;
         if (frozen.FirstOrDefault(name => !parameters.Trainable.Any(p => Begins(p, name))) is { } unknown)
@@ -49,9 +49,14 @@ public static class FineTuning
             throw new InvalidOptionException($"finetune.freeze = {unknown}: no parameter's name begins so; there are {layers}.");
         }
 
-        return parameters.Trainable.All(p => frozen.Any(name => Begins(p, name)))
+        foreach (var parameter in parameters.All)
+        {
+            parameter.IsFrozen = frozen.Any(name => Begins(parameter, name));
+        }
+
+        return parameters.Trainable.All(p => p.IsFrozen)
             ? throw new InvalidOptionException($"finetune.freeze = {section.Freeze}: nothing is left to train; leave out some layer.")
-            : p => frozen.Any(name => Begins(p, name)) ? 0 : Begins(p, ModelKeys.EncoderPrefix) ? section.EncoderRate : 1;
+            : p => p.IsFrozen ? 0 : Begins(p, ModelKeys.EncoderPrefix) ? section.EncoderRate : 1;
     }
 
     // Whole words of a dotted name: frames.1 is no beginning of frames.10.
