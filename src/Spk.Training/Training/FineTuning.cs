@@ -31,6 +31,17 @@ public static class FineTuning
         return tuned;
     }
 
+    /// <summary>The same for a model that may not be there yet.</summary>
+    /// <param name="recipe">Data, objective, optimizer and schedule.</param>
+    /// <param name="pretraining">The recipe that the model is trained by.</param>
+    /// <param name="model">Its run folder.</param>
+    internal static Recipe Of(Recipe recipe, Recipe pretraining, string model)
+    {
+        var tuned = recipe with { Features = pretraining.Features, Encoder = pretraining.Encoder, FineTune = recipe.FineTune with { Model = model } };
+        tuned.Validate();
+        return tuned;
+    }
+
     /// <summary>Puts the weights of a pretrained encoder in the place of the random ones.</summary>
     internal static void Load(string model, ParameterSet parameters)
     {
