@@ -12,12 +12,12 @@ internal static class DialoguePretraining
 
     private static readonly int[] Batches = [8, 16, 32], Labels = [8, 16, 32];
 
-    private static readonly string[] Sizes = ["data.cropSeconds=1", "encoder.width=64", "encoder.embeddingSize=64", "training.epochs=30"];
+    private static readonly string[] Sizes = ["data.cropSeconds=1", "encoder.width=64", "encoder.embeddingSize=64", "training.epochs=20", "schedule.learningRate=2e-3"];
     private static readonly string[] QuickSizes = ["training.epochs=8"];
 
     private static readonly Measure Auc = Measure.Quantity("compactnessAuc", "compactness AUC");
 
-    // Every row of a pretraining sees as many crops; an utterance is a third of a dialogue.
+    // An epoch of utterances has about twice as many crops as one of dialogues.
     private static readonly string[] Utterances = ["data.rows=utterances", "data.augmentation.reverbProbability=0", "data.augmentation.noiseProbability=0", "data.pairing=random"];
 
     public static Experiment Experiment { get; } = new()
@@ -39,7 +39,7 @@ internal static class DialoguePretraining
                 Overrides = Sizes,
                 Voices = new SyntheticVoicesSpec
                 {
-                    Speakers = 80, EvaluationSpeakers = 40, UtterancesPerSpeaker = 12, SessionsPerSpeaker = 4, SecondSpeakers = 0.25f, MinimumSeconds = 1.5f, MaximumSeconds = 2.5f,
+                    Speakers = 80, EvaluationSpeakers = 40, UtterancesPerSpeaker = 12, SessionsPerSpeaker = 6, SecondSpeakers = 0.25f,
                 },
                 QuickOverrides = QuickSizes,
             },
@@ -116,7 +116,7 @@ internal static class DialoguePretraining
     private static IEnumerable<ExperimentSystem> Comparators() =>
     [
         new(Cola, "COLA", [.. Utterances, "objective.kind=cola", "objective.cola.outputs=64", "training.epochs=10"]) { QuickOverrides = ["training.epochs=3"] },
-        new(Apc, "APC", [.. Utterances, "objective.kind=apc", "encoder.kind=gru", "data.views=1", "training.batch=32", "training.epochs=20", "optimizer.clipNorm=1"])
+        new(Apc, "APC", [.. Utterances, "objective.kind=apc", "encoder.kind=gru", "data.views=1", "training.batch=32", "training.epochs=20", "schedule.learningRate=1e-3", "optimizer.clipNorm=1"])
         {
             QuickOverrides = ["training.epochs=5"],
         },
@@ -124,8 +124,8 @@ internal static class DialoguePretraining
 
     private static IEnumerable<ExperimentSystem> FineTunings(int speakers)
     {
-        string[] labels = ["data.rows=speakers", $"data.limitSpeakers={speakers}", $"training.batch={speakers}"];
-        string[] scratch = [.. labels, "training.epochs=130", "schedule.learningRate=1e-3"], tuned = [.. labels, "training.epochs=40", "schedule.learningRate=1e-4"];
+        string[] labels = ["data.rows=speakers", $"data.limitSpeakers={speakers}", $"training.batch={Math.Min(speakers, 16)}"];
+        string[] scratch = [.. labels, "training.epochs=200", "schedule.learningRate=2e-3"], tuned = [.. labels, "training.epochs=60", "schedule.learningRate=2e-4"];
         const string Recipe = "openvoices-finetune-ge2e";
         yield return new ExperimentSystem(Tuned(Scratch, speakers), $"from scratch, {speakers} speakers", scratch) { Recipe = Recipe };
         yield return new ExperimentSystem(Tuned(ScratchGru, speakers), $"from scratch, GRU, {speakers} speakers", [.. scratch, "encoder.kind=gru"]) { Recipe = Recipe };
