@@ -40,6 +40,7 @@ public class EncoderTests
         .. Frames,
         new() { Kind = "resnet", Bins = 5, Width = 8, EmbeddingSize = 3 },
         new() { Kind = "resnet", Bins = 5, Width = 8, EmbeddingSize = 3, Pooling = EncoderPooling.Stats },
+        new() { Kind = "gru", Bins = 5, Width = 6, EmbeddingSize = 3, Layers = 2 },
     ];
 
     [TestCaseSource(nameof(Counts))]

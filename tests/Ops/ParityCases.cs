@@ -69,6 +69,7 @@ internal static class ParityCases
         new("Gru from a state", Statistics, d => Layer(d, [3, 2, 4], [[15, 4], [15, 5], [15], [15], [3, 5]], (t, x, p) =>
             Gru.Forward(t, x, new GruParameters(p[0], p[1], p[2], p[3]), p[4].Value))),
         new("Transpose", Sums, d => Layer(d, [3, 37, 70], [], (t, x, _) => Transpose.Forward(t, x))),
+        new("LayerNorm", Statistics, d => Layer(d, [9, 7, 77], [[77], [77]], (t, x, p) => LayerNorm.Forward(t, x, p[0], p[1]))),
         new("L2Normalize", Sums, d => Layer(d, [9, 77], [], (t, x, _) => L2Normalize.Forward(t, x))),
         new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
         new("WeightedSum", Sums, d => Layer(d, [1], [[1]], (t, x, p) => WeightedSum.Forward(t, [x, p[0].Value], [0.5f, -3f]))),

@@ -66,6 +66,8 @@ public class CudaTrainingTests(TestDevice on)
         new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=ava"]).SetArgDisplayNames("AvA"),
         new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=angularPrototypical", "data.views=3", "objective.dialogue.rejection.kind=softmax"]).SetArgDisplayNames("A-Proto"),
         new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=ge2e", "data.views=3", "finetune.freeze=encoder.frames.0"]).SetArgDisplayNames("GE2E"),
+        new TestCaseData((object)(string[])["objective.kind=cola", "objective.cola.outputs=12"]).SetArgDisplayNames("COLA"),
+        new TestCaseData((object)(string[])["objective.kind=apc", "encoder.kind=gru", "encoder.layers=2", "data.views=1", "data.pairing=random", "schedule.learningRate=1e-3"]).SetArgDisplayNames("APC"),
         new TestCaseData((object)(string[])[.. Moco, .. Ssps]).SetArgDisplayNames("MoCo with SSPS"),
         new TestCaseData((object)(string[])[.. Dino, .. Ssps]).SetArgDisplayNames("DINO with SSPS"),
     ];

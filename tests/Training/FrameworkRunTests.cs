@@ -49,6 +49,10 @@ public class FrameworkRunTests
             "GE2E of speakers, with a frozen layer", "objective.kind=ge2e", "data.rows=speakers", "training.batch=2", "finetune.freeze=encoder.frames.0", "finetune.encoderRate=0.5",
             "optimizer.weightDecay=0.01", "optimizer.decayVectors=false", "optimizer.clipNorm=1");
 
+        yield return Case("COLA", "objective.kind=cola", "objective.cola.outputs=12");
+        yield return Case(
+            "APC", "objective.kind=apc", "objective.apc.ahead=4", "encoder.kind=gru", "encoder.lastWidth=8", "encoder.layers=2", "data.views=1", "data.pairing=random", "optimizer.clipNorm=1");
+
         static TestCaseData Case(string name, params string[] options) => new TestCaseData(new Framework(options)).SetArgDisplayNames(name);
     }
 

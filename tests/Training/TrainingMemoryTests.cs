@@ -10,6 +10,8 @@ public class TrainingMemoryTests
     [TestCase("objective.kind=simClr")]
     [TestCase("objective.kind=moco", "objective.queueSize=72")]
     [TestCase("objective.kind=dino", "objective.distill.hidden=32", "objective.distill.prototypes=64", "data.localViews=2", "data.localSeconds=0.3", "data.pairing=random")]
+    [TestCase("objective.kind=cola", "objective.cola.outputs=32")]
+    [TestCase("objective.kind=apc", "encoder.kind=gru", "encoder.lastWidth=64", "data.views=1", "data.pairing=random")]
     public void The_estimate_is_near_what_training_takes(params string[] options)
     {
         string folder = Directory.CreateTempSubdirectory("spk-memory-").FullName;

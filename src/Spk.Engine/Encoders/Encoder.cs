@@ -7,8 +7,8 @@ namespace Spk.Engine.Encoders;
 /// <summary>A network from features to one embedding an utterance.</summary>
 /// <remarks>
 /// Parameter names end in weight, bias, running_mean and running_var as in PyTorch; convolution kernels are
-/// [Co, Ci, k] in files. The names ahead of them are listed at <see cref="TdnnEncoder"/>, <see cref="EcapaEncoder"/> and
-/// <see cref="ResNetEncoder"/>.
+/// [Co, Ci, k] in files. The names ahead of them are listed at <see cref="TdnnEncoder"/>, <see cref="EcapaEncoder"/>,
+/// <see cref="ResNetEncoder"/> and <see cref="GruEncoder"/>.
 /// </remarks>
 public abstract class Encoder
 {
@@ -38,6 +38,7 @@ public abstract class Encoder
         {
             "ecapa" => new EcapaEncoder(spec, parameters, prefix),
             "resnet" => new ResNetEncoder(spec, parameters, prefix),
+            "gru" => new GruEncoder(spec, parameters, prefix),
             _ => new TdnnEncoder(spec, parameters, prefix),
         };
     }
@@ -51,6 +52,14 @@ public abstract class Encoder
     public Tensor Forward(Tape? tape, Tensor features, bool training)
     {
         ArgumentNullException.ThrowIfNull(features);
+        Check(features);
+        return Embed(tape, features, training);
+    }
+
+    private protected abstract Tensor Embed(Tape? tape, Tensor features, bool training);
+
+    private protected void Check(Tensor features)
+    {
         if (features.Shape.Rank != 3 || features.Shape[2] != Spec.Bins)
         {
             throw new ShapeException($"The encoder was made for features [N, T, {Spec.Bins}], not {features.Shape}.");
@@ -60,9 +69,5 @@ public abstract class Encoder
         {
             throw new ShapeException($"The encoder needs at least {MinimumFrames} frames an utterance, not {features.Shape[1]}: use longer audio.");
         }
-
-        return Embed(tape, features, training);
     }
-
-    private protected abstract Tensor Embed(Tape? tape, Tensor features, bool training);
 }

@@ -8,6 +8,11 @@ public enum ScoreMeasure
     /// <summary>Equal error rate (interpolated, ties grouped), a fraction.</summary>
     Eer,
 
+    /// <summary>
+    /// Natural logarithm of the equal error rate, of 0.0001 at least: its differences are relative, so that reductions at different levels compare.
+    /// </summary>
+    LogEer,
+
     /// <summary>Minimum normalized detection cost at target prior 0.01, unit costs.</summary>
     MinDcf01,
 
@@ -37,6 +42,8 @@ public enum ScoreMeasure
 internal sealed class MeasuredScores
 {
     private static readonly DetectionCost[] Prior01 = [DetectionCost.Prior01], Prior05 = [DetectionCost.Prior05];
+
+    private const double LeastEer = 1e-4;
 
     private readonly RankedTrials _ranked;
     private readonly SpeakerBootstrap.Sample _sample;
@@ -73,6 +80,8 @@ internal sealed class MeasuredScores
         {
             case ScoreMeasure.Eer:
                 return _ranked.Weighted(weights, [], []);
+            case ScoreMeasure.LogEer:
+                return Math.Log(Math.Max(LeastEer, _ranked.Weighted(weights, [], [])));
             case ScoreMeasure.MinDcf01 or ScoreMeasure.MinDcf05:
                 _ranked.Weighted(weights, _measure == ScoreMeasure.MinDcf01 ? Prior01 : Prior05, cost);
                 return cost[0];

@@ -82,6 +82,8 @@ public abstract class Objective
             ObjectiveKind.Moco => new Moco(spec, positives, context),
             ObjectiveKind.Dino => new Dino(spec, positives, context),
             ObjectiveKind.Supervised => new SpeakerClassifier(spec, context),
+            ObjectiveKind.Cola => new Cola(spec, context),
+            ObjectiveKind.Apc => new Apc(spec, context),
             _ => new DialogueContrast(spec, context),
         };
     }

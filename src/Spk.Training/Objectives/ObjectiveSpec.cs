@@ -26,6 +26,12 @@ public enum ObjectiveKind
 
     /// <summary>Generalised end-to-end loss (Wan et al., ICASSP 2018).</summary>
     Ge2e,
+
+    /// <summary>Two crops of a recording find each other by a bilinear similarity (Saeed et al., arXiv:2010.10915).</summary>
+    Cola,
+
+    /// <summary>Autoregressive predictive coding: features some frames ahead from those so far (Chung et al., arXiv:1904.03240).</summary>
+    Apc,
 }
 
 /// <summary>How the margin grows over training.</summary>
@@ -111,6 +117,20 @@ public sealed record DistillSpec
         : FirstTeacherTemperature + ((TeacherTemperature - FirstTeacherTemperature) * epoch / Math.Max(1, TemperatureEpochs - 1));
 }
 
+/// <summary>What COLA compares: g = tanh(layer norm(linear(embedding))), by gᵀ·W·g' (methods.md 11).</summary>
+public sealed record ColaSpec
+{
+    /// <summary>Elements of g.</summary>
+    public int Outputs { get; init; } = 512;
+}
+
+/// <summary>What APC predicts (methods.md 11).</summary>
+public sealed record ApcSpec
+{
+    /// <summary>Frames from what is known to what is predicted, 1 or more: neighbours are too alike to learn from.</summary>
+    public int Ahead { get; init; } = 3;
+}
+
 /// <summary>Everything an objective needs to know; fields that another kind uses are ignored.</summary>
 public sealed record ObjectiveSpec
 {
@@ -161,4 +181,10 @@ public sealed record ObjectiveSpec
 
     /// <summary>Scale and rejection of the objectives over dialogues.</summary>
     public DialogueSpec Dialogue { get; init; } = new();
+
+    /// <summary>COLA's head.</summary>
+    public ColaSpec Cola { get; init; } = new();
+
+    /// <summary>What APC predicts.</summary>
+    public ApcSpec Apc { get; init; } = new();
 }

@@ -10,7 +10,7 @@ namespace Spk.Training.Recipes;
 /// <summary>The one description of every recipe field: its key, default and range. Used to read, write, compare and list recipes.</summary>
 internal static class RecipeBinding
 {
-    private static readonly string[] EncoderKinds = ["tdnn", "ecapa", "resnet"];
+    private static readonly string[] EncoderKinds = ["tdnn", "ecapa", "resnet", "gru"];
 
     /// <summary>An encoder small enough for a first training on a CPU.</summary>
     public static EncoderSpec DefaultEncoder { get; } = new() { Width = 128, EmbeddingSize = 128 };
@@ -121,6 +121,7 @@ internal static class RecipeBinding
             Scale = fields.Integer("scale", encoder.Scale, 2, 64),
             Bottleneck = fields.Integer("bottleneck", encoder.Bottleneck, 1, 16384),
             Pooling = fields.Choice("pooling", encoder.Pooling),
+            Layers = fields.Integer("layers", encoder.Layers, 1, 64),
         };
     }
 
@@ -140,7 +141,13 @@ internal static class RecipeBinding
         Projector = fields.Section("projector", objective.Projector, Bind),
         Distill = fields.Section("distill", objective.Distill, Bind),
         Dialogue = fields.Section("dialogue", objective.Dialogue, Bind),
+        Cola = fields.Section("cola", objective.Cola, Bind),
+        Apc = fields.Section("apc", objective.Apc, Bind),
     };
+
+    private static ColaSpec Bind(IRecipeFields fields, ColaSpec cola) => new() { Outputs = fields.Integer("outputs", cola.Outputs, 1, 65536) };
+
+    private static ApcSpec Bind(IRecipeFields fields, ApcSpec apc) => new() { Ahead = fields.Integer("ahead", apc.Ahead, 1, 1000) };
 
     private static MomentumSpec Bind(IRecipeFields fields, MomentumSpec momentum) => new()
     {

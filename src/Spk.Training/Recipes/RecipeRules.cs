@@ -27,9 +27,11 @@ internal static class RecipeRules
         string kind = ObjectiveRules.Word(objective.Kind);
         recipe.Ssps.Validate();
         bool compares = objective.Kind is ObjectiveKind.Ava or ObjectiveKind.AngularPrototypical or ObjectiveKind.Ge2e;
-        Require(objective.Kind == ObjectiveKind.Supervised || (compares ? data.Views >= 2 : data.Views == 2),
+        bool anyViews = objective.Kind is ObjectiveKind.Supervised or ObjectiveKind.Apc;
+        Require(anyViews || (compares ? data.Views >= 2 : data.Views == 2),
             $"data.views = {data.Views}: objective.kind {kind} needs 2{(compares ? " or more" : "")}.");
         CheckRows(recipe, compares);
+        CheckPrediction(recipe);
         Require(data.LocalViews == 0 || objective.Kind == ObjectiveKind.Dino,
             $"data.localViews = {data.LocalViews}: objective.kind {kind} uses none; set it to 0 or use dino.");
         Require(objective.Projector.Layers == 0 || objective.Kind is ObjectiveKind.SimClr or ObjectiveKind.Moco,
@@ -68,6 +70,21 @@ internal static class RecipeRules
             $"data.rows = {rows}: data.sampler and data.positives are for rows of utterances; remove them.");
         Require(data.DialogueGap == 0 || data.Rows == RowSource.Dialogues,
             $"data.dialogueGap = {FieldText.Of(data.DialogueGap)}: set data.rows to dialogues, or the gap to 0.");
+    }
+
+    private static void CheckPrediction(Recipe recipe)
+    {
+        if (recipe.Objective.Kind != ObjectiveKind.Apc)
+        {
+            return;
+        }
+
+        var features = recipe.Features.Spec;
+        int frames = features.FrameCount(DataSection.Samples(recipe.Data.CropSeconds, features.SampleRate)), ahead = recipe.Objective.Apc.Ahead;
+        Require(recipe.Encoder.Kind == "gru",
+            $"encoder.kind = {recipe.Encoder.Kind}: objective.kind apc predicts from the frames so far and needs gru.");
+        Require(ahead < frames,
+            $"objective.apc.ahead = {ahead} leaves nothing to predict of the {frames} frames of data.cropSeconds = {FieldText.Of(recipe.Data.CropSeconds)}.");
     }
 
     /// <summary>The first field that differs and that a resumed run may not change, or null.</summary>

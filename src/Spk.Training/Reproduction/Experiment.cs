@@ -29,6 +29,9 @@ public sealed record Experiment
     /// <summary>What is claimed; each is judged on every corpus.</summary>
     public required IReadOnlyList<Claim> Claims { get; init; }
 
+    /// <summary>Relative error reductions to show in the paper's layout.</summary>
+    public IReadOnlyList<ReductionGrid> Grids { get; init; } = [];
+
     /// <summary>Quantities of the runs to show besides those of the claims.</summary>
     public IReadOnlyList<Measure> Quantities { get; init; } = [];
 
@@ -48,13 +51,24 @@ public sealed record Experiment
         foreach (var system in Systems)
         {
             Require(system.Continues is not { } from || known.Contains(from), $"the system {system.Name} continues {system.Continues}, which does not stand before it.");
+            Require(system.FineTunes is not { } model || known.Contains(model), $"the system {system.Name} fine-tunes {system.FineTunes}, which does not stand before it.");
+            Require(system.Continues is null || system.FineTunes is null, $"the system {system.Name} both continues and fine-tunes.");
             known.Add(system.Name);
         }
 
         foreach (var claim in Claims)
         {
-            Require(known.Contains(claim.System), $"the claim '{claim.Statement}' is about {claim.System}, which is no system of it.");
-            Require(claim.Than is null || known.Contains(claim.Than), $"the claim '{claim.Statement}' compares with {claim.Than}, which is no system of it.");
+            string? stranger = claim.Systems.Concat(claim.Than).FirstOrDefault(s => !known.Contains(s));
+            Require(stranger is null, $"the claim '{claim.Statement}' names {stranger}, which is no system of it.");
+            Require(claim.Systems.Count > 0, $"the claim '{claim.Statement}' names no system.");
+        }
+
+        foreach (var grid in Grids)
+        {
+            var cells = grid.Rows.SelectMany(r => r.Cells).ToList();
+            string? stranger = cells.SelectMany(c => (string[])[c.System, c.Baseline]).FirstOrDefault(s => !known.Contains(s));
+            Require(stranger is null, $"the table '{grid.Title}' names {stranger}, which is no system of it.");
+            Require(grid.Rows.All(r => r.Cells.Count == grid.Columns.Count), $"the table '{grid.Title}' has rows of other lengths than its head.");
         }
     }
 

@@ -18,7 +18,7 @@ internal sealed class ExperimentPlan
         Corpora = Choose(experiment);
         Systems = [.. experiment.Systems.Where(s => s.InQuick || !options.Quick)];
         var names = Systems.Select(s => s.Name).ToHashSet(StringComparer.Ordinal);
-        Claims = [.. experiment.Claims.Where(c => names.Contains(c.System) && (c.Than is null || names.Contains(c.Than)))];
+        Claims = [.. experiment.Claims.Where(c => c.Systems.Concat(c.Than).All(names.Contains))];
         Seeds = options.Seeds.Count > 0 ? options.Seeds : options.Quick ? experiment.QuickSeeds : experiment.Seeds;
         if (Seeds.Distinct().Count() != Seeds.Count)
         {
@@ -75,16 +75,21 @@ internal sealed class ExperimentPlan
                 var made = new Dictionary<string, SystemRun>(StringComparer.Ordinal);
                 foreach (var system in Systems)
                 {
-                    var from = system.Continues is null ? null : made.GetValueOrDefault(system.Continues)
-                        ?? throw new InvalidOptionException($"the system {system.Name} continues {system.Continues}, which a quick run leaves out.");
+                    var from = Before(system, system.Continues, made);
+                    var pretrained = Before(system, system.FineTunes, made);
                     string folder = Path.Combine(_options.Folder, "runs", corpus.Name, system.Name, FormattableString.Invariant($"seed-{seed}"));
-                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed), from);
+                    var recipe = Recipe(corpus, system, seed);
+                    var run = new SystemRun(
+                        corpus, system, seed, new RunFolder(folder), pretrained is null ? recipe : FineTuning.Of(recipe, pretrained.Recipe, pretrained.Folder.Path), from, pretrained);
                     made.Add(system.Name, run);
                     yield return run;
                 }
             }
         }
     }
+
+    private static SystemRun? Before(ExperimentSystem system, string? name, Dictionary<string, SystemRun> made) => name is null ? null : made.GetValueOrDefault(name)
+        ?? throw new InvalidOptionException($"the system {system.Name} builds on {name}, which a quick run leaves out.");
 
     private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed)
     {

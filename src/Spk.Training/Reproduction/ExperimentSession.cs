@@ -124,9 +124,9 @@ public sealed class ExperimentSession
             return;
         }
 
-        if (run.From is { IsFinished: false } from)
+        if ((run.From ?? run.Pretrained) is { IsFinished: false } before)
         {
-            throw new InvalidOperationException($"{run.Folder.Path} builds on {from.Folder.Path}, which is not finished.");
+            throw new InvalidOperationException($"{run.Folder.Path} builds on {before.Folder.Path}, which is not finished.");
         }
 
         var watch = Stopwatch.StartNew();

@@ -18,6 +18,12 @@ public sealed record ExperimentSystem(string Name, string Title, params IReadOnl
     /// </summary>
     public string? Continues { get; init; }
 
+    /// <summary>
+    /// The system whose encoder, trained with the same seed, this one starts from: features and encoder are that system's, all else its own
+    /// recipe's. Null to start from random weights.
+    /// </summary>
+    public string? FineTunes { get; init; }
+
     /// <summary>Whether it is a stage that others continue and no system to compare: it is trained, but has no row in the tables.</summary>
     public bool IsStage { get; init; }
 

@@ -14,7 +14,16 @@ public sealed record Findings(Experiment Experiment, IReadOnlyList<CorpusFinding
 /// <param name="Systems">The systems with at least one finished run.</param>
 /// <param name="Claims">The claims whose systems have at least one finished seed in common.</param>
 public sealed record CorpusFindings(
-    ExperimentCorpus Corpus, string Root, string? Voices, IReadOnlyList<SystemFindings> Systems, IReadOnlyList<ClaimFindings> Claims);
+    ExperimentCorpus Corpus, string Root, string? Voices, IReadOnlyList<SystemFindings> Systems, IReadOnlyList<ClaimFindings> Claims)
+{
+    /// <summary>1 − EER / EER of the baseline, of the means over seeds; NaN where one of them has no finished run.</summary>
+    /// <param name="cell">The two systems.</param>
+    public double Reduction(ReductionCell cell)
+    {
+        double Eer(string name) => Systems.FirstOrDefault(s => s.System.Name == name)?.Mean(Measure.Eer) ?? double.NaN;
+        return cell.System == cell.Baseline ? 0 * Eer(cell.System) : 1 - (Eer(cell.System) / Eer(cell.Baseline));
+    }
+}
 
 /// <summary>The finished runs of a system.</summary>
 /// <param name="System">The system.</param>

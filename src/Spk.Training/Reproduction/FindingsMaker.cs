@@ -44,37 +44,44 @@ internal static class FindingsMaker
     /// <summary>The verdict on a claim, or null where no seed has all it needs.</summary>
     private static ClaimFindings? Judge(Claim claim, IReadOnlyList<Trial> trials, ILookup<string, RunFindings> runs)
     {
-        (RunFindings Run, RunFindings? Other)[] pairs =
+        // Every seed that has all that the claim names.
+        SeedRuns[] seeds =
         [
-            .. runs[claim.System].Select(r => (r, claim.Than is null ? null : runs[claim.Than].FirstOrDefault(o => o.Run.Seed == r.Run.Seed)))
-                .Where(p => claim.Than is null || p.Item2 is not null),
+            .. runs[claim.Systems[0]].Select(r => new SeedRuns(r.Run.Seed, Of(claim.Systems, r.Run.Seed), Of(claim.Than, r.Run.Seed)))
+                .Where(s => s.Runs.Length == claim.Systems.Count && s.Others.Length == claim.Than.Count),
         ];
-        if (pairs.Length == 0)
+        if (seeds.Length == 0)
         {
             return null;
         }
 
-        if (claim.Measure.Score is not { } measure || claim.Than is null)
+        if (claim.Measure.Score is not { } measure || claim.HasLimit)
         {
-            SeedFindings[] values = [.. pairs.Select(p => new SeedFindings(p.Run.Run.Seed, p.Run.Value(claim.Measure), p.Other?.Value(claim.Measure) ?? claim.Limit, null))];
+            SeedFindings[] values =
+            [
+                .. seeds.Select(s => new SeedFindings(
+                    s.Seed, s.Runs.Average(r => r.Value(claim.Measure)), claim.HasLimit ? claim.Limit : s.Others.Average(r => r.Value(claim.Measure)), null)),
+            ];
             return new ClaimFindings(claim, VerdictRule.Of([.. values.Select(v => claim.IsLower ? -v.Difference : v.Difference)]), null, values, []);
         }
 
-        SystemComparison Compare(IEnumerable<(RunFindings Run, RunFindings? Other)> of, int[]? members)
+        SystemComparison Compare(IEnumerable<SeedRuns> of, int[]? members)
         {
             IReadOnlyList<float> Scores(RunFindings run) => members is null ? run.Evaluation.Scores : [.. members.Select(i => run.Evaluation.Scores[i])];
             return SystemComparison.Run(
-                members is null ? trials : [.. members.Select(i => trials[i])], [.. of.Select(p => Scores(p.Other!))], [.. of.Select(p => Scores(p.Run))], measure);
+                members is null ? trials : [.. members.Select(i => trials[i])], [.. of.SelectMany(s => s.Others).Select(Scores)], [.. of.SelectMany(s => s.Runs).Select(Scores)], measure);
         }
 
-        var all = Compare(pairs, null);
-        var seeds = pairs.Select(p => (p.Run.Run.Seed, Comparison: Compare([p], null)));
+        var all = Compare(seeds, null);
+        var single = seeds.Select(s => (s.Seed, Comparison: Compare([s], null)));
         return new ClaimFindings(
             claim,
             VerdictRule.Of(all, claim.IsLower),
             all,
-            [.. seeds.Select(s => new SeedFindings(s.Seed, s.Comparison.Second, s.Comparison.First, s.Comparison.Interval))],
-            [.. Sources(trials).Select(g => (g.Key, Comparison: Compare(pairs, g.Value))).Select(g => new GroupFindings(g.Key, g.Comparison, VerdictRule.Of(g.Comparison, claim.IsLower)))]);
+            [.. single.Select(s => new SeedFindings(s.Seed, s.Comparison.Second, s.Comparison.First, s.Comparison.Interval))],
+            [.. Sources(trials).Select(g => (g.Key, Comparison: Compare(seeds, g.Value))).Select(g => new GroupFindings(g.Key, g.Comparison, VerdictRule.Of(g.Comparison, claim.IsLower)))]);
+
+        RunFindings[] Of(IEnumerable<string> systems, ulong seed) => [.. systems.Select(s => runs[s].FirstOrDefault(r => r.Run.Seed == seed)).OfType<RunFindings>()];
     }
 
     /// <summary>The trials of each source that has both kinds; none where all trials are of one source.</summary>
@@ -92,4 +99,7 @@ internal static class FindingsMaker
 
         return sources;
     }
+
+    /// <summary>What a claim compares of one seed.</summary>
+    private sealed record SeedRuns(ulong Seed, RunFindings[] Runs, RunFindings[] Others);
 }

@@ -13,6 +13,9 @@ public sealed record Measure
     /// <summary>Equal error rate.</summary>
     public static Measure Eer { get; } = new("eer", "EER", ScoreMeasure.Eer, percent: true);
 
+    /// <summary>Its logarithm, by whose differences relative reductions compare; it has no column of its own.</summary>
+    public static Measure LogEer { get; } = new("logEer", "ln EER", ScoreMeasure.LogEer, percent: false);
+
     /// <summary>Minimum detection cost at target prior 0.01.</summary>
     public static Measure MinDcf01 { get; } = new("minDcf01", "minDCF 0.01", ScoreMeasure.MinDcf01, percent: false);
 

@@ -46,11 +46,22 @@ public static class ReproductionFiles
                 ["voices"] = corpus.Voices,
                 ["recipe"] = corpus.Corpus.Recipe,
                 ["claims"] = Array(corpus.Claims, ToJson),
+                ["reductions"] = Array(findings.Experiment.Grids, grid => new JsonObject
+                {
+                    ["title"] = grid.Title,
+                    ["columns"] = Array(grid.Columns, c => JsonValue.Create(c)),
+                    ["rows"] = Array(grid.Rows, row => new JsonObject
+                    {
+                        ["title"] = row.Title,
+                        ["values"] = Array(row.Cells, c => JsonValue.Create(Number(corpus.Reduction(c)))),
+                    }),
+                }),
                 ["systems"] = Array(corpus.Systems, system => new JsonObject
                 {
                     ["name"] = system.System.Name,
                     ["overrides"] = Array(system.System.Overrides, o => JsonValue.Create(o)),
                     ["continues"] = system.System.Continues,
+                    ["fineTunes"] = system.System.FineTunes,
                     ["runs"] = Array(system.Runs, ToJson),
                 }),
             }),
@@ -61,9 +72,9 @@ public static class ReproductionFiles
     {
         ["claim"] = found.Claim.Statement,
         ["measure"] = found.Claim.Measure.Key,
-        ["system"] = found.Claim.System,
-        ["than"] = found.Claim.Than,
-        ["limit"] = found.Claim.Than is null ? found.Claim.Limit : null,
+        ["systems"] = Array(found.Claim.Systems, s => JsonValue.Create(s)),
+        ["than"] = Array(found.Claim.Than, s => JsonValue.Create(s)),
+        ["limit"] = found.Claim.HasLimit ? found.Claim.Limit : null,
         ["claimed"] = found.Claim.IsLower ? "lower" : "higher",
         ["verdict"] = found.Verdict.ToText(),
         ["value"] = Number(found.Value),

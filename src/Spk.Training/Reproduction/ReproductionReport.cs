@@ -70,10 +70,26 @@ internal static class ReproductionReport
         page.Section($"{char.ToUpperInvariant(corpus.Corpus.Name[0])}{corpus.Corpus.Name[1..]}: {corpus.Corpus.Description}").Paragraph(
             (corpus.Voices is { } voices ? voices + ". " : $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(corpus.Root))}. ")
             + $"{Format.Whole(any.Trials)} trials, {Format.Whole(any.Targets)} of them of one speaker, {Format.Whole(any.Speakers)} speakers; seeds {seeds}; recipe {corpus.Corpus.Recipe}.");
+        Grids(page, experiment, corpus);
         Systems(page, experiment, corpus);
         ClaimTable(page, corpus);
         Sources(page, corpus);
         page.Figures(Pictures(corpus));
+    }
+
+    // In the layout of the paper, per cent; a baseline shows 0 and its error rate.
+    private static void Grids(ReportDocument page, Experiment experiment, CorpusFindings corpus)
+    {
+        foreach (var grid in experiment.Grids.Where(g => g.Rows.Any(r => r.Cells.Any(c => !double.IsNaN(corpus.Reduction(c))))))
+        {
+            page.Paragraph(grid.Title).Table(
+                [grid.Corner, .. grid.Columns],
+                [.. grid.Rows.Select(row => (IReadOnlyList<ReportCell>)[row.Title, .. row.Cells.Select(c => ReportCell.Number(Text(c)))])]);
+        }
+
+        string Text(ReductionCell cell) => corpus.Reduction(cell) is var reduction && double.IsNaN(reduction) ? Dash
+            : cell.System == cell.Baseline ? $"0 (EER {ReproductionReport.Text(Measure.Eer, corpus.Systems.First(s => s.System.Name == cell.System).Mean(Measure.Eer))})"
+            : (reduction > 0 ? "+" : "") + Format.Fixed(100 * reduction, 1).Replace('-', '−');
     }
 
     private static void Systems(ReportDocument page, Experiment experiment, CorpusFindings corpus)
@@ -116,7 +132,7 @@ internal static class ReproductionReport
                 f.Claim.Statement,
                 f.Claim.Measure.Title,
                 ReportCell.Number(Text(f.Claim.Measure, f.Value)),
-                ReportCell.Number((f.Claim.Than is null ? "limit " : "") + Text(f.Claim.Measure, f.Reference)),
+                ReportCell.Number((f.Claim.HasLimit ? "limit " : "") + Text(f.Claim.Measure, f.Reference)),
                 ReportCell.Number(Signed(f.Claim.Measure, f.Value - f.Reference)),
                 ReportCell.Number(Text(f.Claim.Measure, f.Comparison?.Interval)),
                 ReportCell.Number(string.Join(" / ", f.Seeds.Select(s => Signed(f.Claim.Measure, s.Difference)))),
@@ -152,7 +168,7 @@ internal static class ReproductionReport
             "system minus what it is compared with",
             [
                 .. corpus.Claims.Where(f => f.Claim.Measure == Measure.Eer && f.Comparison?.Interval is not null)
-                    .Select(f => (f.Claim.System, f.Comparison!.Difference, f.Comparison.Interval!.Value)),
+                    .Select(f => (f.Claim.Systems.Count == 1 ? f.Claim.Systems[0] : $"{f.Claim.Systems[0]} …", f.Comparison!.Difference, f.Comparison.Interval!.Value)),
             ],
             percent: true);
         foreach (var system in shown)
@@ -171,7 +187,7 @@ internal static class ReproductionReport
                [
                    corpus.Corpus.Name,
                    system.System.Name,
-                   (system.System.Continues is { } stage ? $"continues {stage}; " : "") + string.Join(" ", system.System.Overrides),
+                   (system.System.Continues is { } stage ? $"continues {stage}; " : system.System.FineTunes is { } model ? $"fine-tunes {model}; " : "") + string.Join(" ", system.System.Overrides),
                    ReportCell.Number(Format.Whole(system.Runs.Count)),
                    ReportCell.Number(Format.Whole(figures.Steps)),
                    ReportCell.Number(Format.Whole((long)Math.Round(system.Runs.Average(r => r.Figures.Seconds)))),

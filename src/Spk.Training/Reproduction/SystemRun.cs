@@ -7,8 +7,8 @@ public sealed class SystemRun
 {
     private const string FiguresFile = "figures.json";
 
-    internal SystemRun(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe, SystemRun? from) =>
-        (Corpus, System, Seed, Folder, Recipe, From) = (corpus, system, seed, folder, recipe, from);
+    internal SystemRun(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe, SystemRun? from, SystemRun? pretrained) =>
+        (Corpus, System, Seed, Folder, Recipe, From, Pretrained) = (corpus, system, seed, folder, recipe, from, pretrained);
 
     /// <summary>What it learns from.</summary>
     public ExperimentCorpus Corpus { get; }
@@ -27,6 +27,9 @@ public sealed class SystemRun
 
     /// <summary>The run whose last checkpoint it starts from; null for none.</summary>
     public SystemRun? From { get; }
+
+    /// <summary>The run whose encoder it fine-tunes; null for none.</summary>
+    public SystemRun? Pretrained { get; }
 
     /// <summary>Whether it was trained and measured, now or earlier.</summary>
     public bool IsFinished => File.Exists(Figures);
@@ -51,7 +54,7 @@ public sealed class SystemRun
         foreach (var (made, wanted) in Recipe.Load(Folder.Recipe).Fields().Zip(Recipe.Fields()))
         {
             // A folder may be moved, and checkpoints change nothing.
-            if (made.Value != wanted.Value && made.Path is not ("name" or "data.root" or "training.checkpointEverySteps"))
+            if (made.Value != wanted.Value && made.Path is not ("name" or "data.root" or "finetune.model" or "training.checkpointEverySteps"))
             {
                 return (made, wanted);
             }

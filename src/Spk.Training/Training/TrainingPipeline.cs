@@ -69,7 +69,7 @@ internal sealed class TrainingPipeline : IDisposable
             RequireFrames(recipe, Objective.Trained);
             Objective.Allocate(recipe.Training.Seed);
             _embeddingSize = Objective.Trained.EmbeddingSize;
-            Optimizer = Optimizer.Create(recipe.Optimizer, Parameters, FineTuning.Rates(recipe.FineTune, Parameters));
+            Optimizer = Optimizer.Create(recipe.Optimizer, Parameters, FineTuning.Freeze(recipe.FineTune, Parameters));
             StepsInAll = (long)recipe.Training.Epochs * Batches.BatchesPerEpoch;
             _learningRate = recipe.Schedule.Create(recipe.Training.Epochs, Batches.BatchesPerEpoch);
             _learningRate.Validate();

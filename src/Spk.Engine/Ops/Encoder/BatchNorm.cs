@@ -23,7 +23,7 @@ public static partial class BatchNorm
     /// <param name="beta">Offset [C], or null for 0.</param>
     /// <param name="runningMean">Buffer [C]; updated in training.</param>
     /// <param name="runningVariance">Buffer [C]; updated in training.</param>
-    /// <param name="training">True to use and record the statistics of this batch.</param>
+    /// <param name="training">True to use and record the statistics of this batch; frozen running statistics are used as they are.</param>
     /// <param name="momentum">Weight of this batch in the running statistics, 0 to 1.</param>
     /// <param name="eps">Added to the variance, above 0.</param>
     /// <param name="output">Where to write, of x's shape (may be a channel view); null for a new tensor.</param>
@@ -49,6 +49,7 @@ public static partial class BatchNorm
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(runningMean);
         ArgumentNullException.ThrowIfNull(runningVariance);
+        training &= !runningMean.IsFrozen;
         int channels = x.Shape.Last;
         CheckLength(gamma, channels);
         CheckLength(beta, channels);
