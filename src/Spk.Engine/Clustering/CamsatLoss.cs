@@ -14,11 +14,6 @@ namespace Spk.Engine.Clustering;
 /// </remarks>
 internal sealed class CamsatLoss
 {
-    // With fewer rows a cluster, the marginal of a batch says little about the sizes of clusters.
-    private const int RowsOfCluster = 4;
-
-    private const float SmallBatchShare = 0.1f;
-
     private readonly CamsatNetwork _network;
     private readonly CamsatData _data;
     private readonly CamsatOptions _options;
@@ -38,8 +33,9 @@ internal sealed class CamsatLoss
         _device = data.Rows.Device;
         _directions = new float[batch * data.Rows.Shape[1]];
         _mixture = new float[batch * data.Views.Length];
-        _share = options.MarginalShare > 0 ? (float)options.MarginalShare
-            : batch >= (long)RowsOfCluster * options.Clusters ? 1 : SmallBatchShare;
+
+        // Of smaller batches so many that there is about a row a cluster: more would make the marginal lag behind the network, and clusters swing.
+        _share = options.MarginalShare > 0 ? (float)options.MarginalShare : Math.Min(1, batch / (float)options.Clusters);
         if (_share < 1)
         {
             _running = _device.Workspace.Rent(new Shape(options.Clusters));
@@ -60,7 +56,9 @@ internal sealed class CamsatLoss
         var moved = _options.AdversarialWeight > 0 ? Adversary(x, logits, index, rows, step) : null;
         _network.Parameters.ZeroGradients();
 
-        var information = Information.Forward(tape, logits, (float)_options.MarginalWeight, out var entropies, _running, _share);
+        // The gradient reaches the batch's share of the running marginal only; without the division H(Y) would lose against H(Y|X) where μ · share < 1,
+        // and all rows would end in one cluster.
+        var information = Information.Forward(tape, logits, (float)(_options.MarginalWeight / _share), out var entropies, _running, _share);
         Add(information, _options.InformationWeight);
         Tensor? adversarial = null, consistency = null, symmetry = null;
         if (moved is not null)

@@ -34,7 +34,8 @@ public sealed record CamsatOptions
 
     /// <summary>
     /// Share of a batch in the running marginal, above 0 to 1; the gradient reaches this share only. 1 takes the marginal of the batch alone, whose
-    /// entropy cannot exceed the logarithm of <see cref="BatchSize"/>. 0 takes 1 where a batch has four rows or more a cluster, else 0.1.
+    /// entropy cannot exceed the logarithm of <see cref="BatchSize"/>. 0 takes 1 where a batch has as many rows as there are clusters or more, else
+    /// <see cref="BatchSize"/> / <see cref="Clusters"/>.
     /// </summary>
     public double MarginalShare { get; init; }
 
