@@ -89,6 +89,9 @@ public enum RandomPurpose
 
     /// <summary>Utterances drawn of a dialogue, and synthetic dialogues.</summary>
     Dialogue = 16,
+
+    /// <summary>Directions and weights that CAMSAT perturbs and mixes rows with.</summary>
+    Perturbation = 20,
 }
 
 /// <summary>A sequence of random numbers for one (seed, stream, epoch, item): a value type, cheap to make anywhere.</summary>
