@@ -89,6 +89,9 @@ public enum RandomPurpose
 
     /// <summary>Utterances drawn of a dialogue, and synthetic dialogues.</summary>
     Dialogue = 16,
+
+    /// <summary>Vectors of an alignment's batches.</summary>
+    Alignment = 17,
 }
 
 /// <summary>A sequence of random numbers for one (seed, stream, epoch, item): a value type, cheap to make anywhere.</summary>
