@@ -68,7 +68,9 @@ internal sealed class AlignTrainVerb : Verb
         var data = AlignmentData.Join(old.Table, newer.Table, speakers.GetValueOrDefault);
 
         var watch = Stopwatch.StartNew();
-        using var device = context.OpenDevice();
+
+        // Products this small are faster on one thread.
+        using var device = context.OpenDevice(threads: 1);
         var outcome = WorkDisplay.Run(context, "aligning", display => AlignmentTrainer.Run(
             data, old.Identity, newer.Identity, spec, device, new Epochs(display, spec.Epochs), context.Stop));
         outcome.Aligner.Save(path);

@@ -57,6 +57,12 @@ public sealed record DataSection
     /// <summary>In what order an epoch goes through the utterances.</summary>
     public BatchSampling Sampler { get; init; }
 
+    /// <summary>Into how many disjoint parts the seed deals the training speakers; 1 for no parts.</summary>
+    public int SpeakerParts { get; init; } = 1;
+
+    /// <summary>The part to train on, from 1.</summary>
+    public int SpeakerPart { get; init; } = 1;
+
     /// <summary>Most training speakers, drawn by the seed; 0 for all.</summary>
     public int LimitSpeakers { get; init; }
 

@@ -48,6 +48,8 @@ internal static class RecipeBinding
         Pairing = fields.Choice("pairing", data.Pairing),
         Positives = fields.Choice("positives", data.Positives),
         Sampler = fields.Choice("sampler", data.Sampler),
+        SpeakerParts = fields.Integer("speakerParts", data.SpeakerParts, 1, 1000),
+        SpeakerPart = fields.Integer("speakerPart", data.SpeakerPart, 1, 1000),
         LimitSpeakers = fields.Integer("limitSpeakers", data.LimitSpeakers, 0, int.MaxValue),
         LimitUtterances = fields.Integer("limitUtterances", data.LimitUtterances, 0, int.MaxValue),
         Augmentation = fields.Section("augmentation", data.Augmentation, Bind),

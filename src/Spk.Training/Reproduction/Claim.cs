@@ -3,8 +3,8 @@ namespace Spk.Training.Reproduction;
 /// <summary>Something a paper says that figures can contradict.</summary>
 public sealed record Claim
 {
-    private Claim(string statement, Measure measure, bool lower, string system, string? than, double limit) =>
-        (Statement, Measure, IsLower, System, Than, Limit) = (statement, measure, lower, system, than, limit);
+    private Claim(string statement, Measure measure, bool lower, string system, string? than, double limit, bool gain = false) =>
+        (Statement, Measure, IsLower, System, Than, Limit, IsGain) = (statement, measure, lower, system, than, limit, gain);
 
     /// <summary>The claim in words.</summary>
     public string Statement { get; }
@@ -23,6 +23,9 @@ public sealed record Claim
 
     /// <summary>The limit of a claim without a second system.</summary>
     public double Limit { get; }
+
+    /// <summary>Whether it is about the recovered gain of an alignment (<see cref="Evaluation.RecoveredGain"/>) in the measure.</summary>
+    public bool IsGain { get; }
 
     /// <summary>A system measures lower than another.</summary>
     /// <param name="measure">What is measured.</param>
@@ -45,4 +48,11 @@ public sealed record Claim
     /// <summary>A quantity of a system lies above a limit.</summary>
     /// <inheritdoc cref="Below" path="/param"/>
     public static Claim Above(Measure measure, string system, double limit, string statement) => new(statement, measure, false, system, null, limit);
+
+    /// <summary>An alignment recovers more of the gain of its runtime system over its enrolment system than a share.</summary>
+    /// <param name="measure">An error rate of scores.</param>
+    /// <param name="system">The alignment.</param>
+    /// <param name="share">The share, a fraction.</param>
+    /// <param name="statement">The claim in words.</param>
+    public static Claim Recovers(Measure measure, string system, double share, string statement) => new(statement, measure, false, system, null, share, gain: true);
 }

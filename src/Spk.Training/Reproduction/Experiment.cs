@@ -29,6 +29,9 @@ public sealed record Experiment
     /// <summary>What is claimed; each is judged on every corpus.</summary>
     public required IReadOnlyList<Claim> Claims { get; init; }
 
+    /// <summary>Measures of scores to show, in the order of the table.</summary>
+    public IReadOnlyList<Measure> Measures { get; init; } = Measure.OfScores;
+
     /// <summary>Quantities of the runs to show besides those of the claims.</summary>
     public IReadOnlyList<Measure> Quantities { get; init; } = [];
 
@@ -48,12 +51,23 @@ public sealed record Experiment
         foreach (var system in Systems)
         {
             Require(system.Continues is not { } from || known.Contains(from), $"the system {system.Name} continues {system.Continues}, which does not stand before it.");
+            if (system.Alignment is { } alignment)
+            {
+                foreach (string aligned in new[] { alignment.Enrolment, alignment.Runtime })
+                {
+                    Require(known.Contains(aligned), $"the system {system.Name} aligns {aligned}, which does not stand before it.");
+                }
+            }
+
             known.Add(system.Name);
         }
 
         foreach (var claim in Claims)
         {
             Require(known.Contains(claim.System), $"the claim '{claim.Statement}' is about {claim.System}, which is no system of it.");
+            Require(
+                !claim.IsGain || Systems.Any(s => s.Name == claim.System && s.Alignment is not null),
+                $"the claim '{claim.Statement}' is about a recovered gain of {claim.System}, which is no alignment.");
             Require(claim.Than is null || known.Contains(claim.Than), $"the claim '{claim.Statement}' compares with {claim.Than}, which is no system of it.");
         }
     }

@@ -75,10 +75,11 @@ internal sealed class ExperimentPlan
                 var made = new Dictionary<string, SystemRun>(StringComparer.Ordinal);
                 foreach (var system in Systems)
                 {
-                    var from = system.Continues is null ? null : made.GetValueOrDefault(system.Continues)
-                        ?? throw new InvalidOptionException($"the system {system.Name} continues {system.Continues}, which a quick run leaves out.");
+                    SystemRun Made(string name) => made.GetValueOrDefault(name) ?? throw new InvalidOptionException($"the system {system.Name} builds on {name}, which a quick run leaves out.");
+                    var from = system.Continues is null ? null : Made(system.Continues);
                     string folder = Path.Combine(_options.Folder, "runs", corpus.Name, system.Name, FormattableString.Invariant($"seed-{seed}"));
-                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed), from);
+                    (SystemRun, SystemRun)? aligns = system.Alignment is { } alignment ? (Made(alignment.Enrolment), Made(alignment.Runtime)) : null;
+                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed), from, aligns);
                     made.Add(system.Name, run);
                     yield return run;
                 }

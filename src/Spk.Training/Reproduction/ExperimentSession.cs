@@ -124,11 +124,40 @@ public sealed class ExperimentSession
             return;
         }
 
-        if (run.From is { IsFinished: false } from)
+        if (run.Needs.FirstOrDefault(r => !r.IsFinished) is { } from)
         {
             throw new InvalidOperationException($"{run.Folder.Path} builds on {from.Folder.Path}, which is not finished.");
         }
 
+        var figures = run.Aligns is null ? Train(run, device, training, embedding, cancellation) : AlignmentRun.Execute(run, device, embedding, cancellation);
+        figures.Write(run.Figures);
+    }
+
+    /// <summary>The time that the runs after a given one may take, judged by those that are finished; null where nothing is known yet.</summary>
+    /// <param name="current">The run that is being made.</param>
+    public TimeSpan? RemainingAfter(SystemRun current)
+    {
+        ArgumentNullException.ThrowIfNull(current);
+        var finished = Runs.Where(r => r.IsFinished).Select(r => (r.Corpus.Name, IsAlignment: r.Aligns is not null, RunFigures.Read(r.Figures).Seconds)).ToArray();
+        if (finished.Length == 0)
+        {
+            return null;
+        }
+
+        double Expected(SystemRun run) =>
+            finished.Where(f => f.Name == run.Corpus.Name && f.IsAlignment == run.Aligns is not null).Select(f => f.Seconds).DefaultIfEmpty(finished.Average(f => f.Seconds)).Average();
+        return TimeSpan.FromSeconds(Runs.Where(r => r != current && !r.IsFinished).Sum(Expected));
+    }
+
+    /// <summary>Judges the claims by the runs that are finished.</summary>
+    /// <returns>All figures.</returns>
+    /// <exception cref="DataFormatException">The files of a run cannot be used.</exception>
+    public Findings Judge() => FindingsMaker.Make(this);
+
+    internal SyntheticVoicesSpec? Voices(ExperimentCorpus corpus) => _options.Quick ? corpus.QuickVoices ?? corpus.Voices : corpus.Voices;
+
+    private static RunFigures Train(SystemRun run, Device device, ITrainingProgress? training, IProgress<DataProgress>? embedding, CancellationToken cancellation)
+    {
         var watch = Stopwatch.StartNew();
         using var trainer = run.From is null
             ? Trainer.Open(run.Recipe, run.Folder.Path, device, cancellation: cancellation)
@@ -146,7 +175,7 @@ public sealed class ExperimentSession
             quantities[name] = value;
         }
 
-        var figures = new RunFigures
+        return new RunFigures
         {
             Steps = outcome.Step,
             Seconds = watch.Elapsed.TotalSeconds,
@@ -154,29 +183,5 @@ public sealed class ExperimentSession
             Device = device.Name,
             Quantities = quantities,
         };
-        figures.Write(run.Figures);
     }
-
-    /// <summary>The time that the runs after a given one may take, judged by those that are finished; null where nothing is known yet.</summary>
-    /// <param name="current">The run that is being made.</param>
-    public TimeSpan? RemainingAfter(SystemRun current)
-    {
-        ArgumentNullException.ThrowIfNull(current);
-        var finished = Runs.Where(r => r.IsFinished).Select(r => (r.Corpus.Name, RunFigures.Read(r.Figures).Seconds)).ToArray();
-        if (finished.Length == 0)
-        {
-            return null;
-        }
-
-        double Expected(SystemRun run) =>
-            finished.Where(f => f.Name == run.Corpus.Name).Select(f => f.Seconds).DefaultIfEmpty(finished.Average(f => f.Seconds)).Average();
-        return TimeSpan.FromSeconds(Runs.Where(r => r != current && !r.IsFinished).Sum(Expected));
-    }
-
-    /// <summary>Judges the claims by the runs that are finished.</summary>
-    /// <returns>All figures.</returns>
-    /// <exception cref="DataFormatException">The files of a run cannot be used.</exception>
-    public Findings Judge() => FindingsMaker.Make(this);
-
-    internal SyntheticVoicesSpec? Voices(ExperimentCorpus corpus) => _options.Quick ? corpus.QuickVoices ?? corpus.Voices : corpus.Voices;
 }

@@ -46,6 +46,14 @@ public static class ReproductionFiles
                 ["voices"] = corpus.Voices,
                 ["recipe"] = corpus.Corpus.Recipe,
                 ["claims"] = Array(corpus.Claims, ToJson),
+                ["recoveredGains"] = Array(corpus.Gains, found => new JsonObject
+                {
+                    ["system"] = found.System.Name,
+                    ["measure"] = found.Measure.Key,
+                    ["share"] = Number(found.Gain.Share),
+                    ["interval"] = ToJson(found.Gain.Interval),
+                    ["bootstrapDraws"] = found.Gain.BootstrapDraws,
+                }),
                 ["systems"] = Array(corpus.Systems, system => new JsonObject
                 {
                     ["name"] = system.System.Name,
@@ -63,13 +71,14 @@ public static class ReproductionFiles
         ["measure"] = found.Claim.Measure.Key,
         ["system"] = found.Claim.System,
         ["than"] = found.Claim.Than,
+        ["recoveredGain"] = found.Claim.IsGain,
         ["limit"] = found.Claim.Than is null ? found.Claim.Limit : null,
         ["claimed"] = found.Claim.IsLower ? "lower" : "higher",
         ["verdict"] = found.Verdict.ToText(),
         ["value"] = Number(found.Value),
         ["reference"] = Number(found.Reference),
         ["difference"] = Number(found.Value - found.Reference),
-        ["interval"] = ToJson(found.Comparison?.Interval),
+        ["interval"] = ToJson(found.Interval),
         ["shareLower"] = found.Comparison?.ShareSecondLower,
         ["confidence"] = found.Comparison?.Confidence,
         ["seeds"] = Array(found.Seeds, s => new JsonObject

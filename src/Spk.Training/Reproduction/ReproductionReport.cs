@@ -71,6 +71,7 @@ internal static class ReproductionReport
             (corpus.Voices is { } voices ? voices + ". " : $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(corpus.Root))}. ")
             + $"{Format.Whole(any.Trials)} trials, {Format.Whole(any.Targets)} of them of one speaker, {Format.Whole(any.Speakers)} speakers; seeds {seeds}; recipe {corpus.Corpus.Recipe}.");
         Systems(page, experiment, corpus);
+        GainTable(page, corpus);
         ClaimTable(page, corpus);
         Sources(page, corpus);
         page.Figures(Pictures(corpus));
@@ -80,18 +81,18 @@ internal static class ReproductionReport
     {
         SystemFindings[] shown = [.. corpus.Systems.Where(s => !s.System.IsStage)];
         page.Table(
-            ["system", "EER by seed", .. Measure.OfScores.Select(m => m.Title)],
+            ["system", "EER by seed", .. experiment.Measures.Select(m => m.Title)],
             [
                 .. shown.Select(s => (IReadOnlyList<ReportCell>)
                 [
                     s.System.Title,
                     ReportCell.Number(string.Join(" / ", s.Runs.Select(r => Format.Fixed(100 * r.Evaluation.Eer, 2)))),
-                    .. Measure.OfScores.Select(m => ReportCell.Number(Text(m, s.Mean(m)))),
+                    .. experiment.Measures.Select(m => ReportCell.Number(Text(m, s.Mean(m)))),
                 ]),
             ]);
         page.Paragraph(
-            "Means over seeds. False negatives and positives are counted at each run's own threshold of equal error. "
-            + "The scatter ratio is (1 − cosine of the same speaker) / (1 − cosine of different speakers): lower is more compact.",
+            experiment.Measures.Contains(Measure.ScatterRatio) ? "Means over seeds. False negatives and positives are counted at each run's own threshold of equal error. "
+            + "The scatter ratio is (1 − cosine of the same speaker) / (1 − cosine of different speakers): lower is more compact." : "Means over seeds.",
             quiet: true);
 
         // What no run has is left out, such as channels where sessions have none.
@@ -108,17 +109,39 @@ internal static class ReproductionReport
         }
     }
 
+    private static void GainTable(ReportDocument page, CorpusFindings corpus)
+    {
+        if (corpus.Gains.Count == 0)
+        {
+            return;
+        }
+
+        Measure[] measures = [.. corpus.Gains.Select(g => g.Measure).Distinct()];
+        page.Paragraph("Recovered gain, (old − aligned) / (old − new), with its interval over speakers: 100 % is as good as the new system on both sides.").Table(
+            ["system", .. measures.Select(m => m.Title)],
+            [
+                .. corpus.Gains.GroupBy(g => g.System).Select(s => (IReadOnlyList<ReportCell>)
+                [
+                    s.Key.Title, .. s.Select(g => ReportCell.Number(Text(g.Gain))),
+                ]),
+            ]);
+    }
+
+    private static string Text(RecoveredGain gain) => double.IsNaN(gain.Share)
+        ? Dash
+        : Format.Percent(gain.Share, 0) + (gain.Interval is { } ends ? $" ({Format.Percent(ends.Low, 0)} to {Format.Percent(ends.High, 0)})" : "");
+
     private static void ClaimTable(ReportDocument page, CorpusFindings corpus) => page.Table(
         ["claim", "measure", "system", "compared with", "difference", "95 % interval", "by seed", "verdict"],
         [
             .. corpus.Claims.Select(f => (IReadOnlyList<ReportCell>)
             [
                 f.Claim.Statement,
-                f.Claim.Measure.Title,
+                (f.Claim.IsGain ? "recovered gain, " : "") + f.Claim.Measure.Title,
                 ReportCell.Number(Text(f.Claim.Measure, f.Value)),
                 ReportCell.Number((f.Claim.Than is null ? "limit " : "") + Text(f.Claim.Measure, f.Reference)),
                 ReportCell.Number(Signed(f.Claim.Measure, f.Value - f.Reference)),
-                ReportCell.Number(Text(f.Claim.Measure, f.Comparison?.Interval)),
+                ReportCell.Number(Text(f.Claim.Measure, f.Interval)),
                 ReportCell.Number(string.Join(" / ", f.Seeds.Select(s => Signed(f.Claim.Measure, s.Difference)))),
                 Cell(f.Verdict),
             ]),
@@ -171,7 +194,7 @@ internal static class ReproductionReport
                [
                    corpus.Corpus.Name,
                    system.System.Name,
-                   (system.System.Continues is { } stage ? $"continues {stage}; " : "") + string.Join(" ", system.System.Overrides),
+                   (system.System.Continues is { } stage ? $"continues {stage}; " : system.System.Alignment is { } alignment ? $"aligns {alignment.Enrolment} with {alignment.Runtime}; " : "") + string.Join(" ", system.System.Overrides),
                    ReportCell.Number(Format.Whole(system.Runs.Count)),
                    ReportCell.Number(Format.Whole(figures.Steps)),
                    ReportCell.Number(Format.Whole((long)Math.Round(system.Runs.Average(r => r.Figures.Seconds)))),

@@ -7,8 +7,9 @@ public sealed class SystemRun
 {
     private const string FiguresFile = "figures.json";
 
-    internal SystemRun(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe, SystemRun? from) =>
-        (Corpus, System, Seed, Folder, Recipe, From) = (corpus, system, seed, folder, recipe, from);
+    internal SystemRun(
+        ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe, SystemRun? from, (SystemRun Enrolment, SystemRun Runtime)? aligns) =>
+        (Corpus, System, Seed, Folder, Recipe, From, Aligns) = (corpus, system, seed, folder, recipe, from, aligns);
 
     /// <summary>What it learns from.</summary>
     public ExperimentCorpus Corpus { get; }
@@ -28,6 +29,12 @@ public sealed class SystemRun
     /// <summary>The run whose last checkpoint it starts from; null for none.</summary>
     public SystemRun? From { get; }
 
+    /// <summary>The runs that it aligns; null for a training.</summary>
+    public (SystemRun Enrolment, SystemRun Runtime)? Aligns { get; }
+
+    /// <summary>The runs that have to be finished before this one.</summary>
+    internal IEnumerable<SystemRun> Needs => Aligns is var (enrolment, runtime) ? [enrolment, runtime] : From is { } from ? [from] : [];
+
     /// <summary>Whether it was trained and measured, now or earlier.</summary>
     public bool IsFinished => File.Exists(Figures);
 
@@ -36,6 +43,9 @@ public sealed class SystemRun
 
     /// <summary>Embeddings of the evaluation utterances.</summary>
     internal string Embeddings => Path.Combine(Folder.Path, "embeddings.npy");
+
+    /// <summary>How the encoders were aligned.</summary>
+    internal string AlignmentSpec => Path.Combine(Folder.Path, "alignment.txt");
 
     /// <summary>The trial list it is scored on.</summary>
     internal string TrialList => Path.Combine(Recipe.Data.Root, Recipe.Evaluation.Trials);
@@ -48,12 +58,17 @@ public sealed class SystemRun
             return null;
         }
 
-        foreach (var (made, wanted) in Recipe.Load(Folder.Recipe).Fields().Zip(Recipe.Fields()))
+        if (System.Alignment is { } alignment && File.Exists(AlignmentSpec) && File.ReadAllText(AlignmentSpec).Trim() is var made && made != $"{alignment.Spec}")
+        {
+            return (new RecipeField("alignment", made, ""), new RecipeField("alignment", $"{alignment.Spec}", ""));
+        }
+
+        foreach (var (found, wanted) in Recipe.Load(Folder.Recipe).Fields().Zip(Recipe.Fields()))
         {
             // A folder may be moved, and checkpoints change nothing.
-            if (made.Value != wanted.Value && made.Path is not ("name" or "data.root" or "training.checkpointEverySteps"))
+            if (found.Value != wanted.Value && found.Path is not ("name" or "data.root" or "training.checkpointEverySteps"))
             {
-                return (made, wanted);
+                return (found, wanted);
             }
         }
 
