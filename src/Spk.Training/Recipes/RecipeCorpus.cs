@@ -44,10 +44,9 @@ internal static class RecipeCorpus
         int[] candidates = development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training];
         var data = recipe.Data;
         ulong seed = recipe.Training.Seed;
-        if (data.SpeakerParts > 1)
+        if (SpeakerPart.Parse(data.SpeakerPart) is { } part)
         {
-            int[] part = SpeakerParts.Choose([.. candidates.Select(i => corpus.Utterances[i])], data.SpeakerParts, data.SpeakerPart, seed);
-            candidates = [.. part.Select(i => candidates[i])];
+            candidates = [.. part.Choose([.. candidates.Select(i => corpus.Utterances[i])], seed).Select(i => candidates[i])];
         }
 
         return TrainingSubset.Choose(corpus, candidates, data.LimitSpeakers, data.LimitUtterances, seed);

@@ -19,8 +19,9 @@ internal static class AlignmentRun
         var watch = Stopwatch.StartNew();
         var (enrolment, runtime) = run.Aligns!.Value;
         var manifest = Manifest.Load(Path.Combine(run.Recipe.Data.Root, run.Recipe.Data.Train), run.Recipe.Data.Root);
-        int[] part = SpeakerParts.Choose(manifest.Utterances, run.Recipe.Data.SpeakerParts, run.Recipe.Data.SpeakerPart, run.Seed);
-        Utterance[] utterances = [.. part.Select(i => manifest.Utterances[i])];
+        Utterance[] utterances = SpeakerPart.Parse(run.Recipe.Data.SpeakerPart) is { } part
+            ? [.. part.Choose(manifest.Utterances, run.Seed).Select(i => manifest.Utterances[i])]
+            : [.. manifest.Utterances];
         var (x, enrolmentModel) = Embed(enrolment);
         var (y, runtimeModel) = Embed(runtime);
         var speakers = utterances.ToDictionary(u => u.Id, u => u.Speaker, StringComparer.Ordinal);
@@ -39,10 +40,14 @@ internal static class AlignmentRun
         AtomicFile.WriteText(run.Folder.Recipe, run.Recipe.ToYaml());
         AtomicFile.WriteText(run.AlignmentSpec, run.System.Alignment.Spec + "\n");
         outcome.Aligner.Save(Path.Combine(run.Folder.Path, "aligner.safetensors"));
-        var trials = TrialList.Read(run.TrialList).Trials;
+
+        // What is stored are profiles: the mean is mapped, not its parts.
+        var trials = RunTrials.Open(run);
         float[] scores = TrialEvaluation.Score(
-            trials, outcome.Aligner.MapEnrolments(EmbeddingTable.Load(enrolment.Embeddings)), outcome.Aligner.MapRuntimes(EmbeddingTable.Load(runtime.Embeddings)));
-        ScoreFile.Write(run.Folder.Scores, trials, scores);
+            trials.Trials,
+            outcome.Aligner.MapEnrolments(trials.Enrolments(EmbeddingTable.Load(enrolment.Embeddings))),
+            outcome.Aligner.MapRuntimes(EmbeddingTable.Load(runtime.Embeddings)));
+        ScoreFile.Write(run.Folder.Scores, trials.Trials, scores);
         var quantities = new Dictionary<string, double>(StringComparer.Ordinal)
         {
             ["alignmentSpeakers"] = outcome.Speakers,

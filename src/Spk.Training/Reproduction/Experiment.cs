@@ -29,6 +29,12 @@ public sealed record Experiment
     /// <summary>What is claimed; each is judged on every corpus.</summary>
     public required IReadOnlyList<Claim> Claims { get; init; }
 
+    /// <summary>
+    /// Above 0: evaluation speakers are enrolled by the mean of so many utterances, and all their other utterances tested against all profiles. 0: the
+    /// trials are those of the corpus.
+    /// </summary>
+    public int EnrolmentUtterances { get; init; }
+
     /// <summary>Measures of scores to show, in the order of the table.</summary>
     public IReadOnlyList<Measure> Measures { get; init; } = Measure.OfScores;
 

@@ -30,7 +30,7 @@ internal sealed class ExperimentPlan
             throw new InvalidOptionException($"--set {reserved} is decided by the experiment: use --data and --seeds.");
         }
 
-        Runs = [.. Make()];
+        Runs = [.. Make(experiment)];
     }
 
     public IReadOnlyList<ExperimentCorpus> Corpora { get; }
@@ -66,7 +66,7 @@ internal sealed class ExperimentPlan
             : throw new InvalidOptionException($"experiment {experiment.Name} needs a corpus here: name its folder with --data.");
     }
 
-    private IEnumerable<SystemRun> Make()
+    private IEnumerable<SystemRun> Make(Experiment experiment)
     {
         foreach (var corpus in Corpora)
         {
@@ -79,7 +79,7 @@ internal sealed class ExperimentPlan
                     var from = system.Continues is null ? null : Made(system.Continues);
                     string folder = Path.Combine(_options.Folder, "runs", corpus.Name, system.Name, FormattableString.Invariant($"seed-{seed}"));
                     (SystemRun, SystemRun)? aligns = system.Alignment is { } alignment ? (Made(alignment.Enrolment), Made(alignment.Runtime)) : null;
-                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed), from, aligns);
+                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed), from, aligns, experiment.EnrolmentUtterances);
                     made.Add(system.Name, run);
                     yield return run;
                 }

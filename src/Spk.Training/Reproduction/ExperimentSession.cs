@@ -13,9 +13,6 @@ namespace Spk.Training.Reproduction;
 /// </summary>
 public sealed class ExperimentSession
 {
-    // Confidence intervals are drawn when the claims are judged.
-    private static readonly EvaluationOptions WithoutIntervals = new() { BootstrapDraws = 0 };
-
     private readonly ExperimentOptions _options;
     private readonly ExperimentPlan _plan;
 
@@ -61,9 +58,10 @@ public sealed class ExperimentSession
                     $"{run.Folder.Path} holds a run with {made.Path} = {made.Value}, asked for is {wanted.Value}: choose another --out, or delete that folder.");
             }
 
-            if (run.Corpus.Voices is null && !File.Exists(run.TrialList))
+            if (run.Corpus.Voices is null && !File.Exists(RunTrials.Source(run)))
             {
-                throw new DataFormatException($"The trial list {run.TrialList} does not exist: --data names a folder with train.csv and trials.txt.");
+                string list = run.EnrolmentUtterances > 0 ? "manifest" : "trial list";
+                throw new DataFormatException($"The {list} {RunTrials.Source(run)} does not exist: --data names a folder with train.csv, eval.csv and trials.txt.");
             }
         }
 
@@ -165,10 +163,10 @@ public sealed class ExperimentSession
         var outcome = trainer.Run(training, cancellation);
         cancellation.ThrowIfCancellationRequested();
 
-        var trials = TrialSet.Open(run.TrialList, run.Recipe.Data.Root, audio: run.Recipe.CorpusOptions, options: WithoutIntervals);
-        var result = trials.Evaluate(trainer.Model, out var embeddings, embedding, cancellation);
+        var trials = RunTrials.Open(run);
+        var embeddings = trials.Embed(trainer.Model, embedding, cancellation);
         embeddings.Save(run.Embeddings);
-        ScoreFile.Write(run.Folder.Scores, trials.Trials.Trials, result.Scores);
+        ScoreFile.Write(run.Folder.Scores, trials.Trials, TrialEvaluation.Score(trials.Trials, trials.Enrolments(embeddings), embeddings));
         var quantities = RunFigures.LastEpoch(run.Folder.Log);
         foreach (var (name, value) in EmbeddingClusters.Measure(embeddings, run.Recipe.Data.Root, run.Corpus.Voices?.ChannelStrength is not null))
         {

@@ -17,7 +17,7 @@ internal static class FindingsMaker
     private static CorpusFindings Make(ExperimentSession session, ExperimentCorpus corpus)
     {
         SystemRun[] finished = [.. session.Runs.Where(r => r.Corpus == corpus && r.IsFinished)];
-        IReadOnlyList<Trial> trials = finished.Length == 0 ? [] : TrialList.Read(finished[0].TrialList).Trials;
+        IReadOnlyList<Trial> trials = finished.Length == 0 ? [] : RunTrials.Open(finished[0]).Trials;
         Measure[] measures = [.. Reproduction.Measure.OfScores.Concat(session.Experiment.Measures).Concat(session.Plan.Claims.Select(c => c.Measure)).Where(m => m.Score is not null).Distinct()];
         var runs = finished.Select(r => Measure(r, trials, measures)).ToLookup(r => r.Run.System.Name, StringComparer.Ordinal);
         return new CorpusFindings(
@@ -34,7 +34,7 @@ internal static class FindingsMaker
         var (scored, scores) = ScoreFile.Read(run.Folder.Scores);
         if (!scored.SequenceEqual(trials))
         {
-            throw new DataFormatException($"{run.Folder.Scores} holds other trials than {run.TrialList}: delete {run.Figures} to have the run scored again.");
+            throw new DataFormatException($"{run.Folder.Scores} holds other trials than {RunTrials.Source(run)}: delete {run.Figures} to have the run scored again.");
         }
 
         var ranked = RankedTrials.Rank([.. scores], [.. trials.Select(t => t.IsTarget)]);

@@ -69,6 +69,7 @@ internal static class ReproductionReport
         string seeds = string.Join(", ", corpus.Systems.SelectMany(s => s.Runs).Select(r => r.Run.Seed).Distinct().Order());
         page.Section($"{char.ToUpperInvariant(corpus.Corpus.Name[0])}{corpus.Corpus.Name[1..]}: {corpus.Corpus.Description}").Paragraph(
             (corpus.Voices is { } voices ? voices + ". " : $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(corpus.Root))}. ")
+            + (experiment.EnrolmentUtterances > 0 ? $"Profiles of {experiment.EnrolmentUtterances} utterances against all others: " : "")
             + $"{Format.Whole(any.Trials)} trials, {Format.Whole(any.Targets)} of them of one speaker, {Format.Whole(any.Speakers)} speakers; seeds {seeds}; recipe {corpus.Corpus.Recipe}.");
         Systems(page, experiment, corpus);
         GainTable(page, corpus);

@@ -8,8 +8,8 @@ public sealed class SystemRun
     private const string FiguresFile = "figures.json";
 
     internal SystemRun(
-        ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe, SystemRun? from, (SystemRun Enrolment, SystemRun Runtime)? aligns) =>
-        (Corpus, System, Seed, Folder, Recipe, From, Aligns) = (corpus, system, seed, folder, recipe, from, aligns);
+        ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe, SystemRun? from, (SystemRun Enrolment, SystemRun Runtime)? aligns, int enrolmentUtterances) =>
+        (Corpus, System, Seed, Folder, Recipe, From, Aligns, EnrolmentUtterances) = (corpus, system, seed, folder, recipe, from, aligns, enrolmentUtterances);
 
     /// <summary>What it learns from.</summary>
     public ExperimentCorpus Corpus { get; }
@@ -32,6 +32,9 @@ public sealed class SystemRun
     /// <summary>The runs that it aligns; null for a training.</summary>
     public (SystemRun Enrolment, SystemRun Runtime)? Aligns { get; }
 
+    /// <summary><see cref="Experiment.EnrolmentUtterances"/>.</summary>
+    internal int EnrolmentUtterances { get; }
+
     /// <summary>The runs that have to be finished before this one.</summary>
     internal IEnumerable<SystemRun> Needs => Aligns is var (enrolment, runtime) ? [enrolment, runtime] : From is { } from ? [from] : [];
 
@@ -46,9 +49,6 @@ public sealed class SystemRun
 
     /// <summary>How the encoders were aligned.</summary>
     internal string AlignmentSpec => Path.Combine(Folder.Path, "alignment.txt");
-
-    /// <summary>The trial list it is scored on.</summary>
-    internal string TrialList => Path.Combine(Recipe.Data.Root, Recipe.Evaluation.Trials);
 
     /// <summary>The first field in which the recipe of the run that lies in the folder differs from this one; null where it is the same or there is none.</summary>
     internal (RecipeField Made, RecipeField Wanted)? Difference()
