@@ -90,6 +90,9 @@ public enum RandomPurpose
     /// <summary>Utterances drawn of a dialogue, and synthetic dialogues.</summary>
     Dialogue = 16,
 
+    /// <summary>Vectors of an alignment's batches.</summary>
+    Alignment = 17,
+
     /// <summary>Directions and weights that CAMSAT perturbs and mixes rows with.</summary>
     Perturbation = 20,
 }

@@ -36,6 +36,18 @@ public enum ScoreMeasure
 
     /// <summary>Share of non-target trials at or above the threshold of equal error, which is set once on all trials.</summary>
     FalseAcceptances,
+
+    /// <summary>False rejection rate at a false acceptance rate of 1 %, interpolated; NaN below 1,000 non-target trials.</summary>
+    FrrAtFar01,
+
+    /// <summary>The same at 2 %; NaN below 500 non-target trials.</summary>
+    FrrAtFar02,
+
+    /// <summary>The same at 5 %; NaN below 200 non-target trials.</summary>
+    FrrAtFar05,
+
+    /// <summary>The same at 10 %; NaN below 100 non-target trials.</summary>
+    FrrAtFar10,
 }
 
 /// <summary>One run's scores, ready to be measured on any draw of the speakers.</summary>
@@ -85,6 +97,14 @@ internal sealed class MeasuredScores
             case ScoreMeasure.MinDcf01 or ScoreMeasure.MinDcf05:
                 _ranked.Weighted(weights, _measure == ScoreMeasure.MinDcf01 ? Prior01 : Prior05, cost);
                 return cost[0];
+            case ScoreMeasure.FrrAtFar01:
+                return _ranked.WeightedFrr(weights, 0.01);
+            case ScoreMeasure.FrrAtFar02:
+                return _ranked.WeightedFrr(weights, 0.02);
+            case ScoreMeasure.FrrAtFar05:
+                return _ranked.WeightedFrr(weights, 0.05);
+            case ScoreMeasure.FrrAtFar10:
+                return _ranked.WeightedFrr(weights, 0.1);
             default:
                 return Moment(weights);
         }

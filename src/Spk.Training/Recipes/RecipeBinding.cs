@@ -48,6 +48,7 @@ internal static class RecipeBinding
         Pairing = fields.Choice("pairing", data.Pairing),
         Positives = fields.Choice("positives", data.Positives),
         Sampler = fields.Choice("sampler", data.Sampler),
+        SpeakerPart = fields.OptionalText("speakerPart", data.SpeakerPart),
         LimitSpeakers = fields.Integer("limitSpeakers", data.LimitSpeakers, 0, int.MaxValue),
         LimitUtterances = fields.Integer("limitUtterances", data.LimitUtterances, 0, int.MaxValue),
         Augmentation = fields.Section("augmentation", data.Augmentation, Bind),

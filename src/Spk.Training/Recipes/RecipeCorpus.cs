@@ -39,8 +39,18 @@ internal static class RecipeCorpus
             recipe.CorpusOptions);
 
     /// <summary>Indices of the utterances to train on: what the development speakers leave, within the recipe's limits.</summary>
-    public static int[] Members(Recipe recipe, Corpus corpus, DevelopmentSplit? development) => TrainingSubset.Choose(
-        corpus, development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training], recipe.Data.LimitSpeakers, recipe.Data.LimitUtterances, recipe.Training.Seed);
+    public static int[] Members(Recipe recipe, Corpus corpus, DevelopmentSplit? development)
+    {
+        int[] candidates = development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training];
+        var data = recipe.Data;
+        ulong seed = recipe.Training.Seed;
+        if (SpeakerPart.Parse(data.SpeakerPart) is { } part)
+        {
+            candidates = [.. part.Choose([.. candidates.Select(i => corpus.Utterances[i])], seed).Select(i => candidates[i])];
+        }
+
+        return TrainingSubset.Choose(corpus, candidates, data.LimitSpeakers, data.LimitUtterances, seed);
+    }
 
     /// <summary>The rows of the batches, where they are no utterances; else null.</summary>
     public static UtteranceGroups? Groups(Recipe recipe, Corpus corpus, IReadOnlyList<int> members)

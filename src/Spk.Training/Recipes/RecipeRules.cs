@@ -53,6 +53,7 @@ internal static class RecipeRules
             "schedule.minimum = 0: an exponential schedule needs a minimum above 0.");
         Require(recipe.Schedule.WarmupEpochs < recipe.Training.Epochs,
             $"schedule.warmupEpochs = {FieldText.Of(recipe.Schedule.WarmupEpochs)} leaves nothing of training.epochs = {recipe.Training.Epochs}.");
+        _ = SpeakerPart.Parse(data.SpeakerPart);
         Require(data.DevSpeakers != 1,
             "data.devSpeakers = 1: trials need two speakers or more; allowed are 0 and 2 or more.");
         Require(recipe.Evaluation.Patience == 0 || data.DevSpeakers > 0,

@@ -8,8 +8,8 @@ public readonly record struct ClaimPair(string System, string Than);
 /// <summary>Something a paper says that figures can contradict.</summary>
 public sealed record Claim
 {
-    private Claim(string statement, Measure measure, bool lower, IReadOnlyList<string> systems, IReadOnlyList<string> than, double limit) =>
-        (Statement, Measure, IsLower, Systems, Than, Limit) = (statement, measure, lower, systems, than, limit);
+    private Claim(string statement, Measure measure, bool lower, IReadOnlyList<string> systems, IReadOnlyList<string> than, double limit, bool gain = false) =>
+        (Statement, Measure, IsLower, Systems, Than, Limit, IsGain) = (statement, measure, lower, systems, than, limit, gain);
 
     /// <summary>The claim in words.</summary>
     public string Statement { get; }
@@ -31,6 +31,9 @@ public sealed record Claim
 
     /// <summary>Whether it is about a limit rather than other systems.</summary>
     public bool HasLimit => Than.Count == 0;
+
+    /// <summary>Whether it is about the recovered gain of an alignment (<see cref="Evaluation.RecoveredGain"/>) in the measure.</summary>
+    public bool IsGain { get; }
 
     /// <summary>A system measures lower than another.</summary>
     /// <param name="measure">What is measured.</param>
@@ -63,4 +66,11 @@ public sealed record Claim
     /// <summary>A quantity of a system lies above a limit.</summary>
     /// <inheritdoc cref="Below" path="/param"/>
     public static Claim Above(Measure measure, string system, double limit, string statement) => new(statement, measure, false, [system], [], limit);
+
+    /// <summary>An alignment recovers more of the gain of its runtime system over its enrolment system than a share.</summary>
+    /// <param name="measure">An error rate of scores.</param>
+    /// <param name="system">The alignment.</param>
+    /// <param name="share">The share, a fraction.</param>
+    /// <param name="statement">The claim in words.</param>
+    public static Claim Recovers(Measure measure, string system, double share, string statement) => new(statement, measure, false, [system], [], share, gain: true);
 }

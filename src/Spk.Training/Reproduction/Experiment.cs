@@ -30,7 +30,16 @@ public sealed record Experiment
     public required IReadOnlyList<Claim> Claims { get; init; }
 
     /// <summary>Relative error reductions to show in the paper's layout.</summary>
-    public IReadOnlyList<ReductionGrid> Grids { get; init; } = [];
+    public IReadOnlyList<ReductionGrid> Reductions { get; init; } = [];
+
+    /// <summary>
+    /// Above 0: evaluation speakers are enrolled by the mean of so many utterances, and all their other utterances tested against all profiles. 0: the
+    /// trials are those of the corpus.
+    /// </summary>
+    public int EnrolmentUtterances { get; init; }
+
+    /// <summary>Measures of scores to show, in the order of the table.</summary>
+    public IReadOnlyList<Measure> Measures { get; init; } = Measure.OfScores;
 
     /// <summary>Quantities of the runs to show besides those of the claims.</summary>
     public IReadOnlyList<Measure> Quantities { get; init; } = [];
@@ -53,6 +62,14 @@ public sealed record Experiment
             Require(system.Continues is not { } from || known.Contains(from), $"the system {system.Name} continues {system.Continues}, which does not stand before it.");
             Require(system.FineTunes is not { } model || known.Contains(model), $"the system {system.Name} fine-tunes {system.FineTunes}, which does not stand before it.");
             Require(system.Continues is null || system.FineTunes is null, $"the system {system.Name} both continues and fine-tunes.");
+            if (system.Alignment is { } alignment)
+            {
+                foreach (string aligned in new[] { alignment.Enrolment, alignment.Runtime })
+                {
+                    Require(known.Contains(aligned), $"the system {system.Name} aligns {aligned}, which does not stand before it.");
+                }
+            }
+
             known.Add(system.Name);
         }
 
@@ -61,9 +78,12 @@ public sealed record Experiment
             string? stranger = claim.Systems.Concat(claim.Than).FirstOrDefault(s => !known.Contains(s));
             Require(stranger is null, $"the claim '{claim.Statement}' names {stranger}, which is no system of it.");
             Require(claim.Systems.Count > 0, $"the claim '{claim.Statement}' names no system.");
+            Require(
+                !claim.IsGain || claim.Systems.All(name => Systems.Any(s => s.Name == name && s.Alignment is not null)),
+                $"the claim '{claim.Statement}' is about a recovered gain of {claim.Systems[0]}, which is no alignment.");
         }
 
-        foreach (var grid in Grids)
+        foreach (var grid in Reductions)
         {
             var cells = grid.Rows.SelectMany(r => r.Cells).ToList();
             string? stranger = cells.SelectMany(c => (string[])[c.System, c.Baseline]).FirstOrDefault(s => !known.Contains(s));

@@ -30,7 +30,7 @@ internal sealed class ExperimentPlan
             throw new InvalidOptionException($"--set {reserved} is decided by the experiment: use --data and --seeds.");
         }
 
-        Runs = [.. Make()];
+        Runs = [.. Make(experiment)];
     }
 
     public IReadOnlyList<ExperimentCorpus> Corpora { get; }
@@ -66,7 +66,7 @@ internal sealed class ExperimentPlan
             : throw new InvalidOptionException($"experiment {experiment.Name} needs a corpus here: name its folder with --data.");
     }
 
-    private IEnumerable<SystemRun> Make()
+    private IEnumerable<SystemRun> Make(Experiment experiment)
     {
         foreach (var corpus in Corpora)
         {
@@ -75,21 +75,25 @@ internal sealed class ExperimentPlan
                 var made = new Dictionary<string, SystemRun>(StringComparer.Ordinal);
                 foreach (var system in Systems)
                 {
-                    var from = Before(system, system.Continues, made);
-                    var pretrained = Before(system, system.FineTunes, made);
+                    SystemRun? Made(string? name) => name is null ? null : made.GetValueOrDefault(name)
+                        ?? throw new InvalidOptionException($"the system {system.Name} builds on {name}, which a quick run leaves out.");
+                    var pretrained = Made(system.FineTunes);
                     string folder = Path.Combine(_options.Folder, "runs", corpus.Name, system.Name, FormattableString.Invariant($"seed-{seed}"));
                     var recipe = Recipe(corpus, system, seed);
                     var run = new SystemRun(
-                        corpus, system, seed, new RunFolder(folder), pretrained is null ? recipe : FineTuning.Of(recipe, pretrained.Recipe, pretrained.Folder.Path), from, pretrained);
+                        corpus, system, seed, new RunFolder(folder), pretrained is null ? recipe : FineTuning.Of(recipe, pretrained.Recipe, pretrained.Folder.Path))
+                    {
+                        From = Made(system.Continues),
+                        Pretrained = pretrained,
+                        Aligns = system.Alignment is { } alignment ? (Made(alignment.Enrolment)!, Made(alignment.Runtime)!) : null,
+                        EnrolmentUtterances = experiment.EnrolmentUtterances,
+                    };
                     made.Add(system.Name, run);
                     yield return run;
                 }
             }
         }
     }
-
-    private static SystemRun? Before(ExperimentSystem system, string? name, Dictionary<string, SystemRun> made) => name is null ? null : made.GetValueOrDefault(name)
-        ?? throw new InvalidOptionException($"the system {system.Name} builds on {name}, which a quick run leaves out.");
 
     private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed)
     {

@@ -24,6 +24,9 @@ public sealed record ExperimentSystem(string Name, string Title, params IReadOnl
     /// </summary>
     public string? FineTunes { get; init; }
 
+    /// <summary>Instead of a training: two systems before this one, made comparable; null for a training.</summary>
+    public ExperimentAlignment? Alignment { get; init; }
+
     /// <summary>Whether it is a stage that others continue and no system to compare: it is trained, but has no row in the tables.</summary>
     public bool IsStage { get; init; }
 

@@ -17,27 +17,29 @@ internal static class FindingsMaker
     private static CorpusFindings Make(ExperimentSession session, ExperimentCorpus corpus)
     {
         SystemRun[] finished = [.. session.Runs.Where(r => r.Corpus == corpus && r.IsFinished)];
-        IReadOnlyList<Trial> trials = finished.Length == 0 ? [] : TrialList.Read(finished[0].TrialList).Trials;
-        var runs = finished.Select(r => Measure(r, trials)).ToLookup(r => r.Run.System.Name, StringComparer.Ordinal);
+        IReadOnlyList<Trial> trials = finished.Length == 0 ? [] : RunTrials.Open(finished[0]).Trials;
+        Measure[] measures = [.. Reproduction.Measure.OfScores.Concat(session.Experiment.Measures).Concat(session.Plan.Claims.Select(c => c.Measure)).Where(m => m.Score is not null).Distinct()];
+        var runs = finished.Select(r => Measure(r, trials, measures)).ToLookup(r => r.Run.System.Name, StringComparer.Ordinal);
         return new CorpusFindings(
             corpus,
             session.Plan.Root(corpus),
             session.Voices(corpus)?.Describe(),
             [.. session.Plan.Systems.Where(s => runs[s.Name].Any()).Select(s => new SystemFindings(s, [.. runs[s.Name]]))],
-            [.. session.Plan.Claims.Select(c => Judge(c, trials, runs)).OfType<ClaimFindings>()]);
+            [.. session.Plan.Claims.Select(c => Judge(c, trials, runs)).OfType<ClaimFindings>()],
+            Gains(session, trials, runs));
     }
 
-    private static RunFindings Measure(SystemRun run, IReadOnlyList<Trial> trials)
+    private static RunFindings Measure(SystemRun run, IReadOnlyList<Trial> trials, Measure[] wanted)
     {
         var (scored, scores) = ScoreFile.Read(run.Folder.Scores);
         if (!scored.SequenceEqual(trials))
         {
-            throw new DataFormatException($"{run.Folder.Scores} holds other trials than {run.TrialList}: delete {run.Figures} to have the run scored again.");
+            throw new DataFormatException($"{run.Folder.Scores} holds other trials than {RunTrials.Source(run)}: delete {run.Figures} to have the run scored again.");
         }
 
         var ranked = RankedTrials.Rank([.. scores], [.. trials.Select(t => t.IsTarget)]);
         var bootstrap = new SpeakerBootstrap(trials, new EvaluationOptions());
-        var measures = Reproduction.Measure.OfScores.ToDictionary(m => m.Key, m => new MeasuredScores(ranked, bootstrap, m.Score!.Value).Value, StringComparer.Ordinal);
+        var measures = wanted.ToDictionary(m => m.Key, m => new MeasuredScores(ranked, bootstrap, m.Score!.Value).Value, StringComparer.Ordinal);
         return new RunFindings(run, TrialEvaluation.Run(trials, scores), measures, RunFigures.Read(run.Figures));
     }
 
@@ -53,6 +55,11 @@ internal static class FindingsMaker
         if (seeds.Length == 0)
         {
             return null;
+        }
+
+        if (claim.IsGain)
+        {
+            return Recovered(claim, trials, runs);
         }
 
         if (claim.Measure.Score is not { } measure || claim.HasLimit)
@@ -83,6 +90,50 @@ internal static class FindingsMaker
 
         RunFindings[] Of(IEnumerable<string> systems, ulong seed) => [.. systems.Select(s => runs[s].FirstOrDefault(r => r.Run.Seed == seed)).OfType<RunFindings>()];
     }
+
+    private static ClaimFindings? Recovered(Claim claim, IReadOnlyList<Trial> trials, ILookup<string, RunFindings> runs)
+    {
+        var triples = Aligned(runs[claim.Systems[0]], runs);
+        if (triples.Length == 0)
+        {
+            return null;
+        }
+
+        var all = Gain(trials, triples, claim.Measure);
+        var seeds = triples.Select(t => (t.Run.Run.Seed, Gain: Gain(trials, [t], claim.Measure)));
+        return new ClaimFindings(claim, VerdictRule.Of(all, claim.Limit), null, [.. seeds.Select(s => new SeedFindings(s.Seed, s.Gain.Share, claim.Limit, s.Gain.Interval))], [])
+        {
+            Gain = all,
+        };
+    }
+
+    private static GainFindings[] Gains(ExperimentSession session, IReadOnlyList<Trial> trials, ILookup<string, RunFindings> runs) =>
+    [
+        .. from system in session.Plan.Systems
+           where system.Alignment is not null
+           let triples = Aligned(runs[system.Name], runs)
+           where triples.Length > 0
+           from measure in session.Experiment.Measures
+           where measure.Score is not null
+           select new GainFindings(system, measure, Gain(trials, triples, measure)),
+    ];
+
+    /// <summary>Runs of an alignment with those of the two systems it aligns.</summary>
+    private static (RunFindings Run, RunFindings Old, RunFindings New)[] Aligned(IEnumerable<RunFindings> alignments, ILookup<string, RunFindings> runs) =>
+    [
+        .. from run in alignments
+           let old = runs[run.Run.System.Alignment!.Enrolment].FirstOrDefault(r => r.Run.Seed == run.Run.Seed)
+           let newer = runs[run.Run.System.Alignment!.Runtime].FirstOrDefault(r => r.Run.Seed == run.Run.Seed)
+           where old is not null && newer is not null
+           select (run, old, newer),
+    ];
+
+    private static RecoveredGain Gain(IReadOnlyList<Trial> trials, (RunFindings Run, RunFindings Old, RunFindings New)[] triples, Measure measure) => RecoveredGain.Run(
+        trials,
+        [.. triples.Select(t => t.Old.Evaluation.Scores)],
+        [.. triples.Select(t => t.Run.Evaluation.Scores)],
+        [.. triples.Select(t => t.New.Evaluation.Scores)],
+        measure.Score!.Value);
 
     /// <summary>The trials of each source that has both kinds; none where all trials are of one source.</summary>
     private static SortedDictionary<string, int[]> Sources(IReadOnlyList<Trial> trials)

@@ -46,7 +46,7 @@ public static class ReproductionFiles
                 ["voices"] = corpus.Voices,
                 ["recipe"] = corpus.Corpus.Recipe,
                 ["claims"] = Array(corpus.Claims, ToJson),
-                ["reductions"] = Array(findings.Experiment.Grids, grid => new JsonObject
+                ["reductions"] = Array(findings.Experiment.Reductions, grid => new JsonObject
                 {
                     ["title"] = grid.Title,
                     ["columns"] = Array(grid.Columns, c => JsonValue.Create(c)),
@@ -55,6 +55,14 @@ public static class ReproductionFiles
                         ["title"] = row.Title,
                         ["values"] = Array(row.Cells, c => JsonValue.Create(Number(corpus.Reduction(c)))),
                     }),
+                }),
+                ["recoveredGains"] = Array(corpus.Gains, found => new JsonObject
+                {
+                    ["system"] = found.System.Name,
+                    ["measure"] = found.Measure.Key,
+                    ["share"] = Number(found.Gain.Share),
+                    ["interval"] = ToJson(found.Gain.Interval),
+                    ["bootstrapDraws"] = found.Gain.BootstrapDraws,
                 }),
                 ["systems"] = Array(corpus.Systems, system => new JsonObject
                 {
@@ -75,12 +83,13 @@ public static class ReproductionFiles
         ["systems"] = Array(found.Claim.Systems, s => JsonValue.Create(s)),
         ["than"] = Array(found.Claim.Than, s => JsonValue.Create(s)),
         ["limit"] = found.Claim.HasLimit ? found.Claim.Limit : null,
+        ["recoveredGain"] = found.Claim.IsGain,
         ["claimed"] = found.Claim.IsLower ? "lower" : "higher",
         ["verdict"] = found.Verdict.ToText(),
         ["value"] = Number(found.Value),
         ["reference"] = Number(found.Reference),
         ["difference"] = Number(found.Value - found.Reference),
-        ["interval"] = ToJson(found.Comparison?.Interval),
+        ["interval"] = ToJson(found.Interval),
         ["shareLower"] = found.Comparison?.ShareSecondLower,
         ["confidence"] = found.Comparison?.Confidence,
         ["seeds"] = Array(found.Seeds, s => new JsonObject

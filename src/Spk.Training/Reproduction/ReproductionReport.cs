@@ -69,18 +69,20 @@ internal static class ReproductionReport
         string seeds = string.Join(", ", corpus.Systems.SelectMany(s => s.Runs).Select(r => r.Run.Seed).Distinct().Order());
         page.Section($"{char.ToUpperInvariant(corpus.Corpus.Name[0])}{corpus.Corpus.Name[1..]}: {corpus.Corpus.Description}").Paragraph(
             (corpus.Voices is { } voices ? voices + ". " : $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(corpus.Root))}. ")
+            + (experiment.EnrolmentUtterances > 0 ? $"Profiles of {experiment.EnrolmentUtterances} utterances against all others: " : "")
             + $"{Format.Whole(any.Trials)} trials, {Format.Whole(any.Targets)} of them of one speaker, {Format.Whole(any.Speakers)} speakers; seeds {seeds}; recipe {corpus.Corpus.Recipe}.");
-        Grids(page, experiment, corpus);
+        Reductions(page, experiment, corpus);
         Systems(page, experiment, corpus);
+        GainTable(page, corpus);
         ClaimTable(page, corpus);
         Sources(page, corpus);
         page.Figures(Pictures(corpus));
     }
 
     // In the layout of the paper, per cent; a baseline shows 0 and its error rate.
-    private static void Grids(ReportDocument page, Experiment experiment, CorpusFindings corpus)
+    private static void Reductions(ReportDocument page, Experiment experiment, CorpusFindings corpus)
     {
-        foreach (var grid in experiment.Grids.Where(g => g.Rows.Any(r => r.Cells.Any(c => !double.IsNaN(corpus.Reduction(c))))))
+        foreach (var grid in experiment.Reductions.Where(g => g.Rows.Any(r => r.Cells.Any(c => !double.IsNaN(corpus.Reduction(c))))))
         {
             page.Paragraph(grid.Title).Table(
                 [grid.Corner, .. grid.Columns],
@@ -96,18 +98,18 @@ internal static class ReproductionReport
     {
         SystemFindings[] shown = [.. corpus.Systems.Where(s => !s.System.IsStage)];
         page.Table(
-            ["system", "EER by seed", .. Measure.OfScores.Select(m => m.Title)],
+            ["system", "EER by seed", .. experiment.Measures.Select(m => m.Title)],
             [
                 .. shown.Select(s => (IReadOnlyList<ReportCell>)
                 [
                     s.System.Title,
                     ReportCell.Number(string.Join(" / ", s.Runs.Select(r => Format.Fixed(100 * r.Evaluation.Eer, 2)))),
-                    .. Measure.OfScores.Select(m => ReportCell.Number(Text(m, s.Mean(m)))),
+                    .. experiment.Measures.Select(m => ReportCell.Number(Text(m, s.Mean(m)))),
                 ]),
             ]);
         page.Paragraph(
-            "Means over seeds. False negatives and positives are counted at each run's own threshold of equal error. "
-            + "The scatter ratio is (1 − cosine of the same speaker) / (1 − cosine of different speakers): lower is more compact.",
+            experiment.Measures.Contains(Measure.ScatterRatio) ? "Means over seeds. False negatives and positives are counted at each run's own threshold of equal error. "
+            + "The scatter ratio is (1 − cosine of the same speaker) / (1 − cosine of different speakers): lower is more compact." : "Means over seeds.",
             quiet: true);
 
         // What no run has is left out, such as channels where sessions have none.
@@ -124,17 +126,39 @@ internal static class ReproductionReport
         }
     }
 
+    private static void GainTable(ReportDocument page, CorpusFindings corpus)
+    {
+        if (corpus.Gains.Count == 0)
+        {
+            return;
+        }
+
+        Measure[] measures = [.. corpus.Gains.Select(g => g.Measure).Distinct()];
+        page.Paragraph("Recovered gain, (old − aligned) / (old − new), with its interval over speakers: 100 % is as good as the new system on both sides.").Table(
+            ["system", .. measures.Select(m => m.Title)],
+            [
+                .. corpus.Gains.GroupBy(g => g.System).Select(s => (IReadOnlyList<ReportCell>)
+                [
+                    s.Key.Title, .. s.Select(g => ReportCell.Number(Text(g.Gain))),
+                ]),
+            ]);
+    }
+
+    private static string Text(RecoveredGain gain) => double.IsNaN(gain.Share)
+        ? Dash
+        : Format.Percent(gain.Share, 0) + (gain.Interval is { } ends ? $" ({Format.Percent(ends.Low, 0)} to {Format.Percent(ends.High, 0)})" : "");
+
     private static void ClaimTable(ReportDocument page, CorpusFindings corpus) => page.Table(
         ["claim", "measure", "system", "compared with", "difference", "95 % interval", "by seed", "verdict"],
         [
             .. corpus.Claims.Select(f => (IReadOnlyList<ReportCell>)
             [
                 f.Claim.Statement,
-                f.Claim.Measure.Title,
+                (f.Claim.IsGain ? "recovered gain, " : "") + f.Claim.Measure.Title,
                 ReportCell.Number(Text(f.Claim.Measure, f.Value)),
                 ReportCell.Number((f.Claim.HasLimit ? "limit " : "") + Text(f.Claim.Measure, f.Reference)),
                 ReportCell.Number(Signed(f.Claim.Measure, f.Value - f.Reference)),
-                ReportCell.Number(Text(f.Claim.Measure, f.Comparison?.Interval)),
+                ReportCell.Number(Text(f.Claim.Measure, f.Interval)),
                 ReportCell.Number(string.Join(" / ", f.Seeds.Select(s => Signed(f.Claim.Measure, s.Difference)))),
                 Cell(f.Verdict),
             ]),
@@ -177,6 +201,14 @@ internal static class ReproductionReport
         }
     }
 
+    private static string Origin(ExperimentSystem system) => system switch
+    {
+        { Continues: { } stage } => $"continues {stage}; ",
+        { FineTunes: { } model } => $"fine-tunes {model}; ",
+        { Alignment: { } alignment } => $"aligns {alignment.Enrolment} with {alignment.Runtime}; ",
+        _ => "",
+    };
+
     private static void Runs(ReportDocument page, Findings findings) => page.Table(
         ["corpus", "system", "differs by", "runs", "steps", "seconds a run", "device"],
         [
@@ -187,7 +219,7 @@ internal static class ReproductionReport
                [
                    corpus.Corpus.Name,
                    system.System.Name,
-                   (system.System.Continues is { } stage ? $"continues {stage}; " : system.System.FineTunes is { } model ? $"fine-tunes {model}; " : "") + string.Join(" ", system.System.Overrides),
+                   Origin(system.System) + string.Join(" ", system.System.Overrides),
                    ReportCell.Number(Format.Whole(system.Runs.Count)),
                    ReportCell.Number(Format.Whole(figures.Steps)),
                    ReportCell.Number(Format.Whole((long)Math.Round(system.Runs.Average(r => r.Figures.Seconds)))),

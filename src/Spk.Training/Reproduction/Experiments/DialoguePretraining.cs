@@ -53,7 +53,7 @@ internal static class DialoguePretraining
             },
         ],
         Systems = [.. Pretrainings(), .. Comparators(), .. Labels.SelectMany(FineTunings)],
-        Grids =
+        Reductions =
         [
             new(
                 "Relative EER reduction (%) of pretraining alone, against the same loss with the smallest batch and without rejection:", "loss",
