@@ -89,6 +89,12 @@ public enum RandomPurpose
 
     /// <summary>Utterances drawn of a dialogue, and synthetic dialogues.</summary>
     Dialogue = 16,
+
+    /// <summary>Partners and weights of rows that are mixed (i-mix, l-mix).</summary>
+    Mix = 17,
+
+    /// <summary>Wrong labels given on purpose.</summary>
+    LabelNoise = 18,
 }
 
 /// <summary>A sequence of random numbers for one (seed, stream, epoch, item): a value type, cheap to make anywhere.</summary>

@@ -1,6 +1,7 @@
 using Spk.Engine.Devices;
 using Spk.Interop;
 using Spk.Training.Data;
+using Spk.Training.Objectives;
 using Spk.Training.Positives;
 
 namespace Spk.Training.Recipes;
@@ -41,6 +42,11 @@ internal static class RecipeCorpus
     /// <summary>Indices of the utterances to train on: what the development speakers leave, within the recipe's limits.</summary>
     public static int[] Members(Recipe recipe, Corpus corpus, DevelopmentSplit? development) => TrainingSubset.Choose(
         corpus, development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training], recipe.Data.LimitSpeakers, recipe.Data.LimitUtterances, recipe.Training.Seed);
+
+    /// <summary>Classes of the utterances, where a classifier is trained; else null.</summary>
+    public static ClassLabels? Labels(Recipe recipe, Corpus corpus, IReadOnlyList<int> members) => recipe.Objective.Kind == ObjectiveKind.Supervised
+        ? ClassLabels.Make(recipe.Data.Labels, recipe.Data.Root, corpus, members, recipe.Training.Seed)
+        : null;
 
     /// <summary>The rows of the batches, where they are no utterances; else null.</summary>
     public static UtteranceGroups? Groups(Recipe recipe, Corpus corpus, IReadOnlyList<int> members)
