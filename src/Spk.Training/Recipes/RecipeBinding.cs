@@ -4,6 +4,7 @@ using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
 using Spk.Training.Positives;
+using Spk.Training.PseudoLabels;
 
 namespace Spk.Training.Recipes;
 
@@ -24,6 +25,7 @@ internal static class RecipeBinding
         Objective = fields.Section("objective", recipe.Objective, Bind),
         Ssps = fields.Section("ssps", recipe.Ssps, Bind),
         FineTune = fields.Section("finetune", recipe.FineTune, Bind),
+        Rounds = fields.Section("rounds", recipe.Rounds, Bind),
         Optimizer = fields.Section("optimizer", recipe.Optimizer, Bind),
         Schedule = fields.Section("schedule", recipe.Schedule, Bind),
         Training = fields.Section("training", recipe.Training, Bind),
@@ -240,6 +242,21 @@ internal static class RecipeBinding
         Model = fields.OptionalText("model", section.Model),
         EncoderRate = fields.Number("encoderRate", section.EncoderRate, 0.0, 100.0),
         Freeze = fields.OptionalText("freeze", section.Freeze),
+    };
+
+    private static RoundsSection Bind(IRecipeFields fields, RoundsSection rounds) => new()
+    {
+        Count = fields.Integer("count", rounds.Count, 0, 1000),
+        Model = fields.OptionalText("model", rounds.Model),
+        Start = fields.Choice("start", rounds.Start),
+        Clustering = new ClusteringSpec
+        {
+            Method = fields.Name("method", rounds.Clustering.Method, ClusteringMethods.Names),
+            Clusters = fields.Integer("clusters", rounds.Clustering.Clusters, 2, 1 << 24),
+            Normalization = fields.Choice("normalization", rounds.Clustering.Normalization),
+            Restarts = fields.Integer("restarts", rounds.Clustering.Restarts, 1, 10_000),
+            FirstClusters = fields.Integer("firstClusters", rounds.Clustering.FirstClusters, 0, 1 << 24),
+        },
     };
 
     private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()

@@ -13,7 +13,7 @@ internal static class RecipeRules
     private static readonly string[] Changeable =
     [
         "name", "data.root", "data.train", "data.pack", "data.labels.file", "training.epochs", "training.maximumSteps", "training.stopAfterEpochs",
-        "training.checkpointEverySteps", "evaluation.",
+        "training.checkpointEverySteps", "rounds.count", "evaluation.",
     ];
 
     public static void Check(Recipe recipe)
@@ -48,6 +48,8 @@ internal static class RecipeRules
             $"data.labels: objective.kind {kind} uses no labels; use supervised, or leave the section out.");
         Require(objective.Mix.Kind == MixKind.None || objective.Kind == ObjectiveKind.Supervised,
             $"objective.mix.kind = {ObjectiveRules.Word(objective.Mix.Kind)}: objective.kind {kind} has no labels to mix; use supervised.");
+        Require(recipe.Rounds.Count == 0 || objective.Kind == ObjectiveKind.Supervised,
+            $"rounds.count = {recipe.Rounds.Count}: objective.kind {kind} trains on no labels; use supervised.");
         var curve = recipe.Schedule.Kind;
         Require(curve is LearningRateKind.Constant or LearningRateKind.Step || recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
             $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");

@@ -44,9 +44,7 @@ internal sealed class TrainingPipeline : IDisposable
         Corpus = RecipeCorpus.Load(recipe, progress, cancellation);
         try
         {
-            Development = recipe.Data.DevSpeakers > 0
-                ? DevelopmentSplit.Create(Corpus.Utterances, recipe.Data.DevSpeakers, recipe.Training.Seed, recipe.Evaluation.DevPairs)
-                : null;
+            Development = RecipeCorpus.Development(recipe, Corpus);
             _augmenter = RecipeCorpus.Augmenter(recipe, device, Corpus);
             int[] members = RecipeCorpus.Members(recipe, Corpus, Development);
             Labels = RecipeCorpus.Labels(recipe, Corpus, members);
