@@ -29,6 +29,9 @@ public sealed record Experiment
     /// <summary>What is claimed; each is judged on every corpus.</summary>
     public required IReadOnlyList<Claim> Claims { get; init; }
 
+    /// <summary>Rows and columns of the systems that have a cell; null for none.</summary>
+    public ExperimentGrid? Grid { get; init; }
+
     /// <summary>Quantities of the runs to show besides those of the claims.</summary>
     public IReadOnlyList<Measure> Quantities { get; init; } = [];
 
@@ -48,7 +51,15 @@ public sealed record Experiment
         foreach (var system in Systems)
         {
             Require(system.Continues is not { } from || known.Contains(from), $"the system {system.Name} continues {system.Continues}, which does not stand before it.");
+            Require(system.Labels is not { From: var maker } || known.Contains(maker), $"the system {system.Name} is trained on labels of {system.Labels?.From}, which does not stand before it.");
+            Require(system.Cell is not { Column: var column } || Grid?.Columns.Contains(column) == true, $"the system {system.Name} stands in the column {system.Cell?.Column}, which the grid lacks.");
             known.Add(system.Name);
+        }
+
+        foreach (var claim in Grid?.Claims ?? [])
+        {
+            bool found = Grid!.Columns.Contains(claim.Column) && (claim.Than is null ? claim.Predictor is not null && Grid.Predictors.Contains(claim.Predictor) : Grid.Columns.Contains(claim.Than));
+            Require(found && (claim.Split is null || Grid.Splits.Any(s => s.Title == claim.Split)), $"the claim '{claim.Statement}' is about something that the grid lacks.");
         }
 
         foreach (var claim in Claims)

@@ -7,7 +7,7 @@ namespace Spk.Training.Reproduction;
 internal sealed class ExperimentPlan
 {
     // Decided by --data and --seeds.
-    private static readonly string[] Reserved = ["data.root", "training.seed"];
+    private static readonly string[] Reserved = ["data.root", "data.labels.file", "training.seed"];
 
     private readonly ExperimentOptions _options;
 
@@ -78,7 +78,15 @@ internal sealed class ExperimentPlan
                     var from = system.Continues is null ? null : made.GetValueOrDefault(system.Continues)
                         ?? throw new InvalidOptionException($"the system {system.Name} continues {system.Continues}, which a quick run leaves out.");
                     string folder = Path.Combine(_options.Folder, "runs", corpus.Name, system.Name, FormattableString.Invariant($"seed-{seed}"));
-                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed), from);
+                    string? labels = system.Labels is null
+                        ? null
+                        : Path.GetFullPath(Path.Combine(_options.Folder, "labels", corpus.Name, FormattableString.Invariant($"seed-{seed}"), system.Labels.Name + ".csv"));
+                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed, labels), from)
+                    {
+                        LabelPath = labels,
+                        Labels = system.Labels is null ? null : made.GetValueOrDefault(system.Labels.From)
+                            ?? throw new InvalidOptionException($"the system {system.Name} is trained on labels of {system.Labels.From}, which a quick run leaves out."),
+                    };
                     made.Add(system.Name, run);
                     yield return run;
                 }
@@ -86,7 +94,7 @@ internal sealed class ExperimentPlan
         }
     }
 
-    private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed)
+    private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, string? labels)
     {
         string name = corpus.Recipe;
         List<string> overrides = [.. corpus.Overrides];
@@ -110,6 +118,11 @@ internal sealed class ExperimentPlan
         overrides.Add($"data.root={Root(corpus)}");
         overrides.Add(FormattableString.Invariant($"training.seed={seed}"));
         overrides.Add($"name={system.Name}");
+        if (labels is not null)
+        {
+            overrides.Add($"data.labels.file={labels}");
+        }
+
         return ShippedRecipes.Load(name, overrides);
     }
 

@@ -129,7 +129,13 @@ public sealed class ExperimentSession
             throw new InvalidOperationException($"{run.Folder.Path} builds on {from.Folder.Path}, which is not finished.");
         }
 
+        if (run.Labels is { IsFinished: false } maker)
+        {
+            throw new InvalidOperationException($"{run.Folder.Path} is trained on labels of {maker.Folder.Path}, which is not finished.");
+        }
+
         var watch = Stopwatch.StartNew();
+        LabelStage.Make(run, Runs, device, cancellation);
         using var trainer = run.From is null
             ? Trainer.Open(run.Recipe, run.Folder.Path, device, cancellation: cancellation)
             : Trainer.OpenFrom(run.From.Folder.Path, run.Recipe, run.Folder.Path, device, cancellation: cancellation);
@@ -142,6 +148,11 @@ public sealed class ExperimentSession
         ScoreFile.Write(run.Folder.Scores, trials.Trials.Trials, result.Scores);
         var quantities = RunFigures.LastEpoch(run.Folder.Log);
         foreach (var (name, value) in EmbeddingClusters.Measure(embeddings, run.Recipe.Data.Root, run.Corpus.Voices?.ChannelStrength is not null))
+        {
+            quantities[name] = value;
+        }
+
+        foreach (var (name, value) in LabelStage.Measures(run))
         {
             quantities[name] = value;
         }

@@ -14,7 +14,11 @@ public sealed record Findings(Experiment Experiment, IReadOnlyList<CorpusFinding
 /// <param name="Systems">The systems with at least one finished run.</param>
 /// <param name="Claims">The claims whose systems have at least one finished seed in common.</param>
 public sealed record CorpusFindings(
-    ExperimentCorpus Corpus, string Root, string? Voices, IReadOnlyList<SystemFindings> Systems, IReadOnlyList<ClaimFindings> Claims);
+    ExperimentCorpus Corpus, string Root, string? Voices, IReadOnlyList<SystemFindings> Systems, IReadOnlyList<ClaimFindings> Claims)
+{
+    /// <summary>What the experiment's grid shows; null for none.</summary>
+    public GridFindings? Grid { get; init; }
+}
 
 /// <summary>The finished runs of a system.</summary>
 /// <param name="System">The system.</param>

@@ -24,7 +24,10 @@ internal static class FindingsMaker
             session.Plan.Root(corpus),
             session.Voices(corpus)?.Describe(),
             [.. session.Plan.Systems.Where(s => runs[s.Name].Any()).Select(s => new SystemFindings(s, [.. runs[s.Name]]))],
-            [.. session.Plan.Claims.Select(c => Judge(c, trials, runs)).OfType<ClaimFindings>()]);
+            [.. session.Plan.Claims.Select(c => Judge(c, trials, runs)).OfType<ClaimFindings>()])
+        {
+            Grid = GridMaker.Make(session.Experiment.Grid, runs.SelectMany(r => r)),
+        };
     }
 
     private static RunFindings Measure(SystemRun run, IReadOnlyList<Trial> trials)

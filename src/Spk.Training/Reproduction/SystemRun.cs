@@ -28,6 +28,12 @@ public sealed class SystemRun
     /// <summary>The run whose last checkpoint it starts from; null for none.</summary>
     public SystemRun? From { get; }
 
+    /// <summary>The run whose embeddings were clustered into its pseudo-labels; null for none.</summary>
+    public SystemRun? Labels { get; internal init; }
+
+    /// <summary>File of its pseudo-labels; null for none.</summary>
+    internal string? LabelPath { get; init; }
+
     /// <summary>Whether it was trained and measured, now or earlier.</summary>
     public bool IsFinished => File.Exists(Figures);
 
@@ -51,7 +57,7 @@ public sealed class SystemRun
         foreach (var (made, wanted) in Recipe.Load(Folder.Recipe).Fields().Zip(Recipe.Fields()))
         {
             // A folder may be moved, and checkpoints change nothing.
-            if (made.Value != wanted.Value && made.Path is not ("name" or "data.root" or "training.checkpointEverySteps"))
+            if (made.Value != wanted.Value && made.Path is not ("name" or "data.root" or "data.labels.file" or "training.checkpointEverySteps"))
             {
                 return (made, wanted);
             }
