@@ -6,7 +6,7 @@ using Spk.Engine.Clustering;
 using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Training;
-using Spk.Training.PseudoLabels;
+using Spk.Training.PseudoLabelling;
 using Spk.Training.Recipes;
 
 namespace Spk.Cli.Verbs;

@@ -4,7 +4,7 @@ using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
 using Spk.Training.Positives;
-using Spk.Training.PseudoLabels;
+using Spk.Training.PseudoLabelling;
 
 namespace Spk.Training.Recipes;
 

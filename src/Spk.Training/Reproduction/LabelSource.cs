@@ -1,4 +1,4 @@
-using Spk.Training.PseudoLabels;
+using Spk.Training.PseudoLabelling;
 
 namespace Spk.Training.Reproduction;
 

@@ -4,7 +4,7 @@ using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Training.Data;
-using Spk.Training.PseudoLabels;
+using Spk.Training.PseudoLabelling;
 using Spk.Training.Recipes;
 
 namespace Spk.Training.Reproduction;

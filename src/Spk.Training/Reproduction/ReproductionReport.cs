@@ -91,6 +91,11 @@ internal static class ReproductionReport
     private static void Systems(ReportDocument page, Experiment experiment, CorpusFindings corpus)
     {
         SystemFindings[] shown = Shown(corpus);
+        if (shown.Length == 0)
+        {
+            return;
+        }
+
         page.Table(
             ["system", "EER by seed", .. Measure.OfScores.Select(m => m.Title)],
             [
@@ -193,23 +198,26 @@ internal static class ReproductionReport
             }
         }
 
-        page.Table(
-            ["corpus", "system", "differs by", "runs", "steps", "seconds a run", "device"],
-            [
-                .. from corpus in findings.Corpora
-                   from system in corpus.Systems
-                   where system.System.Cell is null
-                   let figures = system.Runs[0].Figures
-                   select (IReadOnlyList<ReportCell>)
-                   [
-                       corpus.Corpus.Name,
-                       system.System.Name,
-                       (system.System.Continues is { } stage ? $"continues {stage}; " : "") + string.Join(" ", system.System.Overrides),
-                       ReportCell.Number(Format.Whole(system.Runs.Count)),
-                       ReportCell.Number(Format.Whole(figures.Steps)),
-                       ReportCell.Number(Format.Whole((long)Math.Round(system.Runs.Average(r => r.Figures.Seconds)))),
-                       figures.Device,
-                   ],
-            ]);
+        IReadOnlyList<ReportCell>[] alone =
+        [
+            .. from corpus in findings.Corpora
+               from system in corpus.Systems
+               where system.System.Cell is null
+               let figures = system.Runs[0].Figures
+               select (IReadOnlyList<ReportCell>)
+               [
+                   corpus.Corpus.Name,
+                   system.System.Name,
+                   (system.System.Continues is { } stage ? $"continues {stage}; " : "") + string.Join(" ", system.System.Overrides),
+                   ReportCell.Number(Format.Whole(system.Runs.Count)),
+                   ReportCell.Number(Format.Whole(figures.Steps)),
+                   ReportCell.Number(Format.Whole((long)Math.Round(system.Runs.Average(r => r.Figures.Seconds)))),
+                   figures.Device,
+               ],
+        ];
+        if (alone.Length > 0)
+        {
+            page.Table(["corpus", "system", "differs by", "runs", "steps", "seconds a run", "device"], alone);
+        }
     }
 }

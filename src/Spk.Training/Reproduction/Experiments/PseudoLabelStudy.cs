@@ -1,5 +1,5 @@
 using Spk.Training.Data;
-using Spk.Training.PseudoLabels;
+using Spk.Training.PseudoLabelling;
 
 namespace Spk.Training.Reproduction.Experiments;
 
@@ -89,10 +89,10 @@ internal static class PseudoLabelStudy
         select new ExperimentSystem(
             $"{labels.Name}-{treatment.Title.Replace(' ', '-')}", $"{labels.Name}, {treatment.Title}",
             [
-                "objective.kind=supervised", "objective.marginKind=additive", "objective.margin=0.2", "data.views=1", "data.pairing=random", "training.epochs=60", .. treatment.Overrides,
+                "objective.kind=supervised", "objective.marginKind=additive", "objective.margin=0.2", "data.views=1", "data.pairing=random", "training.epochs=120", .. treatment.Overrides,
             ])
         {
-            QuickOverrides = ["training.epochs=40"],
+            QuickOverrides = ["training.epochs=80"],
             Labels = labels,
             Cell = new GridCell(labels.Name, treatment.Title),
             InQuick = treatment.InQuick && method is ("kmeans" or "ahc") && clusters is (0.5 or 1 or 3),

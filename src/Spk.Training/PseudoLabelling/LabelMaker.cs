@@ -4,7 +4,7 @@ using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Training.Data;
 
-namespace Spk.Training.PseudoLabels;
+namespace Spk.Training.PseudoLabelling;
 
 /// <summary>Pseudo-labels and how good they are.</summary>
 /// <param name="Labels">A cluster for every embedding.</param>

@@ -5,7 +5,7 @@ using Spk.Training.Data;
 using Spk.Training.Evaluation;
 using Spk.Training.Recipes;
 
-namespace Spk.Training.PseudoLabels;
+namespace Spk.Training.PseudoLabelling;
 
 /// <summary>
 /// Rounds of pseudo-label training in a folder: embed the training utterances with the model so far, cluster, train on the clusters, and again. Each

@@ -1,7 +1,7 @@
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
 
-namespace Spk.Training.PseudoLabels;
+namespace Spk.Training.PseudoLabelling;
 
 /// <summary>Rows to cluster.</summary>
 /// <param name="Rows">Row-major [N, D], normalised as the spec says.</param>

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Spk.Engine.Models;
 using Spk.Interop;
 
-namespace Spk.Training.PseudoLabels;
+namespace Spk.Training.PseudoLabelling;
 
 /// <summary>What a round of pseudo-label training found.</summary>
 /// <param name="Round">From 1.</param>

@@ -1,7 +1,7 @@
 using Spk.Engine.Clustering;
 using Spk.Training.Recipes;
 
-namespace Spk.Training.PseudoLabels;
+namespace Spk.Training.PseudoLabelling;
 
 /// <summary>What rounds need of memory, found before any of it is taken.</summary>
 /// <param name="Utterances">N, training utterances.</param>

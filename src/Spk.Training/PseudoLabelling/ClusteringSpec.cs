@@ -1,4 +1,4 @@
-namespace Spk.Training.PseudoLabels;
+namespace Spk.Training.PseudoLabelling;
 
 /// <summary>What embeddings go through before they are clustered.</summary>
 public enum RowNormalization
