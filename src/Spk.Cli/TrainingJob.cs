@@ -5,7 +5,9 @@ using Spk.Engine.Models;
 using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Training;
+using Spk.Training.Data;
 using Spk.Training.Evaluation;
+using Spk.Training.Objectives;
 using Spk.Training.Recipes;
 using Spk.Training.Reports;
 
@@ -85,7 +87,7 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
             return;
         }
 
-        var memory = TrainingMemory.Estimate(recipe);
+        var memory = TrainingMemory.Estimate(recipe, Classes());
         string host = memory.HostPerUtterance > 0 ? $", and {memory.HostPerUtterance} bytes of host memory for each utterance" : "";
         context.Note($"needs about {memory.Device >> 20} MiB on the device: {memory.Parameters >> 20} for parameters and queues, {memory.Step >> 20} for a step{host}");
         long free = device.Memory.Free ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -94,6 +96,12 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
             context.Error.WriteLine($"warning: only {free >> 20} MiB are free on {device.Name}: use a smaller training.batch, data.cropSeconds or encoder.");
         }
     }
+
+    // Before the corpus is there: what the files say.
+    private int Classes() => recipe.Objective.Kind != ObjectiveKind.Supervised ? 0
+        : recipe.Data.Labels.File is { } labels ? LabelFile.Read(Path.Combine(recipe.Data.Root, labels)).Clusters
+        : recipe.Data.Pack is null ? Manifest.Load(Path.Combine(recipe.Data.Root, recipe.Data.Train), recipe.Data.Root).Utterances.Select(u => u.Speaker).OfType<string>().Distinct().Count()
+        : 0;
 
     /// <summary>Scores the recipe's trial list once, at the end, if it is there. A training that succeeded does not fail for it.</summary>
     private EvaluationResult? Evaluate(

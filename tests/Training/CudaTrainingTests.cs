@@ -58,6 +58,13 @@ public class CudaTrainingTests(TestDevice on)
         Assert.That(Math.Abs(cpu[^1] - cpu[0]), Is.GreaterThan(100 * RelativeLimit * cpu[0]), "the losses hardly move");
     }
 
+    // A small scale, because a large one makes more of the rounding.
+    private static string[] Classes(string head, string mix, params string[] options) =>
+    [
+        "objective.kind=supervised", "data.views=1", "data.pairing=random", $"objective.head.kind={head}", $"objective.mix.kind={mix}", "objective.scale=5", "objective.margin=0.2",
+        .. options,
+    ];
+
     public static IEnumerable<TestCaseData> Frameworks() =>
     [
         new TestCaseData((object)Moco).SetArgDisplayNames("MoCo"),
@@ -68,6 +75,11 @@ public class CudaTrainingTests(TestDevice on)
         new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=ge2e", "data.views=3", "finetune.freeze=encoder.frames.0"]).SetArgDisplayNames("GE2E"),
         new TestCaseData((object)(string[])["objective.kind=cola", "objective.cola.outputs=12"]).SetArgDisplayNames("COLA"),
         new TestCaseData((object)(string[])["objective.kind=apc", "encoder.kind=gru", "encoder.layers=2", "data.views=1", "data.pairing=random", "schedule.learningRate=1e-3"]).SetArgDisplayNames("APC"),
+        new TestCaseData((object)Classes("margin", "input")).SetArgDisplayNames("AM with i-mix"),
+        new TestCaseData((object)Classes("margin", "none", "objective.marginKind=additiveAngular")).SetArgDisplayNames("AAM"),
+        new TestCaseData((object)Classes("softmax", "pooled")).SetArgDisplayNames("softmax with l-mix"),
+        new TestCaseData((object)Classes("ocSoftmax", "embedding")).SetArgDisplayNames("OC-Softmax with mixed embeddings"),
+        new TestCaseData((object)Classes("adaFace", "pooled")).SetArgDisplayNames("AdaFace with l-mix"),
         new TestCaseData((object)(string[])[.. Moco, .. Ssps]).SetArgDisplayNames("MoCo with SSPS"),
         new TestCaseData((object)(string[])[.. Dino, .. Ssps]).SetArgDisplayNames("DINO with SSPS"),
     ];

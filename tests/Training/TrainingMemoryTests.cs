@@ -31,6 +31,33 @@ public class TrainingMemoryTests
         }
     }
 
+    // Ten speakers only: classes beyond them are counted, not trained.
+    [Test]
+    public void Classes_are_counted()
+    {
+        var recipe = TinyCorpus.Recipe("objective.kind=supervised", "training.batch=24", "encoder.width=64");
+        long without = TrainingMemory.Estimate(recipe).Parameters;
+        Assert.That(TrainingMemory.Estimate(recipe, 10).Parameters, Is.GreaterThan(without));
+
+        // Value, gradient and two moments of every weight, and what a step keeps of them.
+        var few = TrainingMemory.Estimate(recipe, 10_000);
+        var more = TrainingMemory.Estimate(recipe, 20_000);
+        Assert.That(more.Parameters - few.Parameters, Is.EqualTo(10_000L * 8 * 4 * 4).Within(1).Percent);
+        Assert.That(more.Step, Is.GreaterThan(few.Step));
+        string folder = Directory.CreateTempSubdirectory("spk-memory-").FullName;
+        try
+        {
+            using var device = new CpuDevice(1);
+            using var trainer = Trainer.Open(recipe with { Training = recipe.Training with { MaximumSteps = 2 } }, folder, device);
+            trainer.Run();
+            Assert.That(TrainingMemory.Estimate(recipe, 10).Parameters, Is.EqualTo(device.Memory.Persistent).Within(25).Percent);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Test]
     public void Published_sizes_show_before_anything_is_loaded()
     {

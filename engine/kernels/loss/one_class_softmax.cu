@@ -42,10 +42,10 @@ __device__ __forceinline__ Candidate block_first(Candidate own, Candidate (&scra
 
 }  // namespace
 
-// start: number of the first of these rows among all_rows. results [4, all_rows] in f64: loss, cosine of the own class (NaN without one), sum
+// weights: factor of each of the rows, of rows that were mixed; null for 1. start: number of the first of these rows among all_rows. results [4, all_rows] in f64: loss, cosine of the own class (NaN without one), sum
 // and number of the others' cosines; the loss is NaN where a label is no class. Grid: a block a row, block 256.
 KERNEL_BOUNDS(THREADS)
-one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __restrict__ labels, int start, int all_rows, int hardest,
+one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __restrict__ labels, const float* __restrict__ weights, int start, int all_rows, int hardest,
                        float target_cosine, float other_cosine, float scale, double* __restrict__ results, int* __restrict__ hits) {
   __shared__ Candidate candidates[WARPS];
   __shared__ double sums[WARPS];
@@ -78,11 +78,11 @@ one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __re
 
   float own_cosine = own < 0 ? 0.0f : c[own];
   __syncthreads();  // Before it is overwritten.
-  double loss = 0.0;
+  double loss = 0.0, factor = weights ? weights[row] : 1.0;
   for (int k = threadIdx.x; k < classes; k += THREADS) {
     float cosine = c[k];
     Candidate candidate = {key_of(cosine), k};
-    double weight = hardest == 0 ? 1.0 / classes : k == own ? 1.0 : comes_first(last, candidate) ? 0.0 : 1.0 / wanted;
+    double weight = factor * (hardest == 0 ? 1.0 / classes : k == own ? 1.0 : comes_first(last, candidate) ? 0.0 : 1.0 / wanted);
     double slope = k == own ? -scale : scale;
     double u = slope * (double(cosine) - (k == own ? target_cosine : other_cosine)), tail = exp(-fabs(u));
     c[k] = weight == 0.0 ? 0.0f : float(weight * slope / all_rows * (u >= 0.0 ? 1.0 / (1.0 + tail) : tail / (1.0 + tail)));

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -47,16 +48,16 @@ public abstract class Encoder
     /// <param name="tape">Where the backward pass is recorded; null for inference.</param>
     /// <param name="features">f32 [N, T, F] with F the spec's bins and T at least <see cref="MinimumFrames"/>.</param>
     /// <param name="training">Whether batch norm uses, and records, the statistics of this batch.</param>
+    /// <param name="pooledMix">How pooled vectors are mixed with each other ahead of the layers that embed them (l-mix); null leaves them.</param>
     /// <returns>Embeddings, f32 [N, E], not normalised; valid until the workspace is reset.</returns>
     /// <exception cref="ShapeException">The features have other bins, or too few frames.</exception>
-    public Tensor Forward(Tape? tape, Tensor features, bool training)
+    public Tensor Forward(Tape? tape, Tensor features, bool training, RowMix? pooledMix = null)
     {
         ArgumentNullException.ThrowIfNull(features);
         Check(features);
-        return Embed(tape, features, training);
+        var pooled = Pool(tape, features, training);
+        return Embed(tape, pooledMix is { } mix ? MixRows.Forward(tape, pooled, mix) : pooled, training);
     }
-
-    private protected abstract Tensor Embed(Tape? tape, Tensor features, bool training);
 
     private protected void Check(Tensor features)
     {
@@ -70,4 +71,10 @@ public abstract class Encoder
             throw new ShapeException($"The encoder needs at least {MinimumFrames} frames an utterance, not {features.Shape[1]}: use longer audio.");
         }
     }
+
+    // From features to a vector an utterance, [N, P].
+    private protected abstract Tensor Pool(Tape? tape, Tensor features, bool training);
+
+    // From there to embeddings.
+    private protected abstract Tensor Embed(Tape? tape, Tensor pooled, bool training);
 }

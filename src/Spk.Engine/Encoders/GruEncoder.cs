@@ -41,7 +41,9 @@ public sealed class GruEncoder : Encoder
     /// <param name="tape">Where the backward pass is recorded; null for inference.</param>
     /// <param name="states">f32 [N, T, width] of <see cref="States"/>.</param>
     /// <returns>f32 [N, E], valid until the workspace is reset.</returns>
-    public Tensor Pool(Tape? tape, Tensor states) => _embedding.Forward(tape, StatsPool.Forward(tape, states));
+    public Tensor EmbedStates(Tape? tape, Tensor states) => _embedding.Forward(tape, StatsPool.Forward(tape, states));
 
-    private protected override Tensor Embed(Tape? tape, Tensor features, bool training) => Pool(tape, _layers.Forward(tape, features));
+    private protected override Tensor Pool(Tape? tape, Tensor features, bool training) => StatsPool.Forward(tape, _layers.Forward(tape, features));
+
+    private protected override Tensor Embed(Tape? tape, Tensor pooled, bool training) => _embedding.Forward(tape, pooled);
 }

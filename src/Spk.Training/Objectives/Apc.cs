@@ -44,7 +44,7 @@ public sealed class Apc : Objective
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
         var states = _encoder.States(tape, features.Views);
-        Embeddings = _encoder.Pool(null, states);
+        Embeddings = _encoder.EmbedStates(null, states);
         return L1.Ahead(tape, _predictor.Forward(tape, states), features.Views, _ahead);
     }
 }

@@ -12,7 +12,7 @@ namespace Spk.Training.Objectives;
 /// <summary>
 /// What a run minimises, with all networks it needs: the trained encoder, heads, momentum encoders, queues. The trainer owns the
 /// step, so that no objective has a training loop of its own; it calls, in this order, <see cref="BeginEpoch"/> (before the first
-/// step of an epoch), <see cref="Prepare"/>, <see cref="Loss"/>, the optimiser, <see cref="Update"/>.
+/// step of an epoch), <see cref="Input"/>, <see cref="Prepare"/>, <see cref="Loss"/>, the optimiser, <see cref="Update"/>.
 /// </summary>
 public abstract class Objective
 {
@@ -100,6 +100,16 @@ public abstract class Objective
     /// <param name="epoch">Epoch, from 0.</param>
     /// <param name="cancellation">Ends it early.</param>
     public virtual void BeginEpoch(long epoch, CancellationToken cancellation) { }
+
+    /// <summary>The waves that features are computed of: those of the batch, or something made of them.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="place">Where in the run.</param>
+    /// <returns>f32 [V·B, L].</returns>
+    public virtual Tensor Input(TrainingBatch batch, in StepPlace place)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return batch.Waves;
+    }
 
     /// <summary>Brings to the device what the loss needs to know of a batch besides its features, such as labels.</summary>
     /// <param name="batch">The batch.</param>

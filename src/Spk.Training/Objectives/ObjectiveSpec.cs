@@ -15,7 +15,7 @@ public enum ObjectiveKind
     /// <summary>Self-distillation without labels or negatives (Caron et al., "Emerging properties", ICCV 2021).</summary>
     Dino,
 
-    /// <summary>Classification of the manifest's speakers with a margin softmax (Deng et al., "ArcFace", CVPR 2019).</summary>
+    /// <summary>Classification by the manifest's speakers or by pseudo-labels, with one of the heads of <see cref="ClassifierHead"/>.</summary>
     Supervised,
 
     /// <summary>All versus all: every utterance of a dialogue finds the others among the utterances of all other dialogues, without centroids.</summary>
@@ -158,8 +158,14 @@ public sealed record ObjectiveSpec
     /// <summary>Leaves utterances of the anchor's own speaker out of the negatives, by the manifest's labels: a diagnosis, not self-supervision (SimCLR, MoCo).</summary>
     public bool OracleMask { get; init; }
 
-    /// <summary>Scale of the cosines (supervised).</summary>
-    public float Scale { get; init; } = 30f;
+    /// <summary>Scale of the cosines (supervised); 20 is usual with OC-Softmax.</summary>
+    public float Scale { get; init; } = HeadSpec.DefaultScale(ClassifierHead.Margin);
+
+    /// <summary>The classifier's loss (supervised).</summary>
+    public HeadSpec Head { get; init; } = new();
+
+    /// <summary>Mixed rows (supervised).</summary>
+    public MixSpec Mix { get; init; } = new();
 
     /// <summary>Keys of past batches in a queue, a batch or more (MoCo).</summary>
     public int QueueSize { get; init; } = 32_768;

@@ -66,6 +66,9 @@ public sealed record DataSection
     /// <summary>Most utterances of each training speaker, drawn by the seed; 0 for all.</summary>
     public int LimitUtterances { get; init; }
 
+    /// <summary>Classes of a classifier.</summary>
+    public LabelSpec Labels { get; init; } = new();
+
     /// <summary>Noise, rooms, gain and speed.</summary>
     public AugmentationSpec Augmentation { get; init; } = new();
 

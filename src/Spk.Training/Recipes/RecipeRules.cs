@@ -12,8 +12,8 @@ internal static class RecipeRules
     // What leaves every step up to the present one as it was.
     private static readonly string[] Changeable =
     [
-        "name", "data.root", "data.train", "data.pack", "training.epochs", "training.maximumSteps", "training.stopAfterEpochs",
-        "training.checkpointEverySteps", "evaluation.",
+        "name", "data.root", "data.train", "data.pack", "data.labels.file", "training.epochs", "training.maximumSteps", "training.stopAfterEpochs",
+        "training.checkpointEverySteps", "rounds.count", "evaluation.",
     ];
 
     public static void Check(Recipe recipe)
@@ -46,6 +46,12 @@ internal static class RecipeRules
             $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
         Require(recipe.FineTune.Model is null || objective.Kind is not (ObjectiveKind.Moco or ObjectiveKind.Dino),
             $"finetune.model = {recipe.FineTune.Model}: objective.kind {kind} trains a momentum encoder beside and starts anew; use ge2e, angularPrototypical, ava, simClr or supervised.");
+        Require(data.Labels == new LabelSpec() || objective.Kind == ObjectiveKind.Supervised,
+            $"data.labels: objective.kind {kind} uses no labels; use supervised, or leave the section out.");
+        Require(objective.Mix.Kind == MixKind.None || objective.Kind == ObjectiveKind.Supervised,
+            $"objective.mix.kind = {ObjectiveRules.Word(objective.Mix.Kind)}: objective.kind {kind} has no labels to mix; use supervised.");
+        Require(recipe.Rounds.Count == 0 || objective.Kind == ObjectiveKind.Supervised,
+            $"rounds.count = {recipe.Rounds.Count}: objective.kind {kind} trains on no labels; use supervised.");
         var curve = recipe.Schedule.Kind;
         Require(curve is LearningRateKind.Constant or LearningRateKind.Step || recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
             $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");

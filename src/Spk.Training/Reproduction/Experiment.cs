@@ -41,6 +41,9 @@ public sealed record Experiment
     /// <summary>Measures of scores to show, in the order of the table.</summary>
     public IReadOnlyList<Measure> Measures { get; init; } = Measure.OfScores;
 
+    /// <summary>Rows and columns of the systems that have a cell; null for none.</summary>
+    public ExperimentGrid? Grid { get; init; }
+
     /// <summary>Quantities of the runs to show besides those of the claims.</summary>
     public IReadOnlyList<Measure> Quantities { get; init; } = [];
 
@@ -70,7 +73,15 @@ public sealed record Experiment
                 }
             }
 
+            Require(system.Labels is not { From: var maker } || known.Contains(maker), $"the system {system.Name} is trained on labels of {system.Labels?.From}, which does not stand before it.");
+            Require(system.Cell is not { Column: var column } || Grid?.Columns.Contains(column) == true, $"the system {system.Name} stands in the column {system.Cell?.Column}, which the grid lacks.");
             known.Add(system.Name);
+        }
+
+        foreach (var claim in Grid?.Claims ?? [])
+        {
+            bool found = Grid!.Columns.Contains(claim.Column) && (claim.Than is null ? claim.Predictor is not null && Grid.Predictors.Contains(claim.Predictor) : Grid.Columns.Contains(claim.Than));
+            Require(found && (claim.Split is null || Grid.Splits.Any(s => s.Title == claim.Split)), $"the claim '{claim.Statement}' is about something that the grid lacks.");
         }
 
         foreach (var claim in Claims)

@@ -7,7 +7,7 @@ namespace Spk.Training.Reproduction;
 internal sealed class ExperimentPlan
 {
     // Decided by --data and --seeds.
-    private static readonly string[] Reserved = ["data.root", "training.seed"];
+    private static readonly string[] Reserved = ["data.root", "data.labels.file", "training.seed"];
 
     private readonly ExperimentOptions _options;
 
@@ -79,7 +79,10 @@ internal sealed class ExperimentPlan
                         ?? throw new InvalidOptionException($"the system {system.Name} builds on {name}, which a quick run leaves out.");
                     var pretrained = Made(system.FineTunes);
                     string folder = Path.Combine(_options.Folder, "runs", corpus.Name, system.Name, FormattableString.Invariant($"seed-{seed}"));
-                    var recipe = Recipe(corpus, system, seed);
+                    string? labels = system.Labels is null
+                        ? null
+                        : Path.GetFullPath(Path.Combine(_options.Folder, "labels", corpus.Name, FormattableString.Invariant($"seed-{seed}"), system.Labels.Name + ".csv"));
+                    var recipe = Recipe(corpus, system, seed, labels);
                     var run = new SystemRun(
                         corpus, system, seed, new RunFolder(folder), pretrained is null ? recipe : FineTuning.Of(recipe, pretrained.Recipe, pretrained.Folder.Path))
                     {
@@ -87,6 +90,8 @@ internal sealed class ExperimentPlan
                         Pretrained = pretrained,
                         Aligns = system.Alignment is { } alignment ? (Made(alignment.Enrolment)!, Made(alignment.Runtime)!) : null,
                         EnrolmentUtterances = experiment.EnrolmentUtterances,
+                        LabelPath = labels,
+                        Labels = Made(system.Labels?.From),
                     };
                     made.Add(system.Name, run);
                     yield return run;
@@ -95,7 +100,7 @@ internal sealed class ExperimentPlan
         }
     }
 
-    private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed)
+    private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, string? labels)
     {
         string name = corpus.Recipe;
         List<string> overrides = [.. corpus.Overrides];
@@ -119,6 +124,11 @@ internal sealed class ExperimentPlan
         overrides.Add($"data.root={Root(corpus)}");
         overrides.Add(FormattableString.Invariant($"training.seed={seed}"));
         overrides.Add($"name={system.Name}");
+        if (labels is not null)
+        {
+            overrides.Add($"data.labels.file={labels}");
+        }
+
         return ShippedRecipes.Load(name, overrides);
     }
 

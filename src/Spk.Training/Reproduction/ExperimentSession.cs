@@ -154,9 +154,10 @@ public sealed class ExperimentSession
 
     internal SyntheticVoicesSpec? Voices(ExperimentCorpus corpus) => _options.Quick ? corpus.QuickVoices ?? corpus.Voices : corpus.Voices;
 
-    private static RunFigures Train(SystemRun run, Device device, ITrainingProgress? training, IProgress<DataProgress>? embedding, CancellationToken cancellation)
+    private RunFigures Train(SystemRun run, Device device, ITrainingProgress? training, IProgress<DataProgress>? embedding, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
+        LabelStage.Make(run, Runs, device, cancellation);
         using var trainer = run.From is null
             ? Trainer.Open(run.Recipe, run.Folder.Path, device, cancellation: cancellation)
             : Trainer.OpenFrom(run.From.Folder.Path, run.Recipe, run.Folder.Path, device, cancellation: cancellation);
@@ -169,6 +170,11 @@ public sealed class ExperimentSession
         ScoreFile.Write(run.Folder.Scores, trials.Trials, TrialEvaluation.Score(trials.Trials, trials.Enrolments(embeddings), embeddings));
         var quantities = RunFigures.LastEpoch(run.Folder.Log);
         foreach (var (name, value) in EmbeddingClusters.Measure(embeddings, run.Recipe.Data.Root, run.Corpus.Voices?.ChannelStrength is not null))
+        {
+            quantities[name] = value;
+        }
+
+        foreach (var (name, value) in LabelStage.Measures(run))
         {
             quantities[name] = value;
         }

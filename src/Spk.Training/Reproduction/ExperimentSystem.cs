@@ -27,6 +27,12 @@ public sealed record ExperimentSystem(string Name, string Title, params IReadOnl
     /// <summary>Instead of a training: two systems before this one, made comparable; null for a training.</summary>
     public ExperimentAlignment? Alignment { get; init; }
 
+    /// <summary>The pseudo-labels it is trained on; null for none.</summary>
+    public LabelSource? Labels { get; init; }
+
+    /// <summary>Its place in the experiment's grid; null for a system that stands on its own.</summary>
+    public GridCell? Cell { get; init; }
+
     /// <summary>Whether it is a stage that others continue and no system to compare: it is trained, but has no row in the tables.</summary>
     public bool IsStage { get; init; }
 

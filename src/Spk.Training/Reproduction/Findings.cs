@@ -22,6 +22,9 @@ public sealed record CorpusFindings(
     IReadOnlyList<ClaimFindings> Claims,
     IReadOnlyList<GainFindings> Gains)
 {
+    /// <summary>What the experiment's grid shows; null for none.</summary>
+    public GridFindings? Grid { get; init; }
+
     /// <summary>1 − EER / EER of the baseline, of the means over seeds; NaN where one of them has no finished run.</summary>
     /// <param name="cell">The two systems.</param>
     public double Reduction(ReductionCell cell)

@@ -26,7 +26,10 @@ internal static class FindingsMaker
             session.Voices(corpus)?.Describe(),
             [.. session.Plan.Systems.Where(s => runs[s.Name].Any()).Select(s => new SystemFindings(s, [.. runs[s.Name]]))],
             [.. session.Plan.Claims.Select(c => Judge(c, trials, runs)).OfType<ClaimFindings>()],
-            Gains(session, trials, runs));
+            Gains(session, trials, runs))
+        {
+            Grid = GridMaker.Make(session.Experiment.Grid, runs.SelectMany(r => r)),
+        };
     }
 
     private static RunFindings Measure(SystemRun run, IReadOnlyList<Trial> trials, Measure[] wanted)

@@ -64,6 +64,7 @@ public static class ReproductionFiles
                     ["interval"] = ToJson(found.Gain.Interval),
                     ["bootstrapDraws"] = found.Gain.BootstrapDraws,
                 }),
+                ["grid"] = corpus.Grid is { } grid ? ToJson(grid) : null,
                 ["systems"] = Array(corpus.Systems, system => new JsonObject
                 {
                     ["name"] = system.System.Name,
@@ -108,6 +109,32 @@ public static class ReproductionFiles
             ["difference"] = Number(g.Comparison.Difference),
             ["interval"] = ToJson(g.Comparison.Interval),
             ["verdict"] = g.Verdict.ToText(),
+        }),
+    };
+
+    private static JsonObject ToJson(GridFindings found) => new()
+    {
+        ["columns"] = Array(found.Grid.Columns, c => JsonValue.Create(c)),
+        ["rows"] = Array(found.Rows, r => new JsonObject { ["row"] = r.Row, ["seed"] = r.Seed, ["eer"] = Array(r.Eers, e => JsonValue.Create(Number(e))) }),
+        ["correlations"] = Array(found.Correlations, table => new JsonObject
+        {
+            ["rows"] = table.Title,
+            ["count"] = table.Rows,
+            ["targets"] = Array(table.Targets, t => JsonValue.Create(t)),
+            ["measures"] = Array(found.Grid.Predictors.Select((p, i) => (p, table.Table[i])), row => new JsonObject
+            {
+                ["measure"] = row.p.Key,
+                ["r"] = Array(row.Item2, c => JsonValue.Create(Number(c.Value))),
+                ["intervals"] = Array(row.Item2, c => ToJson(c.Interval)),
+            }),
+        }),
+        ["claims"] = Array(found.Claims, c => new JsonObject
+        {
+            ["claim"] = c.Claim.Statement,
+            ["verdict"] = c.Verdict.ToText(),
+            ["difference"] = Number(c.Value),
+            ["interval"] = ToJson(c.Interval),
+            ["rows"] = c.Rows,
         }),
     };
 

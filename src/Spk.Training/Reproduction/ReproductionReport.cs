@@ -41,7 +41,7 @@ internal static class ReproductionReport
     private static string Text(Measure measure, Interval? interval) =>
         interval is { } ends ? $"{Signed(measure, ends.Low)} to {Signed(measure, ends.High)}" : Dash;
 
-    private static ReportCell Cell(Verdict verdict) => new(verdict.ToText(), verdict switch
+    internal static ReportCell Cell(Verdict verdict) => new(verdict.ToText(), verdict switch
     {
         Verdict.Reproduced => CellStyle.Yes,
         Verdict.NotReproduced => CellStyle.No,
@@ -51,6 +51,7 @@ internal static class ReproductionReport
     private static void Verdicts(ReportDocument page, Findings findings)
     {
         Claim[] claims = [.. findings.Experiment.Claims.Where(c => findings.Corpora.Any(k => k.Claims.Any(f => f.Claim == c)))];
+        GridClaim[] ofRows = [.. (findings.Experiment.Grid?.Claims ?? []).Where(c => findings.Corpora.Any(k => k.Grid is not null))];
         page.Table(
             ["", "claim", .. findings.Corpora.Select(c => c.Corpus.Name)],
             [
@@ -59,6 +60,12 @@ internal static class ReproductionReport
                     ReportCell.Number((i + 1).ToString(CultureInfo.InvariantCulture)),
                     claim.Statement,
                     .. findings.Corpora.Select(c => c.Claims.FirstOrDefault(f => f.Claim == claim) is { } found ? Cell(found.Verdict) : new ReportCell(Dash, CellStyle.Open)),
+                ]),
+                .. ofRows.Select((claim, i) => (IReadOnlyList<ReportCell>)
+                [
+                    ReportCell.Number((claims.Length + i + 1).ToString(CultureInfo.InvariantCulture)),
+                    claim.Statement,
+                    .. findings.Corpora.Select(c => c.Grid?.Claims.FirstOrDefault(f => f.Claim == claim) is { } found ? Cell(found.Verdict) : new ReportCell(Dash, CellStyle.Open)),
                 ]),
             ]);
     }
@@ -75,6 +82,11 @@ internal static class ReproductionReport
         Systems(page, experiment, corpus);
         GainTable(page, corpus);
         ClaimTable(page, corpus);
+        if (corpus.Grid is { } grid)
+        {
+            GridReport.Write(page, grid);
+        }
+
         Sources(page, corpus);
         page.Figures(Pictures(corpus));
     }
@@ -96,7 +108,12 @@ internal static class ReproductionReport
 
     private static void Systems(ReportDocument page, Experiment experiment, CorpusFindings corpus)
     {
-        SystemFindings[] shown = [.. corpus.Systems.Where(s => !s.System.IsStage)];
+        SystemFindings[] shown = Shown(corpus);
+        if (shown.Length == 0)
+        {
+            return;
+        }
+
         page.Table(
             ["system", "EER by seed", .. experiment.Measures.Select(m => m.Title)],
             [
@@ -148,6 +165,9 @@ internal static class ReproductionReport
         ? Dash
         : Format.Percent(gain.Share, 0) + (gain.Interval is { } ends ? $" ({Format.Percent(ends.Low, 0)} to {Format.Percent(ends.High, 0)})" : "");
 
+    // Systems of a grid have a table of their own.
+    private static SystemFindings[] Shown(CorpusFindings corpus) => [.. corpus.Systems.Where(s => !s.System.IsStage && s.System.Cell is null)];
+
     private static void ClaimTable(ReportDocument page, CorpusFindings corpus) => page.Table(
         ["claim", "measure", "system", "compared with", "difference", "95 % interval", "by seed", "verdict"],
         [
@@ -185,7 +205,12 @@ internal static class ReproductionReport
 
     private static IEnumerable<string> Pictures(CorpusFindings corpus)
     {
-        SystemFindings[] shown = [.. corpus.Systems.Where(s => !s.System.IsStage)];
+        SystemFindings[] shown = Shown(corpus);
+        foreach (string map in corpus.Grid is { } grid ? GridReport.Pictures(grid) : [])
+        {
+            yield return map;
+        }
+
         yield return Figures.Dots("Equal error rates", [.. shown.Select(s => (s.System.Name, (IReadOnlyList<double>)[.. s.Runs.Select(r => r.Evaluation.Eer)]))], percent: true);
         yield return Figures.Differences(
             "Differences of the EER, by claim",
@@ -209,11 +234,23 @@ internal static class ReproductionReport
         _ => "",
     };
 
-    private static void Runs(ReportDocument page, Findings findings) => page.Table(
-        ["corpus", "system", "differs by", "runs", "steps", "seconds a run", "device"],
+    private static void Runs(ReportDocument page, Findings findings)
+    {
+        foreach (var corpus in findings.Corpora)
+        {
+            RunFindings[] cells = [.. corpus.Systems.Where(s => s.System.Cell is not null).SelectMany(s => s.Runs)];
+            if (cells.Length > 0)
+            {
+                page.Paragraph(
+                    $"{corpus.Corpus.Name}: {Format.Whole(cells.Length)} runs of the grid, {Format.Whole(cells[0].Figures.Steps)} steps and {Format.Fixed(cells.Average(r => r.Figures.Seconds), 1)} s each, on {cells[0].Figures.Device}.");
+            }
+        }
+
+        IReadOnlyList<ReportCell>[] alone =
         [
             .. from corpus in findings.Corpora
                from system in corpus.Systems
+               where system.System.Cell is null
                let figures = system.Runs[0].Figures
                select (IReadOnlyList<ReportCell>)
                [
@@ -225,5 +262,10 @@ internal static class ReproductionReport
                    ReportCell.Number(Format.Whole((long)Math.Round(system.Runs.Average(r => r.Figures.Seconds)))),
                    figures.Device,
                ],
-        ]);
+        ];
+        if (alone.Length > 0)
+        {
+            page.Table(["corpus", "system", "differs by", "runs", "steps", "seconds a run", "device"], alone);
+        }
+    }
 }

@@ -38,7 +38,13 @@ public sealed class SystemRun
     internal int EnrolmentUtterances { get; init; }
 
     /// <summary>The runs that have to be finished before this one.</summary>
-    internal IEnumerable<SystemRun> Needs => new[] { From, Pretrained, Aligns?.Enrolment, Aligns?.Runtime }.OfType<SystemRun>();
+    internal IEnumerable<SystemRun> Needs => new[] { From, Pretrained, Labels, Aligns?.Enrolment, Aligns?.Runtime }.OfType<SystemRun>();
+
+    /// <summary>The run whose embeddings were clustered into its pseudo-labels; null for none.</summary>
+    public SystemRun? Labels { get; internal init; }
+
+    /// <summary>File of its pseudo-labels; null for none.</summary>
+    internal string? LabelPath { get; init; }
 
     /// <summary>Whether it was trained and measured, now or earlier.</summary>
     public bool IsFinished => File.Exists(Figures);
@@ -68,7 +74,7 @@ public sealed class SystemRun
         foreach (var (found, wanted) in Recipe.Load(Folder.Recipe).Fields().Zip(Recipe.Fields()))
         {
             // A folder may be moved, and checkpoints change nothing.
-            if (found.Value != wanted.Value && found.Path is not ("name" or "data.root" or "finetune.model" or "training.checkpointEverySteps"))
+            if (found.Value != wanted.Value && found.Path is not ("name" or "data.root" or "data.labels.file" or "finetune.model" or "training.checkpointEverySteps"))
             {
                 return (found, wanted);
             }

@@ -32,7 +32,7 @@ public sealed class Trainer : IDisposable
         _device = device;
         _deviceKind = device is CpuDevice ? "cpu" : "cuda";
         _pipeline = new TrainingPipeline(recipe, device, loading, cancellation);
-        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus, _pipeline.Groups);
+        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus, _pipeline.Groups, recipe.Data.Labels.File is null ? null : _pipeline.Labels);
         _store = new CheckpointStore(folder, _pipeline.Objective, _pipeline.Optimizer, recipe.Features.Spec, recipe.ResolvedEncoder);
     }
 
@@ -154,6 +154,11 @@ public sealed class Trainer : IDisposable
                 string rows = ObjectiveRules.Word(recipe.Data.Rows);
                 session.Warn($"{groups.LeftOut} {rows} have fewer than data.views = {recipe.Data.Views} utterances and are left out; {groups.All.Count} are used.", 0, 0);
             }
+        }
+
+        if (_step == 0 && _pipeline.Labels?.Warning is { } leftOut)
+        {
+            session.Warn(leftOut, 0, 0);
         }
 
         if (_restoredFrom is { } kind && kind != _deviceKind)

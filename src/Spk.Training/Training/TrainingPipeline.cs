@@ -44,11 +44,11 @@ internal sealed class TrainingPipeline : IDisposable
         Corpus = RecipeCorpus.Load(recipe, progress, cancellation);
         try
         {
-            Development = recipe.Data.DevSpeakers > 0
-                ? DevelopmentSplit.Create(Corpus.Utterances, recipe.Data.DevSpeakers, recipe.Training.Seed, recipe.Evaluation.DevPairs)
-                : null;
+            Development = RecipeCorpus.Development(recipe, Corpus);
             _augmenter = RecipeCorpus.Augmenter(recipe, device, Corpus);
-            Members = RecipeCorpus.Members(recipe, Corpus, Development);
+            int[] members = RecipeCorpus.Members(recipe, Corpus, Development);
+            Labels = RecipeCorpus.Labels(recipe, Corpus, members);
+            Members = Labels is null ? members : [.. members.Where(m => Labels.Of(m) >= 0)];
             Groups = RecipeCorpus.Groups(recipe, Corpus, Members);
             Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Members, Groups);
             _extractor = new FeatureExtractor(device, recipe.Features.Spec);
@@ -58,6 +58,7 @@ internal sealed class TrainingPipeline : IDisposable
                 Encoder = recipe.ResolvedEncoder,
                 Corpus = Corpus,
                 Utterances = Members,
+                Labels = Labels,
                 Groups = Groups,
                 Batch = recipe.Training.Batch,
                 Views = recipe.Data.Views,
@@ -100,6 +101,9 @@ internal sealed class TrainingPipeline : IDisposable
 
     /// <summary>Indices of the utterances to train on.</summary>
     public IReadOnlyList<int> Members { get; }
+
+    /// <summary>Classes of the utterances where a classifier is trained; else null.</summary>
+    public ClassLabels? Labels { get; }
 
     /// <summary>Rows of the batches that are no utterances; else null.</summary>
     public UtteranceGroups? Groups { get; }
@@ -147,12 +151,12 @@ internal sealed class TrainingPipeline : IDisposable
 
         // Noise and reverberation take more or less memory from step to step; what follows lies in the same place.
         _forwardBackward.Begin();
+        var place = new StepPlace(step, epoch, (float)_margin.At((int)epoch));
         _features = new StepFeatures(
-            _extractor.Compute(batch.Waves, Recipe.Training.Seed, step),
+            _extractor.Compute(Objective.Input(batch, place), Recipe.Training.Seed, step),
             batch.LocalWaves is { } local ? _extractor.Compute(local, Recipe.Training.Seed, step) : null,
             batch.ReferenceWaves is { } clean ? _extractor.Compute(clean) : null);
         Profile?.End(StepStage.Features, _device);
-        var place = new StepPlace(step, epoch, (float)_margin.At((int)epoch));
         Objective.Prepare(batch, place);
         Profile?.End(StepStage.Preparation, _device);
         if (Profile is null)
