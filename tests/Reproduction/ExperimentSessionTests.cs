@@ -88,6 +88,55 @@ public class ExperimentSessionTests
     }
 
     [Test]
+    public void A_system_fine_tunes_the_encoder_of_another_and_pairs_are_judged_together()
+    {
+        var tiny = TinyExperiment.Make(1, 2);
+        var experiment = tiny with
+        {
+            Systems =
+            [
+                .. tiny.Systems.Take(2),
+                new("tuned", "tuned", "data.rows=speakers", "data.limitSpeakers=3", "training.batch=3", "training.epochs=2", "encoder.width=16") { Recipe = "openvoices-finetune-ge2e", FineTunes = "plain" },
+                new("scratch", "from scratch", "data.rows=speakers", "data.limitSpeakers=3", "training.batch=3", "training.epochs=2") { Recipe = "openvoices-finetune-ge2e" },
+            ],
+            Claims =
+            [
+                Claim.Lower(Measure.Eer, [new("tuned", "scratch"), new("plain", "scratch")], "Both are better."),
+                Claim.Lower(Measure.LogEer, "tuned", "scratch", "So it is relatively."),
+            ],
+            Grids = [new("Reductions", "system", ["here"], [new("tuned", [new("tuned", "scratch")]), new("scratch", [new("scratch", "scratch")])])],
+        };
+        var session = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.Root));
+        session.MakeCorpora();
+        using var device = new CpuDevice(1);
+        var tuned = session.Runs.First(r => r.System.Name == "tuned");
+        Assert.That(tuned.Recipe.Encoder.Width, Is.EqualTo(4), "the encoder is that of the other system");
+        Assert.That(tuned.Recipe.FineTune.Model, Is.EqualTo(tuned.Pretrained!.Folder.Path));
+        Assert.That(() => session.Execute(tuned, device), Throws.TypeOf<InvalidOperationException>().With.Message.Contains("not finished"));
+        foreach (var run in session.Runs)
+        {
+            session.Execute(run, device);
+        }
+
+        var corpus = session.Judge().Corpora.Single();
+        double Eer(string name) => corpus.Systems.Single(s => s.System.Name == name).Mean(Measure.Eer);
+        Assert.That(corpus.Claims[0].Value, Is.EqualTo((Eer("tuned") + Eer("plain")) / 2).Within(1e-12));
+        Assert.That(corpus.Claims[0].Reference, Is.EqualTo(Eer("scratch")).Within(1e-12));
+        Assert.That(corpus.Claims[0].Seeds, Has.Count.EqualTo(2));
+        Assert.That(
+            corpus.Claims[1].Comparison!.Second,
+            Is.EqualTo(corpus.Systems.Single(s => s.System.Name == "tuned").Runs.Average(r => Math.Log(Math.Max(1e-4, r.Evaluation.Eer)))).Within(1e-9));
+        Assert.That(corpus.Reduction(new("tuned", "scratch")), Is.EqualTo(1 - (Eer("tuned") / Eer("scratch"))).Within(1e-12));
+        Assert.That(corpus.Reduction(new("scratch", "scratch")), Is.Zero);
+        Assert.That(corpus.Reduction(new("margin", "scratch")), Is.NaN, "what was not trained has none");
+
+        string[] page = ReproductionReport.Make(session.Judge(), "spk reproduce tiny").ToMarkdown().Split('\n');
+        Assert.That(page, Has.Some.EqualTo("| system | here |"));
+        Assert.That(page, Has.Some.StartsWith("| scratch | 0 (EER "));
+        Assert.That(page, Has.Some.Contains("fine-tunes plain; "));
+    }
+
+    [Test]
     public void A_folder_of_other_runs_is_refused()
     {
         var experiment = TinyExperiment.Make(1);
@@ -131,6 +180,11 @@ public class ExperimentSessionTests
         Assert.That(Refuses(fine with { Systems = [.. fine.Systems, fine.Systems[0]] }), Does.Contain("stage occurs twice"));
         Assert.That(Refuses(fine with { Systems = [fine.Systems[1], fine.Systems[0], fine.Systems[2]] }), Does.Contain("plain continues stage"));
         Assert.That(Refuses(fine with { Claims = [Claim.Lower(Measure.Eer, "plain", "other", "x")] }), Does.Contain("other"));
+        Assert.That(Refuses(fine with { Claims = [Claim.Lower(Measure.Eer, [], "y")] }), Does.Contain("names no system"));
+        Assert.That(Refuses(fine with { Systems = [new("tuned", "tuned") { FineTunes = "plain" }, .. fine.Systems] }), Does.Contain("tuned fine-tunes plain"));
+        Assert.That(Refuses(fine with { Systems = [.. fine.Systems, new("both", "both") { FineTunes = "plain", Continues = "stage" }] }), Does.Contain("both continues and fine-tunes"));
+        Assert.That(Refuses(fine with { Grids = [new("g", "", ["a"], [new("r", [new("plain", "moon")])])] }), Does.Contain("moon"));
+        Assert.That(Refuses(fine with { Grids = [new("g", "", ["a", "b"], [new("r", [new("plain", "plain")])])] }), Does.Contain("other lengths"));
         Assert.That(Refuses(fine with { Corpora = [] }), Does.Contain("no corpus"));
     }
 
