@@ -102,13 +102,21 @@ public class SpeakerVerifierTests
         using (var verifier = SpeakerVerifier.Open(newer, profiles, options))
         {
             Assert.That(verifier.Profiles.Count, Is.EqualTo(6));
+            using var old = ProfileStore.Open(profiles, aligner.Enrolment.Identity, TinyModel.Size);
             for (int speaker = 0; speaker < 6; speaker++)
             {
-                float[] test = TinyModel.Voice(speaker, 3);
+                float[] test = TinyModel.Voice(speaker, 3), embedding = verifier.Embed(test);
+                var want = old.Ids.ToDictionary(id => id, id => aligner.Score(old.Find(id)!.Embedding.Span, embedding));
                 var matches = verifier.Identify(test, 6);
-                Assert.That(matches[0].Id, Is.EqualTo($"s{speaker}"));
+                Assert.That(matches.Select(m => m.Id), Is.EquivalentTo(want.Keys));
+                Assert.That(matches.Select(m => m.Score), Is.Ordered.Descending);
+                foreach (var match in matches)
+                {
+                    Assert.That(match.Score, Is.EqualTo(want[match.Id]).Within(1e-6));
+                }
+
                 var answer = verifier.Verify($"s{speaker}", test);
-                Assert.That(answer.Score, Is.EqualTo(matches[0].Score).Within(1e-6));
+                Assert.That(answer.Score, Is.EqualTo(want[$"s{speaker}"]).Within(1e-6));
                 Assert.That(answer.Accepted, Is.EqualTo(answer.Score >= line.Threshold));
             }
 
