@@ -11,11 +11,11 @@ namespace Spk.Tests.Alignment;
 
 public class RecoveredGainTests
 {
-    // Ten targets and a hundred non-targets at 0, 0.01, …; at FAR 10 % ten of them are accepted, and a target below 0.9 is rejected.
+    // Ten targets and a thousand non-targets at 0, 0.001, …; at FAR 10 % a hundred of them are accepted, and a target below 0.9 is rejected.
     private static readonly Trial[] Trials =
     [
         .. Enumerable.Range(0, 10).Select(i => new Trial(true, $"a{i}/x", $"a{i}/y")),
-        .. Enumerable.Range(0, 100).Select(i => new Trial(false, $"a{i % 10}/x", $"a{(i + 1 + (i / 10 % 9)) % 10}/y")),
+        .. Enumerable.Range(0, 1000).Select(i => new Trial(false, $"a{i % 10}/x", $"a{(i + 1 + (i / 10 % 9)) % 10}/y")),
     ];
 
     [Test]
@@ -86,6 +86,6 @@ public class RecoveredGainTests
     private static float[] Scores(int rejected) =>
     [
         .. Enumerable.Range(0, 10).Select(i => i < rejected ? 0.5f + (0.001f * i) : 2f),
-        .. Enumerable.Range(0, 100).Select(i => i * 0.01f),
+        .. Enumerable.Range(0, 1000).Select(i => i * 0.001f),
     ];
 }

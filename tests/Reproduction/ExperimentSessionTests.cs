@@ -1,8 +1,10 @@
 using NUnit.Framework;
+using Spk.Engine.Alignment;
 using Spk.Engine.Devices;
 using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Tests.TrainingRuns;
+using Spk.Training.Alignment;
 using Spk.Training.Reproduction;
 
 namespace Spk.Tests.Reproduction;
@@ -104,7 +106,7 @@ public class ExperimentSessionTests
                 Claim.Lower(Measure.Eer, [new("tuned", "scratch"), new("plain", "scratch")], "Both are better."),
                 Claim.Lower(Measure.LogEer, "tuned", "scratch", "So it is relatively."),
             ],
-            Grids = [new("Reductions", "system", ["here"], [new("tuned", [new("tuned", "scratch")]), new("scratch", [new("scratch", "scratch")])])],
+            Reductions = [new("Reductions", "system", ["here"], [new("tuned", [new("tuned", "scratch")]), new("scratch", [new("scratch", "scratch")])])],
         };
         var session = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.Root));
         session.MakeCorpora();
@@ -134,6 +136,54 @@ public class ExperimentSessionTests
         Assert.That(page, Has.Some.EqualTo("| system | here |"));
         Assert.That(page, Has.Some.StartsWith("| scratch | 0 (EER "));
         Assert.That(page, Has.Some.Contains("fine-tunes plain; "));
+    }
+
+    [Test]
+    public void Systems_can_be_alignments_of_two_others()
+    {
+        var plain = TinyExperiment.Make(1, 2);
+        var experiment = plain with
+        {
+            EnrolmentUtterances = 2,
+            Corpora = [plain.Corpora[0] with { Voices = plain.Corpora[0].Voices! with { Speakers = 12, EvaluationSpeakers = 5 } }],
+            Systems =
+            [
+                new("old", "old", "data.speakerPart=1/3", "training.epochs=1"),
+                new("new", "new", "data.speakerPart=2/3", "encoder.embeddingSize=6", "training.epochs=1"),
+                Aligned("turned", new AlignmentSpec { Variant = AlignmentVariant.Procrustes }),
+                Aligned("shared", new AlignmentSpec { Epochs = 2, Hidden = 8, HeldBack = 0 }),
+            ],
+            Measures = [Measure.Eer, Measure.FrrAtFar10],
+            Claims = [Claim.Lower(Measure.Eer, "shared", "turned", "Networks are better."), Claim.Recovers(Measure.Eer, "shared", 0.6, "They recover most.")],
+        };
+        var session = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.Root));
+        Execute(session);
+        var corpus = session.Judge().Corpora.Single();
+
+        // Five profiles against two further utterances of each speaker.
+        Assert.That(corpus.Systems.SelectMany(s => s.Runs).Select(r => (r.Evaluation.Trials, r.Evaluation.Targets, r.Evaluation.Speakers)), Is.All.EqualTo((50, 10, 5)));
+        Assert.That(corpus.Systems[3].Runs[0].Figures.Quantities["alignmentSpeakers"], Is.EqualTo(4));
+        Assert.That(File.Exists(Path.Combine(corpus.Systems[3].Runs[0].Run.Folder.Path, "aligner.safetensors")));
+        Assert.That(corpus.Gains.Select(g => (g.System.Name, g.Measure.Key)), Is.EqualTo(new[] { ("turned", "eer"), ("turned", "frrAtFar10"), ("shared", "eer"), ("shared", "frrAtFar10") }));
+        double Mean(int system) => corpus.Systems[system].Mean(Measure.Eer);
+        var claim = corpus.Claims[1];
+        Assert.That(claim.Value, Is.EqualTo(Mean(0) > Mean(1) ? (Mean(0) - Mean(3)) / (Mean(0) - Mean(1)) : double.NaN).Within(1e-9));
+        Assert.That(claim.Reference, Is.EqualTo(0.6).Within(1e-12));
+
+        string page = ReproductionReport.Make(session.Judge(), "spk reproduce tiny").ToMarkdown();
+        Assert.That(page, Does.Contain("Recovered gain").And.Contain("aligns old with new").And.Contain("Profiles of 2 utterances"));
+        Assert.That(ReproductionFiles.ToJson(session.Judge())["corpora"]![0]!["recoveredGains"]!.AsArray(), Has.Count.EqualTo(4));
+
+        var other = experiment with { Systems = [.. experiment.Systems.Take(3), Aligned("shared", new AlignmentSpec { Epochs = 3, Hidden = 8, HeldBack = 0 })] };
+        Assert.That(() => ExperimentSession.Open(other, TinyExperiment.In(_folder.Root)), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("alignment"));
+        Assert.That(
+            () => ExperimentSession.Open(experiment with { Systems = [experiment.Systems[2], .. experiment.Systems.Take(2)] }, TinyExperiment.In(_folder.At("x"))),
+            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("aligns old"));
+        Assert.That(
+            () => ExperimentSession.Open(experiment with { Claims = [Claim.Recovers(Measure.Eer, "new", 0.6, "x")] }, TinyExperiment.In(_folder.At("x"))),
+            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("no alignment"));
+
+        static ExperimentSystem Aligned(string name, AlignmentSpec spec) => new(name, name, "data.speakerPart=3/3") { Alignment = new ExperimentAlignment("old", "new", spec) };
     }
 
     [Test]
@@ -193,6 +243,7 @@ public class ExperimentSessionTests
     {
         // The corpus at hand needs no more than a trial list to be planned with.
         _folder.Text("data/trials.txt", "");
+        _folder.Text("data/eval.csv", "");
         foreach (var experiment in ExperimentCatalog.All)
         {
             var session = ExperimentSession.Open(experiment, TinyExperiment.In(_folder.At("out")) with { Data = _folder.At("data"), Quick = quick });
