@@ -233,8 +233,8 @@ public class ExperimentSessionTests
         Assert.That(Refuses(fine with { Claims = [Claim.Lower(Measure.Eer, [], "y")] }), Does.Contain("names no system"));
         Assert.That(Refuses(fine with { Systems = [new("tuned", "tuned") { FineTunes = "plain" }, .. fine.Systems] }), Does.Contain("tuned fine-tunes plain"));
         Assert.That(Refuses(fine with { Systems = [.. fine.Systems, new("both", "both") { FineTunes = "plain", Continues = "stage" }] }), Does.Contain("both continues and fine-tunes"));
-        Assert.That(Refuses(fine with { Grids = [new("g", "", ["a"], [new("r", [new("plain", "moon")])])] }), Does.Contain("moon"));
-        Assert.That(Refuses(fine with { Grids = [new("g", "", ["a", "b"], [new("r", [new("plain", "plain")])])] }), Does.Contain("other lengths"));
+        Assert.That(Refuses(fine with { Reductions = [new("g", "", ["a"], [new("r", [new("plain", "moon")])])] }), Does.Contain("moon"));
+        Assert.That(Refuses(fine with { Reductions = [new("g", "", ["a", "b"], [new("r", [new("plain", "plain")])])] }), Does.Contain("other lengths"));
         Assert.That(Refuses(fine with { Corpora = [] }), Does.Contain("no corpus"));
     }
 
