@@ -54,7 +54,7 @@ public sealed class AlignmentData
         if (ids.Length == 0)
         {
             throw new DataFormatException(
-                $"the two models have embedded no utterance in common ({enrolment.Count} and {runtime.Count} utterances, such as '{enrolment.Ids.FirstOrDefault()}' and '{runtime.Ids.FirstOrDefault()}'): embed one list with both.");
+                $"the two models have embedded no utterance in common ({enrolment.Count} and {runtime.Count} utterances, such as '{First(enrolment)}' and '{First(runtime)}'): embed one list with both.");
         }
 
         string[] unlabelled = [.. ids.Where(id => string.IsNullOrEmpty(speakerOf(id)))];
@@ -101,6 +101,8 @@ public sealed class AlignmentData
         new CounterRandom(seed, RandomPurpose.Split, epoch: 6).Shuffle(order);
         return (Of(order.AsSpan(held)), Of(order.AsSpan(0, held)));
     }
+
+    private static string First(EmbeddingTable table) => table.Count > 0 ? table.Ids[0] : "";
 
     private AlignmentData Of(ReadOnlySpan<int> chosen)
     {

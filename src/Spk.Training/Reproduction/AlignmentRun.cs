@@ -5,7 +5,6 @@ using Spk.Engine.Scoring;
 using Spk.Training.Alignment;
 using Spk.Training.Data;
 using Spk.Training.Evaluation;
-using Spk.Training.Recipes;
 
 namespace Spk.Training.Reproduction;
 
@@ -46,7 +45,8 @@ internal static class AlignmentRun
         float[] scores = TrialEvaluation.Score(
             trials.Trials,
             outcome.Aligner.MapEnrolments(trials.Enrolments(EmbeddingTable.Load(enrolment.Embeddings))),
-            outcome.Aligner.MapRuntimes(EmbeddingTable.Load(runtime.Embeddings)));
+            outcome.Aligner.MapRuntimes(EmbeddingTable.Load(runtime.Embeddings)),
+            cancellation: cancellation);
         ScoreFile.Write(run.Folder.Scores, trials.Trials, scores);
         var quantities = new Dictionary<string, double>(StringComparer.Ordinal)
         {

@@ -167,7 +167,7 @@ public sealed class ExperimentSession
         var trials = RunTrials.Open(run);
         var embeddings = trials.Embed(trainer.Model, embedding, cancellation);
         embeddings.Save(run.Embeddings);
-        ScoreFile.Write(run.Folder.Scores, trials.Trials, TrialEvaluation.Score(trials.Trials, trials.Enrolments(embeddings), embeddings));
+        ScoreFile.Write(run.Folder.Scores, trials.Trials, TrialEvaluation.Score(trials.Trials, trials.Enrolments(embeddings), embeddings, cancellation: cancellation));
         var quantities = RunFigures.LastEpoch(run.Folder.Log);
         foreach (var (name, value) in EmbeddingClusters.Measure(embeddings, run.Recipe.Data.Root, run.Corpus.Voices?.ChannelStrength is not null))
         {

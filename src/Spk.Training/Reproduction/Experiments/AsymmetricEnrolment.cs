@@ -18,7 +18,7 @@ internal static class AsymmetricEnrolment
     {
         Name = "nessa",
         Title = "Asymmetric enrolment by alignment of embedding spaces",
-        Paper = "Neural embedding space alignment for asymmetric enrolment and runtime models (NESSA)",
+        Paper = "NESSA, embedding space alignment for enrolment and runtime models that differ",
         Summary = "A new model is to run before all profiles have been made anew with it. Light networks, trained after both encoders, map old profiles and new embeddings "
             + "to where they can be compared. The sources say that mapping to the better of the two spaces works best, that a contrastive loss with an anchor in that space is best overall, "
             + "that a new space without an anchor is worse, that cosines with common speakers are poor, and that 60 to 100 % of the new model's gain is recovered. "
