@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using Spk.Bench.Support;
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Training.Benchmarks.Cases;
 
 namespace Spk.Bench.Clustering;
 
@@ -18,7 +19,7 @@ public class KMeansBatchBench
         _device = BenchDevice.Open();
         for (int p = 0; p < 64; p++)
         {
-            float[] rows = KMeansRows.Blobs(2000, 192, 20, 100 + (ulong)p);
+            float[] rows = Inputs.Blobs(2000, 192, 20, 100 + (ulong)p);
             _problems.Add(new KMeansProblem(rows, 192, 20) { InitialCentroids = rows.AsMemory(0, 20 * 192) });
         }
     }

@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using Spk.Bench.Support;
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Training.Benchmarks.Cases;
 
 namespace Spk.Bench.Clustering;
 
@@ -26,7 +27,7 @@ public class KMeansBench
         int[] sizes = [.. Shape.Split('x').Select(int.Parse)];
         _device = BenchDevice.Open();
         _dimension = sizes[1];
-        _rows = KMeansRows.Blobs(sizes[0], sizes[1], sizes[2], 7);
+        _rows = Inputs.Blobs(sizes[0], sizes[1], sizes[2], 7);
         _initial = _rows.AsSpan(0, sizes[2] * sizes[1]).ToArray();
         _options = new KMeansOptions { Clusters = sizes[2], Algorithm = Algorithm, MaximumIterations = 20, Tolerance = 0 };
     }

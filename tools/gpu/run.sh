@@ -30,8 +30,8 @@ if command -v compute-sanitizer > /dev/null; then
 fi
 
 step "kernels and training steps"
-./spk-gpu bench --device cuda --budget 0.5 --save "$results/bench.jsonl" > "$results/bench.txt" 2>&1 || status=1
-grep -c median_s "$results/bench.jsonl"
+./spk-gpu bench --device cuda --budget 0.5 --save "$results/bench.json" > "$results/bench.txt" 2>&1 || status=1
+grep -c median_s "$results/bench.json"
 
 if [[ -d speech ]]; then
   for precision in fp32 tf32 bf16; do

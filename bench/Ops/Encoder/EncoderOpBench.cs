@@ -46,7 +46,7 @@ public abstract class EncoderOpBench
         Device.Workspace.Reset();
         _tape.Clear();
 
-        BenchDevice.StartStep(X);
+        X.BeginGradient();
         var y = Run(_tape);
         _dy.AsSpan().CopyTo(y.GradForWrite(out _).AsSpan());
         _tape.BackwardFromGradients();

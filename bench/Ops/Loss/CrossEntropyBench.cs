@@ -39,7 +39,7 @@ public class CrossEntropyBench
     {
         _device.Workspace.Reset();
         _tape.Clear();
-        BenchDevice.StartStep(_logits);
+        _logits.BeginGradient();
         _tape.Backward(CrossEntropy.Forward(_tape, _logits, null));
     }
 

@@ -36,7 +36,7 @@ public class L1Bench
     {
         _device.Workspace.Reset();
         _tape.Clear();
-        BenchDevice.StartStep(_x);
+        _x.BeginGradient();
         _tape.Backward(L1.Forward(_tape, _x, _y));
     }
 

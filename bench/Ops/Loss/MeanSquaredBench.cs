@@ -36,7 +36,7 @@ public class MeanSquaredBench
     {
         _device.Workspace.Reset();
         _tape.Clear();
-        BenchDevice.StartStep(_x);
+        _x.BeginGradient();
         _tape.Backward(MeanSquared.Forward(_tape, _x, _y));
     }
 

@@ -60,6 +60,22 @@ public sealed class Tape
         BackwardFromGradients();
     }
 
+    /// <summary>Fills the gradients of everything an output depends on, from the gradient of some loss with respect to that output.</summary>
+    /// <param name="output">A tensor that a recorded op returned and that nothing has been computed from.</param>
+    /// <param name="gradient">d(loss)/d(output), of the output's shape; ops may overwrite it.</param>
+    /// <exception cref="ShapeException">The shapes differ.</exception>
+    public void Backward(Tensor output, Tensor gradient)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(gradient);
+        if (!output.TakeGradient(gradient))
+        {
+            throw new ShapeException($"A gradient of shape {gradient.Shape} cannot start a backward pass from an output of shape {output.Shape}: both must have the same layout.");
+        }
+
+        BackwardFromGradients();
+    }
+
     /// <summary>Walks back from gradients that were already written to some outputs.</summary>
     internal void BackwardFromGradients()
     {

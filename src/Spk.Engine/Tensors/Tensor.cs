@@ -65,6 +65,12 @@ public sealed unsafe class Tensor
         }
     }
 
+    /// <summary>
+    /// Begins a step for an input that outlives it: wants a gradient, and forgets that of the step before, whose memory the workspace has
+    /// taken back. Activations are new in each step, and parameters keep their gradients, so neither needs it.
+    /// </summary>
+    public void BeginGradient() => (RequiresGrad, _grad) = (true, null);
+
     /// <summary>When the workspace last handed this object out: a number that grows with every tensor it hands out.</summary>
     internal long HandedOut { get; set; }
 

@@ -1,0 +1,55 @@
+using System.Globalization;
+using Spk.Training.Benchmarks;
+
+namespace Spk.Cli.Terminal;
+
+/// <summary>Benchmarks as lines of a table.</summary>
+internal static class BenchmarkText
+{
+    private const int NameWidth = 34, SizesWidth = 54;
+
+    /// <summary>The head of the table.</summary>
+    public static string Head(bool peers) =>
+        $"{"case",-NameWidth}{"sizes",-SizesWidth}{"median",10}{"10 to 90 %",20}{"GB/s",8}{"GFLOP/s",9}{"of bound",10}{"allocated",11}{(peers ? $"{"of fastest peer",17}" : "")}";
+
+    /// <summary>A result; <paramref name="ratio"/> is our throughput over the fastest peer's.</summary>
+    public static string Line(BenchmarkResult result, double? ratio)
+    {
+        string name = result.Precision == Engine.Devices.Precision.Fp32 ? result.Name : $"{result.Name} {result.Precision.ToString().ToLowerInvariant()}";
+        string share = result.ShareOfBound is { } s ? string.Create(CultureInfo.InvariantCulture, $"{100 * s:F1} %") : "-";
+        string peer = ratio is { } r ? string.Create(CultureInfo.InvariantCulture, $"{r:F2} x") : "";
+        return (name.PadRight(NameWidth) + result.SizesText.PadRight(SizesWidth)
+            + $"{Time(result.Median),10}{Time(result.Fast) + " - " + Time(result.Slow),20}{Rate(result.Bytes, result.Median),8}{Rate(result.Operations, result.Median),9}{share,10}"
+            + $"{Bytes(result.AllocatedBytes),11}{peer,17}").TrimEnd();
+    }
+
+    /// <summary>What became of a comparison, slower cases last.</summary>
+    public static void Print(IReadOnlyList<ComparedBenchmark> compared, double allowed, TextWriter output)
+    {
+        output.WriteLine();
+        foreach (var one in compared.OrderBy(c => c.Ratio))
+        {
+            string verdict = one.Slower ? "SLOWER" : one.Ratio < 1 / (1 + allowed) ? "faster" : "";
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{one.Ratio,6:F2}  {Time(one.Baseline.Fast),9} -> {Time(one.Result.Fast),9}  {one.Result.Key}  {verdict}").TrimEnd());
+        }
+    }
+
+    /// <summary>A time with three digits and a unit that suits it.</summary>
+    public static string Time(double seconds)
+    {
+        var (value, unit) = seconds switch
+        {
+            >= 1 => (seconds, "s"),
+            >= 1e-3 => (1e3 * seconds, "ms"),
+            _ => (1e6 * seconds, "us"),
+        };
+        string format = value >= 100 ? "F0" : value >= 10 ? "F1" : "F2";
+        return value.ToString(format, CultureInfo.InvariantCulture) + " " + unit;
+    }
+
+    private static string Rate(double count, double seconds) =>
+        count > 0 ? (1e-9 * count / seconds).ToString(count / seconds >= 1e11 ? "F0" : "F1", CultureInfo.InvariantCulture) : "-";
+
+    private static string Bytes(double bytes) => bytes < 0.5 ? "0 B" : bytes < 10_000 ? $"{bytes:F0} B" : $"{bytes / 1024:F0} KiB";
+}

@@ -1,0 +1,185 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using Spk.Cli.Terminal;
+using Spk.Engine.Devices;
+using Spk.Interop;
+using Spk.Training.Benchmarks;
+
+namespace Spk.Cli.Verbs;
+
+/// <summary>Times the engine on this machine, against what the machine can do, an earlier run, or other libraries.</summary>
+internal sealed class BenchVerb : Verb
+{
+    private readonly Argument<string[]> _cases = new("CASE")
+    {
+        Description = "Time cases whose names start with this; default: all. --list shows them.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private readonly Option<bool> _list = new("--list") { Description = "Show the cases." };
+    private readonly Option<double> _budget = new("--budget") { Description = "Seconds for each case.", HelpName = "S", DefaultValueFactory = _ => 1 };
+    private readonly Option<bool> _quick = new("--quick") { Description = "A tenth of a second for each case: to see the order of magnitude." };
+    private readonly Option<bool> _cold = new("--cold") { Description = "Empty the caches before each call; without it they are as warm as repetition makes them." };
+    private readonly Option<string> _precision = new("--precision")
+    {
+        Description = "Arithmetic of products: fp32, tf32, bf16, several separated by commas; default: fp32, and all on a GPU.",
+        HelpName = "KIND",
+    };
+
+    private readonly Option<string> _save = new("--save") { Description = "Write the results to a JSON file.", HelpName = "FILE" };
+    private readonly Option<string> _baseline = new("--baseline") { Description = "Compare with results that --save wrote on this machine.", HelpName = "FILE" };
+    private readonly Option<double?> _failOver = new("--fail-over")
+    {
+        Description = "With --baseline: fail if a case is slower by more than this many per cent, also when measured again.",
+        HelpName = "PERCENT",
+    };
+
+    private readonly Option<string> _peers = new("--peers") { Description = "Compare with results of other libraries: JSON lines with case, params and throughput.", HelpName = "FILE" };
+
+    public BenchVerb() : base("bench", "Time kernels, training steps and clustering on this machine: time, share of what the machine can do, memory allocated.")
+    {
+        Arguments.Add(_cases);
+        foreach (Option option in new Option[] { _list, _budget, _quick, _cold, _precision, _save, _baseline, _failOver, _peers })
+        {
+            Options.Add(option);
+        }
+
+        Validators.Add(result =>
+        {
+            if (result.GetValue(_failOver) is { } percent && (result.GetValue(_baseline) is null || percent is not (> 0 and < 1000)))
+            {
+                result.AddError("--fail-over takes per cent above 0, such as 10, and needs --baseline.");
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Examples =>
+    [
+        "spk bench --quick",
+        "spk bench sgemm xvector --threads 2 --save before.json",
+        "spk bench --baseline before.json --fail-over 10",
+    ];
+
+    /// <inheritdoc/>
+    public override int Run(ParseResult options, CommandContext context)
+    {
+        if (options.GetValue(_list))
+        {
+            List(context);
+            return ExitCode.Ok;
+        }
+
+        // Bad files are better found before minutes of measuring than after.
+        var baseline = options.GetValue(_baseline) is { } before ? BenchmarkFile.Read(before) : null;
+        var peers = options.GetValue(_peers) is { } file ? PeerResults.Read(file) : null;
+        double allowed = (options.GetValue(_failOver) ?? 10) / 100;
+        var machine = Describe(context, out var ceilings, out bool isCpu);
+        var wanted = new BenchmarkOptions
+        {
+            Cases = options.GetValue(_cases) ?? [],
+            Device = context.Device,
+            Threads = context.Threads,
+            Precisions = Precisions(options.GetValue(_precision), isCpu),
+            Budget = options.GetValue(_quick) ? 0.1 : options.GetValue(_budget),
+            Cold = options.GetValue(_cold),
+        };
+        wanted.Validate();
+        foreach (var (name, value) in machine)
+        {
+            context.Note($"{name,-10} {value}");
+        }
+
+        context.Note($"{"cache",-10} {(wanted.Cold ? "emptied before each call" : "warm: calls are repeated on the same memory")}");
+        context.Note("");
+        context.Note(BenchmarkText.Head(peers is not null));
+        var results = BenchmarkRun.Measure(
+            wanted,
+            ceilings,
+            result => context.Note(BenchmarkText.Line(result, peers?.Fastest(result) is { } fastest ? result.Throughput / fastest : null)),
+            (name, reason) => context.Note($"{name}: {reason}"),
+            context.Stop);
+        var written = new BenchmarkFile(machine, results);
+        if (options.GetValue(_save) is { } save)
+        {
+            written.Write(save);
+        }
+
+        var compared = baseline is null ? [] : BenchmarkComparison.Compare(baseline.Results, results, allowed, result => Again(result, wanted, ceilings, context));
+        if (baseline is not null && compared.Count == 0)
+        {
+            throw new DataFormatException($"{options.GetValue(_baseline)}: holds none of the cases measured now: measure the baseline with the same cases, precision and cache.");
+        }
+
+        var json = written.ToJson();
+        if (baseline is not null)
+        {
+            json["compared"] = new JsonArray([.. compared.Select(c => (JsonNode)new JsonObject { ["case"] = c.Result.Key, ["ratio"] = c.Ratio, ["slower"] = c.Slower })]);
+        }
+
+        int slower = compared.Count(c => c.Slower);
+        context.Report(json, output =>
+        {
+            if (baseline is not null)
+            {
+                BenchmarkText.Print(compared, allowed, output);
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{compared.Count} compared, {slower} slower by more than {100 * allowed:0.#} %"));
+            }
+        });
+        return slower > 0 && options.GetValue(_failOver) is not null ? ExitCode.Failure : ExitCode.Ok;
+    }
+
+    private static BenchmarkResult? Again(BenchmarkResult result, BenchmarkOptions options, MachineCeilings? ceilings, CommandContext context)
+    {
+        context.Note($"again: {result.Key}");
+        return BenchmarkRun.Measure(options with { Cases = [result.Name], Precisions = [result.Precision] }, ceilings, cancellation: context.Stop)
+            .FirstOrDefault(r => r.Key == result.Key);
+    }
+
+    private static Dictionary<string, string> Describe(CommandContext context, out MachineCeilings? ceilings, out bool isCpu)
+    {
+        using var device = context.OpenDevice();
+        isCpu = device is CpuDevice;
+        ceilings = MachineCeilings.Of(device);
+        var machine = new Dictionary<string, string>
+        {
+            ["device"] = device.Name,
+            ["system"] = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}",
+            ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        };
+        if (ceilings is not null)
+        {
+            machine["at most"] = string.Create(CultureInfo.InvariantCulture, $"{1e-9 * ceilings.BytesPerSecond:F1} GB/s, {1e-9 * ceilings.Fp32:F0} GFLOP/s in fp32 ({ceilings.Source})");
+        }
+
+        return machine;
+    }
+
+    private static Precision[] Precisions(string? text, bool isCpu)
+    {
+        if (text is null)
+        {
+            return isCpu ? [Precision.Fp32] : Enum.GetValues<Precision>();
+        }
+
+        return [.. text.Split(',').Select(word => Enum.TryParse<Precision>(word, ignoreCase: true, out var precision) && Enum.IsDefined(precision)
+            ? precision
+            : throw new InvalidOptionException($"--precision takes fp32, tf32 and bf16, not '{word}'."))];
+    }
+
+    private static void List(CommandContext context)
+    {
+        var all = BenchmarkCatalog.All;
+        context.Report(
+            new JsonObject { ["cases"] = new JsonArray([.. all.Select(c => (JsonNode)new JsonObject { ["prefix"] = c.Prefix, ["summary"] = c.Summary })]) },
+            output =>
+            {
+                foreach (var (prefix, summary) in all)
+                {
+                    output.WriteLine($"{prefix,-24} {summary}");
+                }
+            });
+    }
+}

@@ -1,0 +1,17 @@
+using Spk.Engine.Devices;
+
+namespace Spk.Training.Benchmarks;
+
+/// <summary>Cases on the same tensors, made when one of them is wanted.</summary>
+/// <param name="Prefix">What the names of all its cases start with.</param>
+/// <param name="Summary">What is timed, for the list.</param>
+/// <param name="Make">Makes the cases on a device, which owns their memory.</param>
+internal sealed record BenchmarkGroup(string Prefix, string Summary, Func<Device, IReadOnlyList<BenchmarkCase>> Make)
+{
+    /// <summary>Whether the device's precision changes what is computed.</summary>
+    public bool HasProducts { get; init; } = true;
+
+    /// <summary>Whether one of the asked prefixes may name a case of it; all do where none is asked for.</summary>
+    public bool MayHold(IReadOnlyList<string> prefixes) =>
+        prefixes.Count == 0 || prefixes.Any(p => p.StartsWith(Prefix, StringComparison.Ordinal) || Prefix.StartsWith(p, StringComparison.Ordinal));
+}

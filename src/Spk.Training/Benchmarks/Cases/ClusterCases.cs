@@ -1,0 +1,53 @@
+using Spk.Engine.Clustering;
+using Spk.Engine.Devices;
+
+namespace Spk.Training.Benchmarks.Cases;
+
+/// <summary>Lloyd's k-means with exact labels from given centroids.</summary>
+internal static class ClusterCases
+{
+    private static readonly int[] IterationCounts = [1, 20];
+
+    public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
+    [
+        .. new[] { (20_000, 192, 256), (100_000, 192, 1000), (100_000, 512, 1000) }.Select(sizes => new BenchmarkGroup(
+            "kmeans", "k-means of N points into K clusters", d => Clusters(d, sizes.Item1, sizes.Item2, sizes.Item3))),
+        new("kmeans_small", "many small k-means problems in one call", SmallClusters),
+    ];
+
+    private static IReadOnlyList<BenchmarkCase> Clusters(Device device, int rows, int dimension, int clusters)
+    {
+        float[] x = Inputs.Blobs(rows, dimension, clusters, 7);
+        float[] first = x.AsSpan(0, clusters * dimension).ToArray();
+        return
+        [
+            .. IterationCounts.Select(iterations => new BenchmarkCase(
+                "kmeans",
+                [new("N", rows), new("D", dimension), new("K", clusters), new("iters", iterations)],
+                "point-iterations/s",
+                (double)rows * iterations,
+                () => KMeans.Fit(x, dimension, new KMeansOptions { Clusters = clusters, MaximumIterations = iterations, Tolerance = 0 }, first, device: device))
+            {
+                Operations = 2.0 * rows * dimension * clusters * iterations,
+            }),
+        ];
+    }
+
+    private static IReadOnlyList<BenchmarkCase> SmallClusters(Device device)
+    {
+        const int problems = 64, rows = 2000, dimension = 192, clusters = 20, iterations = 20;
+        KMeansProblem[] all = [.. Enumerable.Range(0, problems).Select(p =>
+        {
+            float[] x = Inputs.Blobs(rows, dimension, clusters, 100 + (ulong)p);
+            return new KMeansProblem(x, dimension, clusters) { InitialCentroids = x.AsMemory(0, clusters * dimension) };
+        })];
+        return
+        [
+            new("kmeans_small", [new("problems", problems), new("N", rows), new("D", dimension), new("K", clusters), new("iters", iterations)], "problems/s", problems,
+                () => KMeans.FitBatch(all, new KMeansOptions { MaximumIterations = iterations, Tolerance = 0 }, device))
+            {
+                Operations = 2.0 * problems * rows * dimension * clusters * iterations,
+            },
+        ];
+    }
+}

@@ -1,0 +1,56 @@
+using Spk.Engine.Autograd;
+using Spk.Engine.Devices;
+using Spk.Engine.Encoders;
+using Spk.Engine.Tensors;
+using Spk.Training.Optimization;
+
+namespace Spk.Training.Benchmarks.Cases;
+
+/// <summary>Whole encoders on features of two seconds: inference, and a step with an optimiser.</summary>
+internal static class EncoderCases
+{
+    private static readonly EncoderSpec XVector = new() { Kind = "tdnn", Bins = 40, Width = 512, LastWidth = 512, EmbeddingSize = 512, Segment = false };
+    private static readonly EncoderSpec Ecapa = new() { Kind = "ecapa", Variant = EncoderVariant.Wespeaker, Bins = 80, Width = 512, LastWidth = 1536, EmbeddingSize = 192 };
+
+    public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
+    [
+        new("xvector", "x-vector of width 512", d => Network(d, "xvector", XVector, d is CpuDevice ? 64 : 256)),
+        new("ecapa_c512", "ECAPA-TDNN of 512 channels", d => Network(d, "ecapa_c512", Ecapa, d is CpuDevice ? 32 : 128)),
+    ];
+
+    private static IReadOnlyList<BenchmarkCase> Network(Device device, string name, EncoderSpec spec, int batch)
+    {
+        const int frames = 200;
+        var parameters = new ParameterSet(device);
+        var encoder = Encoder.Create(spec, parameters);
+        parameters.Allocate(1);
+        var optimizer = Optimizer.Create(new OptimizerSpec(), parameters);
+        var x = Inputs.Random(device, new Shape(batch, frames, spec.Bins), 1);
+        var target = Inputs.Random(device, new Shape(batch, spec.EmbeddingSize), 2);
+        var tape = new Tape();
+        var forward = new ReplayedWork(device, () => encoder.Forward(null, x, training: false));
+        var forwardBackward = new ReplayedWork(device, () =>
+        {
+            tape.Clear();
+            parameters.ZeroGradients();
+
+            // The loss is a dot product with fixed targets, whose gradient is the targets.
+            tape.Backward(encoder.Forward(tape, x, training: true), target);
+        });
+        CaseSize[] sizes = [new("batch", batch), new("mel", spec.Bins), new("frames", frames)];
+        return
+        [
+            new(name + "_forward", sizes, "utt/s", batch, () =>
+            {
+                device.Workspace.Reset();
+                forward.Run(0);
+            }),
+            new(name + "_train_step", sizes, "utt/s", batch, () =>
+            {
+                device.Workspace.Reset();
+                forwardBackward.Run(0);
+                optimizer.Step(1e-4);
+            }),
+        ];
+    }
+}

@@ -1,0 +1,59 @@
+using NUnit.Framework;
+using Spk.Cli;
+using Spk.Tests.Support;
+using Spk.Training.Benchmarks;
+
+namespace Spk.Tests.Cli;
+
+public class BenchTests
+{
+    private static readonly string[] Short = ["bench", "mix_noise", "--budget", "0.02", "--device", "cpu", "--threads", "1"];
+
+    [TestCase("bench --fail-over 10", "--baseline")]
+    [TestCase("bench --baseline x --fail-over 0", "above 0")]
+    [TestCase("bench --budget 0", "0 s")]
+    [TestCase("bench convolve_rif", "'convolve_rif'", "--list")]
+    [TestCase("bench convolve_rir --precision fp31", "'fp31'")]
+    public void Wrong_usage_is_one_sentence(string line, params string[] words) => CommandLine.Run(line.Split(' ')).AssertRefused(ExitCode.Usage, words);
+
+    [Test]
+    public void The_list_names_what_can_be_timed()
+    {
+        var run = CommandLine.Run("bench", "--list");
+        Assert.That(run.Code, Is.Zero);
+        Assert.That(run.Output, Does.Contain("sgemm").And.Contain("pretrain_step").And.Contain("k-means"));
+    }
+
+    [Test]
+    public void A_planted_slowdown_fails_and_the_same_speed_does_not()
+    {
+        using var folder = new TemporaryFolder();
+        string same = folder.At("same.json"), faster = folder.At("faster.json"), other = folder.At("other.json");
+        var first = CommandLine.Run([.. Short, "--save", same]);
+        Assert.That(first.Code, Is.Zero, first.Error);
+        Assert.That(first.Error, Does.Contain("mix_noise").And.Contain("of bound").And.Contain("0 B"));
+
+        // A machine that was a thousand times as fast makes this one a thousand times slower, whatever disturbs the test.
+        var file = BenchmarkFile.Read(same);
+        (file with { Results = [.. file.Results.Select(r => r with { Fast = r.Fast / 1000 })] }).Write(faster);
+        var slower = CommandLine.Run([.. Short, "--baseline", faster, "--fail-over", "10"]);
+        Assert.That(slower.Code, Is.EqualTo(ExitCode.Failure));
+        Assert.That(slower.Output, Does.Contain("SLOWER").And.Contain("1 compared, 1 slower by more than 10 %"));
+
+        Assert.That(CommandLine.Run([.. Short, "--baseline", faster]).Code, Is.Zero, "without --fail-over it only tells");
+        var alike = CommandLine.Run([.. Short, "--baseline", same, "--fail-over", "900", "--json"]);
+        Assert.That(alike.Code, Is.Zero);
+        Assert.That(alike.Json.GetProperty("compared")[0].GetProperty("slower").GetBoolean(), Is.False);
+
+        (file with { Results = [.. file.Results.Select(r => r with { Cold = true })] }).Write(other);
+        CommandLine.Run([.. Short, "--baseline", other]).AssertRefused(ExitCode.Failure, other, "none of the cases");
+    }
+
+    [Test]
+    public void Missing_files_are_found_before_anything_is_measured()
+    {
+        using var folder = new TemporaryFolder();
+        CommandLine.Run([.. Short, "--baseline", folder.At("none.json")]).AssertRefused(ExitCode.Failure, "none.json", "--save");
+        CommandLine.Run([.. Short, "--peers", folder.At("none.json")]).AssertRefused(ExitCode.Failure, "none.json");
+    }
+}
