@@ -45,7 +45,7 @@ public class CudaTrainingTests(TestDevice on)
     private static readonly string[] Dialogues =
     [
         "data.rows=dialogues", "objective.dialogue.rejection.warmup=1", "objective.dialogue.rejection.kind=standardized", "training.batch=4", "optimizer.kind=sgd",
-        "schedule.learningRate=1e-3",
+        "schedule.learningRate=1e-5",
     ];
 
     [TestCase("objective.kind=simClr", "objective.margin=0.1")]

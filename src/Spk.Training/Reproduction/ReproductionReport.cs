@@ -139,7 +139,10 @@ internal static class ReproductionReport
         {
             page.Table(
                 ["system", .. quantities.Select(m => m.Title)],
-                [.. shown.Select(s => (IReadOnlyList<ReportCell>)[s.System.Title, .. quantities.Select(m => ReportCell.Number(Text(m, s.Mean(m))))])]);
+                [
+                    .. shown.Where(s => quantities.Any(m => !double.IsNaN(s.Mean(m))))
+                        .Select(s => (IReadOnlyList<ReportCell>)[s.System.Title, .. quantities.Select(m => ReportCell.Number(Text(m, s.Mean(m))))]),
+                ]);
         }
     }
 

@@ -24,7 +24,7 @@ internal static class DialoguePretraining
     {
         Name = "dialogues",
         Title = "Pretraining on dialogues with soft rejection",
-        Paper = "Self-supervised pre-training of speaker encoders from human-machine dialogues (AvA, A-Proto and GE2E with soft rejection; COLA and APC as comparators)",
+        Paper = "M. Cekic, R. Li, Z. Chen, Y. Yang, A. Stolcke, U. Madhow: Self-Supervised Speaker Recognition Training Using Human-Machine Dialogues, ICASSP 2022",
         Summary = "Utterances of one dialogue with a device are mostly of one speaker, those of other devices are not. An encoder is trained on a quarter (voices) or a fifth (recorded) of "
             + "dialogues with a second speaker, without labels, with three losses, three batch sizes, and with or without soft rejection of dialogues that are not compact. Encoders "
             + "pretrained in the largest batch with rejection are then fine-tuned with GE2E on few labelled speakers, beside encoders pretrained with COLA (two crops of one "
