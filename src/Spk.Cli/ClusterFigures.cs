@@ -73,6 +73,7 @@ internal static class ClusterFigures
         ["adversarial"] = Known(epoch.Adversarial),
         ["consistency"] = Known(epoch.Consistency),
         ["symmetry"] = Known(epoch.Symmetry),
+        ["infoNce"] = Known(epoch.InfoNce),
         ["accuracy"] = epoch.Agreement?.Accuracy,
         ["nmi"] = epoch.Agreement?.NormalizedMutualInformation,
         ["ami"] = epoch.Agreement?.AdjustedMutualInformation,

@@ -24,6 +24,9 @@ public sealed record CamsatEpoch
     /// <summary>Divergence of views from their mixture.</summary>
     public required double Symmetry { get; init; }
 
+    /// <summary>Contrast of two views in the last hidden layer.</summary>
+    public required double InfoNce { get; init; }
+
     /// <summary>Discovered clusters: different most probable classes over all rows.</summary>
     public required int Clusters { get; init; }
 

@@ -14,14 +14,16 @@ namespace Spk.Engine.Clustering;
 /// </remarks>
 internal sealed class CamsatLoss
 {
+    private const int Terms = 5;
+
     private readonly CamsatNetwork _network;
     private readonly CamsatData _data;
     private readonly CamsatOptions _options;
     private readonly Device _device;
     private readonly Tape _probe = new();
     private readonly float[] _directions, _mixture, _value = new float[2];
-    private readonly Tensor[] _losses = new Tensor[4];
-    private readonly float[] _weights = new float[4];
+    private readonly Tensor[] _losses = new Tensor[Terms];
+    private readonly float[] _weights = new float[Terms];
     private readonly Tensor? _running;
     private readonly float _share;
     private readonly int _batch;
@@ -60,7 +62,7 @@ internal sealed class CamsatLoss
         // and all rows would end in one cluster.
         var information = Information.Forward(tape, logits, (float)(_options.MarginalWeight / _share), out var entropies, _running, _share);
         Add(information, _options.InformationWeight);
-        Tensor? adversarial = null, consistency = null, symmetry = null;
+        Tensor? adversarial = null, consistency = null, symmetry = null, contrast = null;
         if (moved is not null)
         {
             adversarial = Divergence.Forward(tape, logits, _network.Train(tape, moved, updateStatistics: false));
@@ -69,7 +71,7 @@ internal sealed class CamsatLoss
 
         if (_options.UsesViews)
         {
-            var views = _network.Train(tape, Views(index), updateStatistics: false);
+            var views = _network.Train(tape, Views(index), updateStatistics: false, out var hidden);
             if (_options.ConsistencyWeight > 0)
             {
                 consistency = Divergence.Forward(tape, logits, views);
@@ -80,6 +82,13 @@ internal sealed class CamsatLoss
             {
                 symmetry = ViewSymmetry.Forward(tape, views, _data.Views.Length, _options.RandomMixture ? Mixture(rows, step) : null);
                 Add(symmetry, _options.SymmetryWeight);
+            }
+
+            if (_options.InfoNceWeight > 0)
+            {
+                contrast = NtXent.Forward(
+                    tape, hidden.Slice(0, _batch), hidden.Slice(_batch, _batch), (float)_options.Temperature, symmetric: true, MarginKind.None, 0);
+                Add(contrast, _options.InfoNceWeight);
             }
         }
 
@@ -94,6 +103,7 @@ internal sealed class CamsatLoss
             Adversarial = Read(adversarial),
             Consistency = Read(consistency),
             Symmetry = Read(symmetry),
+            InfoNce = Read(contrast),
         };
     }
 

@@ -36,10 +36,14 @@ internal sealed class CamsatNetwork
     public ParameterSet Parameters { get; }
 
     /// <summary>Logits by the statistics of the batch, which the running ones follow where they are asked to.</summary>
-    public Tensor Train(Tape? tape, Tensor x, bool updateStatistics) => Forward(tape, x, training: true, updateStatistics ? Momentum : 0);
+    public Tensor Train(Tape? tape, Tensor x, bool updateStatistics) => Train(tape, x, updateStatistics, out _);
+
+    /// <summary>The same, and the last hidden layer.</summary>
+    public Tensor Train(Tape? tape, Tensor x, bool updateStatistics, out Tensor hidden) =>
+        Forward(tape, x, training: true, updateStatistics ? Momentum : 0, out hidden);
 
     /// <summary>Logits by the running statistics.</summary>
-    public Tensor Predict(Tensor x) => Forward(null, x, training: false, 0);
+    public Tensor Predict(Tensor x) => Forward(null, x, training: false, 0, out _);
 
     /// <summary>Whether a backward pass makes gradients of the weights, which a pass to the input alone can do without.</summary>
     public void WantWeightGradients(bool wanted)
@@ -50,7 +54,7 @@ internal sealed class CamsatNetwork
         }
     }
 
-    private Tensor Forward(Tape? tape, Tensor x, bool training, float momentum)
+    private Tensor Forward(Tape? tape, Tensor x, bool training, float momentum, out Tensor hidden)
     {
         for (int i = 0; i < _norms.Length; i++)
         {
@@ -60,6 +64,7 @@ internal sealed class CamsatNetwork
             x = Activation.Forward(tape, x, ActivationKind.Relu, output: x);
         }
 
+        hidden = x;
         return _layers[^1].Forward(tape, x);
     }
 }

@@ -60,6 +60,12 @@ public sealed record CamsatOptions
     /// <summary>Whether the weights of that mixture are drawn anew for every row and step, uniformly over the simplex, instead of being equal.</summary>
     public bool RandomMixture { get; init; }
 
+    /// <summary>Weight of InfoNCE, 0 or more: the last hidden layer of the first two views of a row finds itself among those of the batch (symmetric NT-Xent).</summary>
+    public double InfoNceWeight { get; init; }
+
+    /// <summary>τ of InfoNCE, above 0.</summary>
+    public double Temperature { get; init; } = 0.1;
+
     /// <summary>Views made by noise where the caller gives none, 2 or more.</summary>
     public int NoiseViews { get; init; } = 4;
 
@@ -72,7 +78,7 @@ public sealed record CamsatOptions
     /// <summary>Seed of weights, order, directions and noise.</summary>
     public ulong Seed { get; init; }
 
-    internal bool UsesViews => ConsistencyWeight > 0 || SymmetryWeight > 0;
+    internal bool UsesViews => ConsistencyWeight > 0 || SymmetryWeight > 0 || InfoNceWeight > 0;
 
     /// <summary>Checks the ranges.</summary>
     /// <exception cref="InvalidOptionException">A value is out of range; the message names it.</exception>
@@ -91,7 +97,9 @@ public sealed record CamsatOptions
         NotNegative(AdversarialRadius, "adversarialRadius");
         NotNegative(ConsistencyWeight, "consistencyWeight");
         NotNegative(SymmetryWeight, "symmetryWeight");
+        NotNegative(InfoNceWeight, "infoNceWeight");
         NotNegative(NoiseRadius, "noiseRadius");
+        Positive(Temperature, "temperature");
         Positive(LearningRate, "learningRate");
         Positive(AdversarialStep, "adversarialStep");
         if (!(MarginalShare is >= 0 and <= 1))

@@ -92,6 +92,7 @@ internal sealed class CamsatRun
             Adversarial = mean.Adversarial,
             Consistency = mean.Consistency,
             Symmetry = mean.Symmetry,
+            InfoNce = mean.InfoNce,
             Clusters = clusters,
             LabelEntropy = entropy,
             Agreement = truth is null ? null : LabelMetrics.Compare(truth, _labels, (_device as CpuDevice)?.Threads ?? 0),

@@ -3,7 +3,7 @@ namespace Spk.Engine.Clustering;
 /// <summary>Values of the terms of a step, or their sums over steps; NaN where a term is not used.</summary>
 internal struct CamsatTerms
 {
-    public double Loss, ConditionalEntropy, MarginalEntropy, Adversarial, Consistency, Symmetry;
+    public double Loss, ConditionalEntropy, MarginalEntropy, Adversarial, Consistency, Symmetry, InfoNce;
 
     public void Add(in CamsatTerms other)
     {
@@ -13,6 +13,7 @@ internal struct CamsatTerms
         Adversarial += other.Adversarial;
         Consistency += other.Consistency;
         Symmetry += other.Symmetry;
+        InfoNce += other.InfoNce;
     }
 
     public readonly CamsatTerms Over(int steps) => new()
@@ -23,5 +24,6 @@ internal struct CamsatTerms
         Adversarial = Adversarial / steps,
         Consistency = Consistency / steps,
         Symmetry = Symmetry / steps,
+        InfoNce = InfoNce / steps,
     };
 }
