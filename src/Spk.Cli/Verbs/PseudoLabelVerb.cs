@@ -2,10 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
-using Spk.Engine.Clustering;
-using Spk.Engine.Models;
-using Spk.Interop;
-using Spk.Training;
+using Spk.Training.Data;
 using Spk.Training.PseudoLabelling;
 using Spk.Training.Recipes;
 
@@ -81,7 +78,7 @@ internal sealed class PseudoLabelVerb : Verb
             return;
         }
 
-        var memory = PseudoLabelMemory.Estimate(recipe, Training.Data.Manifest.Load(manifest, recipe.Data.Root).Utterances.Count);
+        var memory = PseudoLabelMemory.Estimate(recipe, Manifest.Load(manifest, recipe.Data.Root).Utterances.Count);
         context.Note(
             $"needs about {memory.Training.Device >> 20} MiB on the device to train {recipe.Rounds.Clustering.Clusters} classes, and {memory.Clustering >> 20} MiB of host memory to cluster {memory.Utterances} embeddings");
     }

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
-using Spk.Training.Data;
 using Spk.Training.PseudoLabelling;
 using Spk.Training.Recipes;
 
@@ -46,7 +45,7 @@ internal static class LabelStage
 
     /// <summary>The measures of a run's labels; none where it has no pseudo-labels.</summary>
     /// <exception cref="DataFormatException">Their file is damaged.</exception>
-    public static IEnumerable<KeyValuePair<string, double>> Measures(SystemRun run)
+    public static KeyValuePair<string, double>[] Measures(SystemRun run)
     {
         if (run.Labels is null)
         {

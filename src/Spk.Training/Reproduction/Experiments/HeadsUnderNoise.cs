@@ -6,7 +6,7 @@ namespace Spk.Training.Reproduction.Experiments;
 /// <summary>Heads of a classifier when some of its labels are wrong (methods.md 13.7).</summary>
 internal static class HeadsUnderNoise
 {
-    private static readonly int[] Noise = [0, 20, 40, 60];
+    private static readonly int[] Noise = [0, 20, 40, 60], NoiseOfClaims = [20, 40];
 
     private static readonly (string Name, string Title, string[] Overrides)[] Heads =
     [
@@ -54,7 +54,7 @@ internal static class HeadsUnderNoise
         Grid = new ExperimentGrid { Rows = "wrong labels", Columns = [.. Heads.Select(h => h.Title)] },
         Claims =
         [
-            .. from noise in new[] { 20, 40 }
+            .. from noise in NoiseOfClaims
                from head in Heads.Skip(1)
                select Claim.Higher(Measure.Eer, Name("softmax", noise), Name(head.Name, noise), $"Plain softmax is worse than {head.Title} with {noise} % wrong labels."),
             .. from head in Heads

@@ -9,6 +9,7 @@ internal static class PseudoLabelStudy
     private const string Base = "simclr", Plain = "plain", Below = "accuracy below 50 %", Above = "accuracy above 50 %";
 
     private static readonly string[] Methods = ["kmeans", "gmm", "ahc", "pseudo"];
+    private static readonly RowNormalization[] Normalizations = [RowNormalization.UnitLength, RowNormalization.Standardized];
     private static readonly double[] ClustersPerSpeaker = [0.25, 0.5, 1, 1.7, 3];
 
     private static readonly (string Title, bool InQuick, string[] Overrides)[] Treatments =
@@ -83,7 +84,7 @@ internal static class PseudoLabelStudy
     private static IEnumerable<ExperimentSystem> Systems() =>
         from method in Methods
         from clusters in ClustersPerSpeaker
-        from normalization in new[] { RowNormalization.UnitLength, RowNormalization.Standardized }
+        from normalization in Normalizations
         let labels = new LabelSource(Base, new ClusteringSpec { Method = method, Normalization = normalization }, clusters)
         from treatment in Treatments
         select new ExperimentSystem(
