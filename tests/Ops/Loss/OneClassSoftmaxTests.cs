@@ -76,7 +76,10 @@ public class OneClassSoftmaxTests(TestDevice on)
         float[] weights = [.. Enumerable.Range(0, rows).Select(i => 0.5f + (0.5f * i / rows))];
         var options = new OneClassOptions
         {
-            Scale = 3, TargetCosine = 0.7f, OtherCosine = 0.1f, Hardest = Math.Max(1, hardest),
+            Scale = 3,
+            TargetCosine = 0.7f,
+            OtherCosine = 0.1f,
+            Hardest = Math.Max(1, hardest),
             Reduction = hardest == 0 ? OneClassReduction.MeanAll : OneClassReduction.TargetPlusHardest,
         };
         using var device = on.Open();
