@@ -13,7 +13,13 @@ public class CamsatTests
     // Small enough for the tests, and long enough to learn.
     private static readonly CamsatOptions Small = new()
     {
-        Clusters = 10, HiddenWidth = 48, Epochs = 80, BatchSize = 60, LearningRate = 3e-3, MarginalWeight = 2, Seed = 3,
+        Clusters = 10,
+        HiddenWidth = 48,
+        Epochs = 80,
+        BatchSize = 60,
+        LearningRate = 3e-3,
+        MarginalWeight = 2,
+        Seed = 3,
     };
 
     private static readonly int[] Truth = [.. Enumerable.Range(0, Rows).Select(i => i / Each)];
@@ -25,7 +31,13 @@ public class CamsatTests
         var camsat = Camsat.Fit(rows, Dimension, Small, views, Truth);
         var imsat = Camsat.Fit(rows, Dimension, CamsatOptions.Imsat with
         {
-            Clusters = 10, HiddenWidth = 48, Epochs = 80, BatchSize = 60, LearningRate = 3e-3, MarginalWeight = 2, Seed = 3,
+            Clusters = 10,
+            HiddenWidth = 48,
+            Epochs = 80,
+            BatchSize = 60,
+            LearningRate = 3e-3,
+            MarginalWeight = 2,
+            Seed = 3,
         }, views, Truth);
         TestContext.Out.WriteLine($"camsat {camsat.Clusters}, {camsat.Epochs[^1].Agreement!.NormalizedMutualInformation}; imsat {imsat.Clusters}, {imsat.Epochs[^1].Agreement!.NormalizedMutualInformation}");
         Assert.Multiple(() =>

@@ -38,7 +38,7 @@ public class DivergenceBench
     {
         _device.Workspace.Reset();
         _tape.Clear();
-        BenchDevice.StartStep(_logits);
+        _logits.BeginGradient();
         _tape.Backward(Divergence.Forward(_tape, _targets, _logits));
     }
 

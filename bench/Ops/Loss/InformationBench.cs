@@ -40,7 +40,7 @@ public class InformationBench
     {
         _device.Workspace.Reset();
         _tape.Clear();
-        BenchDevice.StartStep(_logits);
+        _logits.BeginGradient();
         _tape.Backward(Information.Forward(_tape, _logits, 4, out _));
     }
 

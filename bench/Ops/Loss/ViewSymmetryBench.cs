@@ -37,7 +37,7 @@ public class ViewSymmetryBench
     {
         _device.Workspace.Reset();
         _tape.Clear();
-        BenchDevice.StartStep(_logits);
+        _logits.BeginGradient();
         _tape.Backward(ViewSymmetry.Forward(_tape, _logits, Views));
     }
 
