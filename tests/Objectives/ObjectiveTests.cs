@@ -80,7 +80,8 @@ public class ObjectiveTests
         Assert.That(weight.Shape, Is.EqualTo(new Shape(3, Size)));
         var batch = fixture.Pipeline.Batches.Read(0, 0);
         int[] speakers = [9, 2, 5, 9, 2, 2, 5, 9];
-        speakers.CopyTo(batch.SpeakersForWrite);
+        int[] utterances = [.. speakers.Concat(speakers).Select(s => members.First(u => corpus.SpeakerOf(u) == s))];
+        utterances.CopyTo(batch.CropUtterancesForWrite);
         objective.Prepare(batch, default);
         var labels = fixture.Device.Workspace.Rent(new Shape(2 * Batch), ElementType.Int32);
         labels.CopyIntsFrom([.. speakers.Concat(speakers).Select(s => s == 2 ? 0 : s == 5 ? 1 : 2)]);

@@ -121,6 +121,7 @@ internal static class ParityCases
         new("ViewSymmetry", Statistics, d => Layer(d, [4 * 9, 301], [], (t, x, _) => ViewSymmetry.Forward(t, x, 4))),
         new("ViewSymmetry with weights", Statistics, d => Layer(d, [2 * 3, 301], [], (t, x, _) =>
             ViewSymmetry.Forward(t, x, 2, Samples.Constant(d, new Shape(3, 2), [0.2f, 0.8f, 0.5f, 0.5f, 0.9f, 0.1f])))),
+        new("MixRows", Sums, d => Layer(d, [9, 77], [], (t, x, _) => MixRows.Forward(t, x, new RowMix(Integers(d, [4, 1, 0, 0, 8, 2, 0, 5, 3]), Weights(d, 9))))),
         new("Perturb", Sums, d => [Samples.Read(Perturb.Forward(Constant(d, 1, 9, 77), Constant(d, 2, 9, 77), 0.5f, Weights(d, 9)))]),
         new("TopClass", Sums, d =>
         {

@@ -76,6 +76,7 @@ public class VerdictTests
             return measure switch
             {
                 ScoreMeasure.Eer => metrics.Eer,
+                ScoreMeasure.LogEer => Math.Log(Math.Max(1e-4, metrics.Eer)),
                 ScoreMeasure.MinDcf01 => metrics.MinDcf(0.01),
                 ScoreMeasure.MinDcf05 => metrics.MinDcf(0.05),
                 ScoreMeasure.TargetCosine => same.Average(),

@@ -48,6 +48,9 @@ public class CudaTrainingTests(TestDevice on)
         "schedule.learningRate=1e-5",
     ];
 
+    // Another case of a bias that Adam moves by its rounding alone: pooled vectors that are mixed go through the same layer.
+    private static readonly string[] SmallSgd = ["optimizer.kind=sgd", "schedule.learningRate=1e-2"];
+
     [TestCase("objective.kind=simClr", "objective.margin=0.1")]
     [TestCase("objective.kind=supervised")]
     [TestCase("encoder.kind=ecapa", "encoder.scale=2", "encoder.bottleneck=4")]
@@ -83,7 +86,7 @@ public class CudaTrainingTests(TestDevice on)
         new TestCaseData((object)Classes("margin", "none", "objective.marginKind=additiveAngular")).SetArgDisplayNames("AAM"),
         new TestCaseData((object)Classes("softmax", "pooled")).SetArgDisplayNames("softmax with l-mix"),
         new TestCaseData((object)Classes("ocSoftmax", "embedding")).SetArgDisplayNames("OC-Softmax with mixed embeddings"),
-        new TestCaseData((object)Classes("adaFace", "pooled")).SetArgDisplayNames("AdaFace with l-mix"),
+        new TestCaseData((object)Classes("adaFace", "pooled", SmallSgd)).SetArgDisplayNames("AdaFace with l-mix"),
         new TestCaseData((object)(string[])[.. Moco, .. Ssps]).SetArgDisplayNames("MoCo with SSPS"),
         new TestCaseData((object)(string[])[.. Dino, .. Ssps]).SetArgDisplayNames("DINO with SSPS"),
     ];
