@@ -34,6 +34,12 @@ public class ForeignCheckpointTests
             ("aggregation.norm.weight", "mfa.norm.weight"), ("pool.context.weight", "asp.tdnn.conv.conv.weight"), ("pool.norm.running_mean", "asp.tdnn.norm.running_mean"),
             ("pool.score.bias", "asp.conv.conv.bias"), ("norm.weight", "asp_bn.weight"), ("embedding.weight", "fc.conv.weight"),
         ],
+        [(EncoderVariant.Sslsv, "resnet")] =
+        [
+            ("conv1.weight", "conv.weight"), ("bn1.running_mean", "bn.running_mean"), ("layer1.0.conv1.weight", "block1.0.conv1.weight"),
+            ("layer2.3.bn2.running_var", "block2.3.bn2.running_var"), ("layer3.5.se.fc.0.weight", "block3.5.se.fc.0.weight"), ("layer4.0.downsample.1.bias", "block4.0.downsample.1.bias"),
+            ("sap_linear.bias", "pooling.sap_linear.bias"), ("attention", "pooling.attention"), ("fc.weight", "fc.weight"),
+        ],
         [(EncoderVariant.Wespeaker, "ecapa")] =
         [
             ("stem.norm.bias", "layer1.bn.bias"), ("blocks.0.enter.conv.bias", "layer2.se_res2block.0.conv.bias"), ("blocks.1.res2.6.conv.weight", "layer3.se_res2block.1.convs.6.weight"),
@@ -89,6 +95,7 @@ public class ForeignCheckpointTests
             Write(path, model.Parameters, EncoderVariant.Wespeaker, "ecapa", "");
             Assert.That(() => ForeignCheckpoint.Import(path, EncoderVariant.Sslsv, "ecapa", null, device), Throws.TypeOf<DataFormatException>().With.Message.Contains("blocks.0.conv.conv.weight"));
             Assert.That(() => ForeignCheckpoint.Import(path, EncoderVariant.Wespeaker, "resnet", null, device), Throws.TypeOf<InvalidOptionException>());
+            Assert.That(() => ForeignCheckpoint.Import(path, EncoderVariant.Wespeaker, "gru", null, device), Throws.TypeOf<InvalidOptionException>());
             Assert.That(
                 () => ForeignCheckpoint.Import(path, EncoderVariant.Wespeaker, "ecapa", FeatureSpec.TorchaudioMel40, device),
                 Throws.TypeOf<InvalidOptionException>().With.Message.Contains("80 mel bands"));
@@ -97,9 +104,37 @@ public class ForeignCheckpointTests
         object Import() => ForeignCheckpoint.Import(path, EncoderVariant.Wespeaker, "ecapa", null, device);
     }
 
+    [TestCase(null)]
+    [TestCase(80)]
+    [TestCase(40)]
+    public void A_resnet_with_statistics_knows_its_bands(int? bands)
+    {
+        using var folder = new TemporaryFolder();
+        using var device = new CpuDevice(1);
+        var model = Make(device, FeatureSpec.TorchaudioMel80, new EncoderSpec { Kind = "resnet", Bins = 80, Width = 8, EmbeddingSize = 6, Pooling = EncoderPooling.Stats });
+        Write(folder.At("theirs.safetensors"), model.Parameters, EncoderVariant.Sslsv, "resnet", "encoder.");
+        var features = bands switch { null => null, 80 => FeatureSpec.TorchaudioMel80, _ => FeatureSpec.TorchaudioMel40 };
+        if (bands == 40)
+        {
+            Assert.That(Import, Throws.TypeOf<InvalidOptionException>().With.Message.Contains("80 mel bands"));
+            return;
+        }
+
+        float[] wave = TinyModel.Voice(1);
+        Assert.That(Import().Encoder.Spec, Is.EqualTo(model.Speaker.Encoder.Spec));
+        Assert.That(Import().Embed(wave, 16000), Is.EqualTo(model.Speaker.Embed(wave, 16000)));
+
+        SpeakerModel Import() => ForeignCheckpoint.Import(folder.At("theirs.safetensors"), EncoderVariant.Sslsv, "resnet", features, device);
+    }
+
     private static (SpeakerModel Speaker, ParameterSet Parameters) Generated(CpuDevice device, EncoderVariant variant, string kind)
     {
         var features = variant == EncoderVariant.Sslsv ? FeatureSpec.TorchaudioMel40 : FeatureSpec.KaldiFbank80;
+        if (kind == "resnet")
+        {
+            return Make(device, features, new EncoderSpec { Kind = kind, Variant = variant, Bins = features.Bins, Width = 8, EmbeddingSize = 10 });
+        }
+
         var spec = new EncoderSpec
         {
             Kind = kind,
@@ -114,7 +149,11 @@ public class ForeignCheckpointTests
         };
 
         // Fields that the kind does not use keep their defaults, as they do after an import.
-        spec = kind == "tdnn" ? spec with { Bottleneck = new EncoderSpec().Bottleneck } : spec with { Segment = new EncoderSpec().Segment };
+        return Make(device, features, kind == "tdnn" ? spec with { Bottleneck = new EncoderSpec().Bottleneck } : spec with { Segment = new EncoderSpec().Segment });
+    }
+
+    private static (SpeakerModel Speaker, ParameterSet Parameters) Make(CpuDevice device, FeatureSpec features, EncoderSpec spec)
+    {
         var parameters = new ParameterSet(device);
         var encoder = Encoder.Create(spec, parameters);
         parameters.Allocate(3, gradients: false);

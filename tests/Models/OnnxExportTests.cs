@@ -16,18 +16,32 @@ public class OnnxExportTests
     [TestCase("tdnn", EncoderVariant.Wespeaker)]
     [TestCase("ecapa", EncoderVariant.Sslsv)]
     [TestCase("ecapa", EncoderVariant.Wespeaker)]
-    public void The_graph_computes_what_the_encoder_computes(string kind, EncoderVariant variant)
+    [TestCase("resnet", EncoderVariant.Sslsv)]
+    [TestCase("resnet", EncoderVariant.Sslsv, EncoderPooling.Stats)]
+    [TestCase("gru", EncoderVariant.Sslsv)]
+    public void The_graph_computes_what_the_encoder_computes(string kind, EncoderVariant variant, EncoderPooling pooling = EncoderPooling.Sap)
     {
         using var folder = new TemporaryFolder();
         using var device = new CpuDevice(1);
-        var spec = new EncoderSpec { Kind = kind, Variant = variant, Bins = 40, Width = 16, LastWidth = 20, EmbeddingSize = 7, Bottleneck = 5, Scale = 4 };
+        var spec = new EncoderSpec { Kind = kind, Variant = variant, Bins = 40, EmbeddingSize = 7, Layers = 2, Pooling = pooling };
+        spec = kind switch
+        {
+            "resnet" => spec with { Width = 8 },
+            "gru" => spec with { Width = 16 },
+            _ => spec with { Width = 16, LastWidth = 20, Bottleneck = 5, Scale = 4 },
+        };
         var parameters = new ParameterSet(device);
         var encoder = Encoder.Create(spec, parameters);
         parameters.Allocate(5, gradients: false);
         int seed = 0;
         foreach (var parameter in parameters.All)
         {
-            // Nothing may be 0 or 1, or a forgotten term would not show.
+            // Nothing may be 0 or 1, or a forgotten term would not show. The kernels of a deep network keep their size, or it would overflow.
+            if (parameter.Layout == ParameterLayout.Conv2dKernel)
+            {
+                continue;
+            }
+
             bool variance = parameter.Name.EndsWith("running_var", StringComparison.Ordinal);
             parameter.ImportFrom([.. Samples.Normal(++seed, parameter.Shape.Count, 0.3f).Select(v => variance ? MathF.Abs(v) + 0.2f : v)]);
         }

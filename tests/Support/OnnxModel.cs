@@ -10,7 +10,7 @@ namespace Spk.Tests.Support;
 internal sealed class OnnxModel
 {
     private readonly List<Node> _nodes = [];
-    private readonly Dictionary<string, Array3> _constants = [];
+    private readonly Dictionary<string, OnnxArray> _constants = [];
 
     public string Input { get; private set; } = "";
 
@@ -46,17 +46,17 @@ internal sealed class OnnxModel
     /// <summary>Features [N, T, F] to embeddings [N, E].</summary>
     public double[] Run(double[] features, params int[] shape)
     {
-        var values = new Dictionary<string, Array3>(_constants) { [Input] = new(features, shape) };
+        var values = new Dictionary<string, OnnxArray>(_constants) { [Input] = new(features, shape) };
         foreach (var node in _nodes)
         {
-            Array3[] x = [.. node.Inputs.Select(name => values[name])];
+            OnnxArray[] x = [.. node.Inputs.Select(name => values[name])];
             if (node.Type == "Split")
             {
                 int at = 0;
                 for (int i = 0; i < node.Outputs.Count; i++)
                 {
                     int size = (int)x[1].Data[i], from = at;
-                    values[node.Outputs[i]] = Array3.Of([x[0].Shape[0], size, x[0].Shape[2]], (n, c, t) => x[0][n, from + c, t]);
+                    values[node.Outputs[i]] = OnnxArray.Of([x[0].Shape[0], size, x[0].Shape[2]], (n, c, t, _) => x[0][n, from + c, t]);
                     at += size;
                 }
             }
@@ -69,53 +69,78 @@ internal sealed class OnnxModel
         return values[Output].Data;
     }
 
-    private static Array3 Evaluate(Node node, Array3[] x) => node.Type switch
+    private static OnnxArray Evaluate(Node node, OnnxArray[] x) => node.Type switch
     {
         "Identity" or "Cast" => x[0],
-        "Transpose" => Array3.Of([x[0].Shape[0], x[0].Shape[2], x[0].Shape[1]], (n, f, t) => x[0][n, t, f]),
+        "Transpose" => x[0].Transpose(node.Integers("perm")),
         "Relu" => x[0].Map(v => Math.Max(v, 0)),
         "LeakyRelu" => x[0].Map(v => v < 0 ? node.Float("alpha") * v : v),
         "Tanh" => x[0].Map(Math.Tanh),
         "Sigmoid" => x[0].Map(v => 1 / (1 + Math.Exp(-v))),
         "Sqrt" => x[0].Map(Math.Sqrt),
-        "Add" => Array3.Zip(x[0], x[1], (a, b) => a + b),
-        "Sub" => Array3.Zip(x[0], x[1], (a, b) => a - b),
-        "Mul" => Array3.Zip(x[0], x[1], (a, b) => a * b),
-        "Div" => Array3.Zip(x[0], x[1], (a, b) => a / b),
-        "Max" => Array3.Zip(x[0], x[1], Math.Max),
-        "Shape" => new Array3([.. x[0].Shape.Select(n => (double)n)], [x[0].Shape.Length]),
-        "Gather" => new Array3([.. x[1].Data.Select(i => x[0].Data[(int)i])], [x[1].Data.Length]),
-        "Expand" => Array3.Zip(x[0], Array3.Of([(int)x[1].Data[0], (int)x[1].Data[1], (int)x[1].Data[2]], (_, _, _) => 0), (a, _) => a),
-        "Squeeze" => new Array3(x[0].Data, x[0].Shape[..2]),
-        "Unsqueeze" => new Array3(x[0].Data, [.. x[0].Shape, 1]),
-        "ReduceMean" => Reduce(x[0], node.Integer("keepdims", 1), mean: true),
-        "ReduceSum" => Reduce(x[0], node.Integer("keepdims", 1), mean: false),
+        "Add" => OnnxArray.Zip(x[0], x[1], (a, b) => a + b),
+        "Sub" => OnnxArray.Zip(x[0], x[1], (a, b) => a - b),
+        "Mul" => OnnxArray.Zip(x[0], x[1], (a, b) => a * b),
+        "Div" => OnnxArray.Zip(x[0], x[1], (a, b) => a / b),
+        "Max" => OnnxArray.Zip(x[0], x[1], Math.Max),
+        "Shape" => new OnnxArray([.. x[0].Shape.Select(n => (double)n)], [x[0].Shape.Length]),
+        "Gather" => new OnnxArray([.. x[1].Data.Select(i => x[0].Data[(int)i])], [x[1].Data.Length]),
+        "Expand" => OnnxArray.Zip(x[0], OnnxArray.Of([.. x[1].Data.Select(n => (int)n)], (_, _, _, _) => 0), (a, _) => a),
+        "Reshape" => x[0].Reshape(x[1].Data),
+        "Squeeze" => new OnnxArray(x[0].Data, [.. x[0].Shape.Where((_, axis) => !x[1].Data.Contains(axis))]),
+        "Unsqueeze" => Unsqueeze(x[0], x[1].Data),
+        "ReduceMean" => Reduce(x[0], node.Integers("axes"), node.Integer("keepdims", 1), mean: true),
+        "ReduceSum" => Reduce(x[0], [.. x[1].Data.Select(axis => (int)axis)], node.Integer("keepdims", 1), mean: false),
         "Concat" => Concat(x, node.Integer("axis", 0)),
         "Pad" when node.Text("mode") == "reflect" => Reflect(x[0], (int)x[1].Data[2], (int)x[1].Data[5]),
-        "Conv" => Convolve(x[0], x[1], x[2], node),
+        "Conv" => Convolve(x, node),
         "BatchNormalization" => Normalize(x, node.Float("epsilon")),
-        "Gemm" when node.Integer("transB", 0) == 1 => Array3.Of(
-            [x[0].Shape[0], x[1].Shape[0]], (n, o, _) => x[2].Data[o] + Enumerable.Range(0, x[1].Shape[1]).Sum(i => x[0][n, i, 0] * x[1][o, i, 0])),
+        "Gemm" when node.Integer("transB", 0) == 1 => OnnxArray.Of(
+            [x[0].Shape[0], x[1].Shape[0]], (n, o, _, _) => x[2].Data[o] + Enumerable.Range(0, x[1].Shape[1]).Sum(i => x[0][n, i] * x[1][o, i])),
         "Softmax" when node.Integer("axis", -1) == 2 => Softmax(x[0]),
+        "GRU" when node.Integer("linear_before_reset", 0) == 1 => Recur(x, node.Integer("hidden_size", 0)),
         _ => throw new NotSupportedException($"operator {node.Type}"),
     };
 
-    private static Array3 Reduce(Array3 x, int keep, bool mean)
+    private static OnnxArray Unsqueeze(OnnxArray x, double[] axes)
     {
-        int frames = x.Shape[2];
-        int[] shape = keep == 1 ? [x.Shape[0], x.Shape[1], 1] : x.Shape[..2];
-        return Array3.Of(shape, (n, c, _) => Enumerable.Range(0, frames).Sum(t => x[n, c, t]) / (mean ? frames : 1));
+        List<int> shape = [.. x.Shape];
+        foreach (double axis in axes.Order())
+        {
+            shape.Insert((int)axis, 1);
+        }
+
+        return new OnnxArray(x.Data, [.. shape]);
     }
 
-    private static Array3 Concat(Array3[] parts, int axis)
+    private static OnnxArray Reduce(OnnxArray x, int[] axes, int keep, bool mean)
+    {
+        int[] lengths = [.. Enumerable.Range(0, 4).Select(axis => axes.Contains(axis) ? x.Axis(axis) : 1)];
+        int[] kept = [.. x.Shape.Select((length, axis) => axes.Contains(axis) ? 1 : length)];
+        double count = lengths.Aggregate(1, (a, b) => a * b);
+        var reduced = OnnxArray.Of(kept, (a, b, c, d) =>
+        {
+            double sum = 0;
+            for (int i = 0; i < (int)count; i++)
+            {
+                int rest = i, l = rest % lengths[3], k = (rest /= lengths[3]) % lengths[2], j = (rest /= lengths[2]) % lengths[1];
+                sum += x[a + (rest / lengths[1]), b + j, c + k, d + l];
+            }
+
+            return mean ? sum / count : sum;
+        });
+        return keep == 1 ? reduced : new OnnxArray(reduced.Data, [.. x.Shape.Where((_, axis) => !axes.Contains(axis))]);
+    }
+
+    private static OnnxArray Concat(OnnxArray[] parts, int axis)
     {
         if (axis == 0)
         {
-            return new Array3([.. parts.SelectMany(p => p.Data)], [parts.Sum(p => p.Data.Length)]);
+            return new OnnxArray([.. parts.SelectMany(p => p.Data)], [parts.Sum(p => p.Data.Length)]);
         }
 
         var (first, channels) = (parts[0], parts.Sum(p => p.Shape[1]));
-        return Array3.Of([first.Shape[0], channels, first.Shape[2]], (n, c, t) =>
+        return OnnxArray.Of([first.Shape[0], channels, first.Shape[2]], (n, c, t, _) =>
         {
             int part = 0;
             for (; c >= parts[part].Shape[1]; part++)
@@ -127,40 +152,80 @@ internal sealed class OnnxModel
         });
     }
 
-    private static Array3 Reflect(Array3 x, int before, int after)
+    private static OnnxArray Reflect(OnnxArray x, int before, int after)
     {
         int frames = x.Shape[2];
-        return Array3.Of([x.Shape[0], x.Shape[1], before + frames + after], (n, c, t) =>
+        return OnnxArray.Of([x.Shape[0], x.Shape[1], before + frames + after], (n, c, t, _) =>
         {
             int at = Math.Abs(t - before);
             return x[n, c, at < frames ? at : (2 * (frames - 1)) - at];
         });
     }
 
-    private static Array3 Convolve(Array3 x, Array3 weight, Array3 bias, Node node)
+    // A convolution of frames is one of maps of one row.
+    private static OnnxArray Convolve(OnnxArray[] inputs, Node node)
     {
-        int dilation = node.Integers("dilations", 1)[0], pad = node.Integers("pads", 0)[0], taps = weight.Shape[2], frames = x.Shape[2];
-        return Array3.Of([x.Shape[0], weight.Shape[0], frames + (2 * pad) - (dilation * (taps - 1))], (n, o, t) =>
+        bool maps = inputs[0].Shape.Length == 4;
+        OnnxArray x = maps ? inputs[0] : Unsqueeze(inputs[0], [2]), weight = maps ? inputs[1] : Unsqueeze(inputs[1], [2]);
+        var (dilation, pads, strides) = (node.Integers("dilations", 1)[^1], node.Integers("pads", 0), node.Integers("strides", 1));
+        int rows = weight.Shape[2], taps = weight.Shape[3], top = maps ? pads[0] : 0, left = pads[maps ? 1 : 0], down = maps ? strides[0] : 1, along = strides[^1];
+        int height = Outputs(x.Shape[2], top, rows, 1, down), width = Outputs(x.Shape[3], left, taps, dilation, along);
+        var y = OnnxArray.Of([x.Shape[0], weight.Shape[0], height, width], (n, o, h, w) =>
         {
-            double sum = bias.Data[o];
-            for (int k = 0; k < taps; k++)
+            double sum = inputs.Length > 2 ? inputs[2].Data[o] : 0;
+            for (int r = 0; r < rows; r++)
             {
-                int at = t + (k * dilation) - pad;
-                for (int i = 0; at >= 0 && at < frames && i < weight.Shape[1]; i++)
+                for (int k = 0; k < taps; k++)
                 {
-                    sum += weight[o, i, k] * x[n, i, at];
+                    int row = (h * down) + r - top, at = (w * along) + (k * dilation) - left;
+                    for (int i = 0; row >= 0 && row < x.Shape[2] && at >= 0 && at < x.Shape[3] && i < weight.Shape[1]; i++)
+                    {
+                        sum += weight[o, i, r, k] * x[n, i, row, at];
+                    }
                 }
             }
 
             return sum;
         });
+        return maps ? y : new OnnxArray(y.Data, [y.Shape[0], y.Shape[1], y.Shape[3]]);
+
+        static int Outputs(int length, int pad, int taps, int dilation, int stride) => ((length + (2 * pad) - (dilation * (taps - 1)) - 1) / stride) + 1;
     }
 
-    private static Array3 Normalize(Array3[] x, double eps) => Array3.Of(
-        x[0].Shape, (n, c, t) => (x[1].Data[c] * (x[0][n, c, t] - x[3].Data[c]) / Math.Sqrt(x[4].Data[c] + eps)) + x[2].Data[c]);
+    private static OnnxArray Normalize(OnnxArray[] x, double eps) => OnnxArray.Of(
+        x[0].Shape, (n, c, h, w) => (x[1].Data[c] * (x[0][n, c, h, w] - x[3].Data[c]) / Math.Sqrt(x[4].Data[c] + eps)) + x[2].Data[c]);
 
-    private static Array3 Softmax(Array3 x) => Array3.Of(
-        x.Shape, (n, c, t) => 1 / Enumerable.Range(0, x.Shape[2]).Sum(other => Math.Exp(x[n, c, other] - x[n, c, t])));
+    private static OnnxArray Softmax(OnnxArray x) => OnnxArray.Of(
+        x.Shape, (n, c, t, _) => 1 / Enumerable.Range(0, x.Shape[2]).Sum(other => Math.Exp(x[n, c, other] - x[n, c, t])));
+
+    // [T, N, C] to [T, 1, N, H]; gates update, reset, new; both biases in the last input.
+    private static OnnxArray Recur(OnnxArray[] x, int units)
+    {
+        var (input, weight, hidden, bias) = (x[0], x[1], x[2], x[3].Data);
+        int frames = input.Shape[0], items = input.Shape[1];
+        var states = new double[frames * items * units];
+        double[] before = new double[items * units];
+        for (int t = 0; t < frames; t++)
+        {
+            double[] now = new double[before.Length];
+            for (int i = 0; i < now.Length; i++)
+            {
+                var (item, unit) = (i / units, i % units);
+                double update = Sigmoid(FromInput(0) + FromState(0)), reset = Sigmoid(FromInput(1) + FromState(1));
+                now[i] = ((1 - update) * Math.Tanh(FromInput(2) + (reset * FromState(2)))) + (update * before[i]);
+
+                double FromInput(int gate) => bias[(gate * units) + unit] + Enumerable.Range(0, input.Shape[2]).Sum(c => weight[0, (gate * units) + unit, c] * input[t, item, c]);
+                double FromState(int gate) => bias[((gate + 3) * units) + unit] + Enumerable.Range(0, units).Sum(u => hidden[0, (gate * units) + unit, u] * before[(item * units) + u]);
+            }
+
+            now.CopyTo(states, t * now.Length);
+            before = now;
+        }
+
+        return new OnnxArray(states, [frames, 1, items, units]);
+
+        static double Sigmoid(double v) => 1 / (1 + Math.Exp(-v));
+    }
 
     private void ReadGraph(byte[] graph)
     {
@@ -177,7 +242,7 @@ internal sealed class OnnxModel
                     double[] data = tensor.Single(f => f.Number == 2).Value == 1
                         ? [.. MemoryMarshal.Cast<byte, float>(raw).ToArray().Select(v => (double)v)]
                         : [.. MemoryMarshal.Cast<byte, long>(raw).ToArray().Select(v => (double)v)];
-                    _constants.Add(tensor.Single(f => f.Number == 8).Text, new Array3(data, [.. tensor.Where(f => f.Number == 1).Select(f => (int)f.Value)]));
+                    _constants.Add(tensor.Single(f => f.Number == 8).Text, new OnnxArray(data, [.. tensor.Where(f => f.Number == 1).Select(f => (int)f.Value)]));
                     break;
                 case 11:
                     Input = Fields(field.Bytes).Single(f => f.Number == 1).Text;
@@ -250,44 +315,11 @@ internal sealed class OnnxModel
 
         public int Integer(string name, int otherwise) => Attribute(name) is { } found ? (int)found.Single(f => f.Number == 3).Value : otherwise;
 
+        public int[] Integers(string name) => [.. Attribute(name)!.Where(f => f.Number == 8).Select(f => (int)f.Value)];
+
         public int[] Integers(string name, int otherwise) => Attribute(name) is { } found ? [.. found.Where(f => f.Number == 8).Select(f => (int)f.Value)] : [otherwise];
 
         private List<Field>? Attribute(string name) =>
             fields.Where(f => f.Number == 5).Select(f => Fields(f.Bytes)).FirstOrDefault(a => a.Single(f => f.Number == 1).Text == name);
-    }
-
-    /// <summary>Up to three axes; missing ones count as 1.</summary>
-    private sealed record Array3(double[] Data, int[] Shape)
-    {
-        public double this[int a, int b, int c] => Data[(((a * Axis(1)) + b) * Axis(2)) + c];
-
-        public static Array3 Of(int[] shape, Func<int, int, int, double> value)
-        {
-            int[] axes = [.. shape, .. Enumerable.Repeat(1, 3 - shape.Length)];
-            var data = new double[axes[0] * axes[1] * axes[2]];
-            for (int i = 0; i < data.Length; i++)
-            {
-                data[i] = value(i / (axes[1] * axes[2]), i / axes[2] % axes[1], i % axes[2]);
-            }
-
-            return new Array3(data, shape);
-        }
-
-        // Axes are aligned at the last one, as ONNX does; those of length 1 are repeated.
-        public static Array3 Zip(Array3 a, Array3 b, Func<double, double, double> f)
-        {
-            Array3 x = a.Aligned(), y = b.Aligned();
-            int[] shape = [.. x.Shape.Zip(y.Shape, Math.Max)];
-            var all = Of(shape, (i, j, k) => f(
-                x[Math.Min(i, x.Shape[0] - 1), Math.Min(j, x.Shape[1] - 1), Math.Min(k, x.Shape[2] - 1)],
-                y[Math.Min(i, y.Shape[0] - 1), Math.Min(j, y.Shape[1] - 1), Math.Min(k, y.Shape[2] - 1)]));
-            return new Array3(all.Data, shape[(3 - Math.Max(a.Shape.Length, b.Shape.Length))..]);
-        }
-
-        public Array3 Map(Func<double, double> f) => new([.. Data.Select(f)], Shape);
-
-        private Array3 Aligned() => new(Data, [.. Enumerable.Repeat(1, 3 - Shape.Length), .. Shape]);
-
-        private int Axis(int axis) => axis < Shape.Length ? Shape[axis] : 1;
     }
 }

@@ -12,7 +12,7 @@ internal sealed class ImportVerb : Verb
 {
     private readonly Argument<string> _file = new("FILE") { Description = "Weights as safetensors, with the toolkit's own names." };
     private readonly Option<string> _from = Choice("--from", "The toolkit.", "sslsv", "wespeaker");
-    private readonly Option<string> _encoder = Choice("--encoder", "The architecture; its sizes are read from the weights.", "tdnn", "ecapa");
+    private readonly Option<string> _encoder = Choice("--encoder", "The architecture; its sizes are read from the weights.", "tdnn", "ecapa", "resnet");
     private readonly Option<string> _features = Choice("--features", "What it was trained on; default: the toolkit's usual features of as many bands.", [.. FeatureSpec.PresetNames]);
     private readonly Option<string> _out = CommonOptions.Out("The model file.", "MODEL.safetensors");
 
@@ -30,7 +30,7 @@ internal sealed class ImportVerb : Verb
     public override IReadOnlyList<string> Examples =>
     [
         "spk import ecapa.safetensors --from wespeaker --encoder ecapa --out model.safetensors",
-        "spk import simclr.safetensors --from sslsv --encoder tdnn --features torchaudio-mel40 --out model.safetensors",
+        "spk import simclr.safetensors --from sslsv --encoder resnet --features torchaudio-mel40 --out model.safetensors",
     ];
 
     /// <inheritdoc/>

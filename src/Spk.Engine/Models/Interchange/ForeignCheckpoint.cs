@@ -21,23 +21,28 @@ public static class ForeignCheckpoint
     /// <summary>Reads an encoder.</summary>
     /// <param name="path">A safetensors file with the toolkit's own names.</param>
     /// <param name="variant">The toolkit.</param>
-    /// <param name="kind"><c>tdnn</c> or <c>ecapa</c>; sizes are taken from the tensors.</param>
+    /// <param name="kind"><c>tdnn</c>, <c>ecapa</c> or, of sslsv, <c>resnet</c>; sizes are taken from the tensors.</param>
     /// <param name="features">What the weights were trained on; null for the toolkit's usual features of as many bands.</param>
     /// <param name="device">Where the model will run.</param>
     /// <returns>The model; <see cref="SpeakerModel.Save"/> makes a model file of it.</returns>
     /// <exception cref="DataFormatException">A tensor is missing, has another shape or is unknown; the message names it by the toolkit's name.</exception>
-    /// <exception cref="InvalidOptionException">The kind is neither, or the features have another number of bands.</exception>
+    /// <exception cref="InvalidOptionException">The toolkit has no such kind, or the features have another number of bands.</exception>
     public static SpeakerModel Import(string path, EncoderVariant variant, string kind, FeatureSpec? features, Device device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        if (kind is not ("tdnn" or "ecapa"))
+        if (kind is not ("tdnn" or "ecapa" or "resnet"))
         {
-            throw new InvalidOptionException($"encoder '{kind}' cannot be imported: allowed are tdnn and ecapa.");
+            throw new InvalidOptionException($"encoder '{kind}' cannot be imported: allowed are tdnn, ecapa and resnet.");
+        }
+
+        if (kind == "resnet" && variant != EncoderVariant.Sslsv)
+        {
+            throw new InvalidOptionException("the ResNet of wespeaker is another network than Fast ResNet-34 and cannot be imported: import its tdnn or ecapa.");
         }
 
         using var file = SafetensorsFile.Open(path);
         var tensors = Strip(file);
-        var spec = Infer(file.Path, tensors, variant, kind);
+        var spec = Infer(file.Path, tensors, variant, kind, features);
         features ??= Usual(variant, spec.Bins);
         if (features.Bins != spec.Bins)
         {
@@ -85,7 +90,7 @@ public static class ForeignCheckpoint
         return tensors;
     }
 
-    private static EncoderSpec Infer(string path, Dictionary<string, SafetensorsEntry> tensors, EncoderVariant variant, string kind)
+    private static EncoderSpec Infer(string path, Dictionary<string, SafetensorsEntry> tensors, EncoderVariant variant, string kind, FeatureSpec? features)
     {
         var spec = new EncoderSpec { Kind = kind, Variant = variant };
         if (kind == "tdnn")
@@ -97,6 +102,19 @@ public static class ForeignCheckpoint
                 Bins = first[1],
                 LastWidth = Weight("frames.4.conv", 3)[0],
                 Segment = variant == EncoderVariant.Wespeaker,
+            };
+        }
+        else if (kind == "resnet")
+        {
+            // A mean over frequency fits any number of bands; statistics of every row of the last map, an eighth as many, do not.
+            int width = Weight("conv1", 4)[0];
+            bool attentive = tensors.ContainsKey(ForeignNames.Of(variant, kind, "attention"));
+            int rows = attentive ? 0 : Weight("fc", 2)[1] / (2 * 8 * width), bands = features?.Bins ?? (attentive ? 40 : 8 * rows);
+            spec = spec with
+            {
+                Width = width,
+                Bins = attentive || (bands + 7) / 8 == rows ? bands : 8 * rows,
+                Pooling = attentive ? EncoderPooling.Sap : EncoderPooling.Stats,
             };
         }
         else
@@ -118,7 +136,7 @@ public static class ForeignCheckpoint
             };
         }
 
-        spec = spec with { EmbeddingSize = Weight("embedding", 0)[0] };
+        spec = spec with { EmbeddingSize = Weight(kind == "resnet" ? "fc" : "embedding", 0)[0] };
         try
         {
             spec.Validate();

@@ -9,12 +9,12 @@ internal static class ForeignNames
 {
     /// <summary>The other toolkit's name of a parameter.</summary>
     /// <param name="variant">The toolkit.</param>
-    /// <param name="kind">tdnn or ecapa.</param>
+    /// <param name="kind">tdnn, ecapa or resnet.</param>
     /// <param name="name">Our name, without the prefix of the encoder: <c>blocks.0.res2.3.norm.running_mean</c>.</param>
     public static string Of(EncoderVariant variant, string kind, string name)
     {
         int dot = name.LastIndexOf('.');
-        return Layer(variant, kind, name[..dot].Split('.')) + name[dot..];
+        return dot < 0 ? Layer(variant, kind, [name]) : Layer(variant, kind, name[..dot].Split('.')) + name[dot..];
     }
 
     private static string Layer(EncoderVariant variant, string kind, string[] parts) => (variant, kind, parts) switch
@@ -53,7 +53,12 @@ internal static class ForeignNames
         (EncoderVariant.Wespeaker, "ecapa", ["pool", "score"]) => "pool.linear2",
         (EncoderVariant.Wespeaker, "ecapa", ["norm"]) => "bn",
         (EncoderVariant.Wespeaker, "ecapa", ["embedding"]) => "linear",
-        _ => throw new InvalidOptionException($"{variant} has no layer for {string.Join('.', parts)} of {kind}: only tdnn and ecapa can be imported."),
+
+        (EncoderVariant.Sslsv, "resnet", [("conv1" or "bn1") and var first]) => first[..^1],
+        (EncoderVariant.Sslsv, "resnet", [var stage, .. var rest]) when stage.StartsWith("layer", StringComparison.Ordinal) => $"block{stage[5..]}.{string.Join('.', rest)}",
+        (EncoderVariant.Sslsv, "resnet", [("sap_linear" or "attention") and var pool]) => $"pooling.{pool}",
+        (EncoderVariant.Sslsv, "resnet", ["fc"]) => "fc",
+        _ => throw new InvalidOptionException($"{variant} has no layer for {string.Join('.', parts)} of {kind}: only tdnn, ecapa and the resnet of sslsv can be imported."),
     };
 
     // sslsv wraps every padded convolution in a module of its own.

@@ -10,8 +10,8 @@ internal enum PaddingMode
     Reflect,
 }
 
-/// <summary>The layers of our encoders as ONNX nodes, on activations [N, C, T]. Layers are named as their parameters.</summary>
-internal sealed class OnnxLayers(OnnxGraph graph, ParameterSet parameters)
+/// <summary>The layers of our encoders as ONNX nodes, on frames [N, C, T] and maps [N, C, H, W]. Layers are named as their parameters.</summary>
+internal sealed partial class OnnxLayers(OnnxGraph graph, ParameterSet parameters)
 {
     private const int Time = 2;
 
@@ -49,6 +49,8 @@ internal sealed class OnnxLayers(OnnxGraph graph, ParameterSet parameters)
             At("epsilon", 1e-5f));
     }
 
+    public string Transpose(string x, params int[] axes) => graph.Node("Transpose", [x], At("perm", axes));
+
     public string Activate(string type, string x) => type == "LeakyRelu" ? graph.Node(type, [x], At("alpha", 0.01f)) : graph.Node(type, [x]);
 
     public string Linear(string layer, string x) => graph.Node("Gemm", [x, Weight(layer, "weight"), Weight(layer, "bias")], At("transB", 1));
@@ -76,12 +78,12 @@ internal sealed class OnnxLayers(OnnxGraph graph, ParameterSet parameters)
         return Concat(parts);
     }
 
-    /// <summary>Squeeze and excitation.</summary>
-    public string Excite(string layer, string x)
+    /// <summary>Squeeze and excitation: gates from means over the axes behind the channels.</summary>
+    public string Excite(string reduce, string expand, string x, int[] axes)
     {
-        string mean = graph.Node("ReduceMean", [x], At("axes", TimeAxis), At("keepdims", 0));
-        string gates = graph.Node("Sigmoid", [Linear(layer + ".expand", Activate("Relu", Linear(layer + ".reduce", mean)))]);
-        return graph.Node("Mul", [x, graph.Node("Unsqueeze", [gates, graph.Integers(Time)])]);
+        string mean = graph.Node("ReduceMean", [x], At("axes", axes), At("keepdims", 0));
+        string gates = graph.Node("Sigmoid", [Linear(expand, Activate("Relu", Linear(reduce, mean)))]);
+        return graph.Node("Mul", [x, graph.Node("Unsqueeze", [gates, graph.Integers([.. axes.Select(axis => (long)axis)])])]);
     }
 
     /// <summary>Mean and deviation over time: √(unbiased variance + eps), or √max(biased variance, eps).</summary>
@@ -118,9 +120,9 @@ internal sealed class OnnxLayers(OnnxGraph graph, ParameterSet parameters)
         string variance = Sum(graph.Node("Mul", [weights, graph.Node("Mul", [centred, centred])]));
         string deviation = graph.Node("Sqrt", [graph.Node("Max", [variance, graph.Number(eps)])]);
         return graph.Node("Squeeze", [Concat(mean, deviation), graph.Integers(Time)]);
-
-        string Sum(string of) => graph.Node("ReduceSum", [of, graph.Integers(Time)], At("keepdims", 1));
     }
+
+    private string Sum(string frames) => graph.Node("ReduceSum", [frames, graph.Integers(Time)], At("keepdims", 1));
 
     // A linear map over channels at every frame.
     private string Pointwise(string layer, string x)
