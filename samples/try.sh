@@ -97,10 +97,10 @@ verify() { dotnet VerifyConsole/bin/Release/net10.0/VerifyConsole.dll run "$@"; 
 expect "$(verify enrol alice "$first" "$second")" "enrolled alice from 2 recordings; 1 in profiles.spk"
 expect "$(verify enrol bob "$third")" "2 in profiles.spk"
 expect "$(verify identify "$third" --top 1)" "bob"
-expect "$(verify verify bob "$third" --threshold 0.5)" "accepted: cosine 1.000"
+expect "$(verify verify bob "$third" --threshold 0.5)" "accepted: score 1.000"
 status=0
 verify verify alice "$third" --threshold 1 > /dev/null || status=$?
-((status == 3)) || fail "a cosine below the threshold was answered with status $status"
+((status == 3)) || fail "a score below the threshold was answered with status $status"
 cp profiles.spk before.spk
 for pause in 1 2 3 4 5 6 7 8; do
   dotnet VerifyConsole/bin/Release/net10.0/VerifyConsole.dll run enrol "killed-$pause" "$first" > /dev/null 2>&1 &

@@ -16,14 +16,14 @@ internal sealed record EnrolledAnswer(string Id, int Recordings);
 
 /// <summary>Is this the speaker?</summary>
 /// <param name="Id">The claimed speaker.</param>
-/// <param name="Score">Cosine, −1 to 1.</param>
+/// <param name="Score">Cosine, −1 to 1; normalized where the model's calibration is of normalized scores.</param>
 /// <param name="Accepted">The decision; null without a threshold.</param>
 /// <param name="Threshold">What the score must reach; null where there is none.</param>
 internal sealed record VerifiedAnswer(string Id, float Score, bool? Accepted, double? Threshold);
 
 /// <summary>One of the nearest speakers.</summary>
 /// <param name="Id">Name.</param>
-/// <param name="Score">Cosine, −1 to 1.</param>
+/// <param name="Score">Cosine, −1 to 1; normalized where the model's calibration is of normalized scores.</param>
 /// <param name="Accepted">Whether the score reaches the threshold; null without one.</param>
 internal sealed record MatchAnswer(string Id, float Score, bool? Accepted);
 

@@ -39,7 +39,7 @@ try
             return 0;
         case "verify":
             var answer = verifier.Verify(arguments.Rest[0], Read(arguments.Rest[1]).Span, stop.Token);
-            Console.WriteLine($"{(answer.Accepted ? "accepted" : "rejected")}: cosine {answer.Score:F3}, threshold {answer.Threshold:F3}");
+            Console.WriteLine($"{(answer.Accepted ? "accepted" : "rejected")}: score {answer.Score:F3}, threshold {answer.Threshold:F3}");
             return answer.Accepted ? 0 : 3;
         case "identify":
             foreach (var match in verifier.Identify(Read(arguments.Rest[0]).Span, arguments.Top, stop.Token))

@@ -1,6 +1,8 @@
 using NUnit.Framework;
 using Spk.Cli;
+using Spk.Engine.Audio;
 using Spk.Engine.Scoring;
+using Spk.Engine.Verification;
 using Spk.Training.Evaluation;
 
 namespace Spk.Tests.Cli;
@@ -105,6 +107,37 @@ public class ScoringVerbTests
         (Calibration.Load(file) with { Model = new string('0', 64) }).Save(TinyRun.In("foreign.json"));
         CommandLine.Run("eval", TinyRun.Run, "--trials", Trials, "--data", TinyRun.Voices, "--calibration", TinyRun.In("foreign.json"))
             .AssertRefused(ExitCode.Usage, "another model");
+    }
+
+    [Test]
+    public void A_calibration_of_normalized_scores_serves_a_verifier_with_its_cohort()
+    {
+        string folder = TinyRun.In("served"), matrix = TinyRun.In("norm-eval.npy"), model = Path.Combine(folder, "model.safetensors"), file = Path.Combine(folder, "calibration.json");
+        Directory.CreateDirectory(folder);
+        Assert.That(CommandLine.Run("export", TinyRun.Run, "--safetensors", model).Code, Is.Zero);
+        string[] norm = ["--norm", "as", "--cohort", TinyRun.In("norm-train.npy"), "--cohort-by", "speaker", "--top", "3", "--center"];
+        var made = CommandLine.Run(["calibrate", matrix, "--all-pairs", "--model", model, "--far", "0.25", "--out", file, "--json", .. norm]);
+        Assert.That(made.Code, Is.Zero, made.Error);
+        Assert.That(made.Json.GetProperty("cohortOut").GetString(), Is.EqualTo(Path.Combine(folder, "calibration.cohort.safetensors")));
+        var applied = CommandLine.Run(["score", matrix, "--all-pairs", "--calibration", file, "--json", .. norm]);
+        Assert.That(applied.Json.GetProperty("calibration").GetProperty("cllr").GetDouble(), Is.EqualTo(made.Json.GetProperty("cllr").GetDouble()).Within(1e-9), applied.Error);
+
+        // The application scores a pair of recordings as the command line does.
+        string scores = TinyRun.In("served-scores.txt");
+        Assert.That(CommandLine.Run(["score", matrix, "--trials", Trials, "--out", scores, .. norm]).Code, Is.Zero);
+        var (trials, want) = ScoreFile.Read(scores);
+        using var verifier = SpeakerVerifier.Open(model, null, new VerifierOptions { Device = "cpu", Contexts = 1 });
+        Assert.That(verifier.Calibration!.Scoring, Is.EqualTo("as-norm, 3 nearest of 4, centred"));
+        for (int i = 0; i < 4; i++)
+        {
+            verifier.Enroll("claimed", [Read(trials[i].Enrolment)]);
+            var answer = verifier.Verify("claimed", Read(trials[i].Test).Span);
+            Assert.That(answer.Score, Is.EqualTo(want[i]).Within(1e-2));
+            Assert.That(answer.LogLikelihoodRatio, Is.EqualTo(verifier.Calibration.LogLikelihoodRatio(answer.Score)).Within(1e-9));
+            Assert.That(answer.Threshold, Is.EqualTo(made.Json.GetProperty("threshold").GetDouble()));
+        }
+
+        static ReadOnlyMemory<float> Read(string id) => WavFile.Read(Path.Combine(TinyRun.Voices, id)).Samples;
     }
 
     [TestCase("--norm as", "--cohort")]

@@ -305,6 +305,25 @@ public class SpeakerVerifierTests
         Assert.That(
             () => SpeakerVerifier.Open(model, null, new VerifierOptions { Calibration = Line with { Scoring = "as-norm, 300 nearest of 900" } }),
             Throws.TypeOf<DataFormatException>().With.Message.Contains("as-norm"));
+
+        // A calibration of normalized scores: with its cohort beside it, without, and with another.
+        var cohort = new ScoreCohort(TinyModel.Table(30), new ScoreNormOptions { Top = 10 }, model: identity);
+        string beside = Calibration.CohortPath(own.At("calibration.json"));
+        Assert.That(beside, Is.EqualTo(own.At("calibration.cohort.safetensors")));
+        (Line with { Model = identity, Scoring = cohort.Scoring, Cohort = cohort.Identity }).Save(own.At("calibration.json"));
+        Assert.That(() => SpeakerVerifier.Open(model), Throws.TypeOf<DataFormatException>().With.Message.Contains("calibration.cohort.safetensors does not exist"));
+        cohort.Save(beside);
+        using (var with = SpeakerVerifier.Open(model))
+        {
+            Assert.That(with.Cohort!.Identity, Is.EqualTo(cohort.Identity));
+        }
+
+        new ScoreCohort(TinyModel.Table(30, seed: 9), cohort.Options).Save(beside);
+        Assert.That(() => SpeakerVerifier.Open(model), Throws.TypeOf<DataFormatException>().With.Message.Contains("another cohort"));
+        new ScoreCohort(TinyModel.Table(30), cohort.Options, model: new string('0', 64)).Save(beside);
+        Assert.That(() => SpeakerVerifier.Open(model), Throws.TypeOf<DataFormatException>().With.Message.Contains("embeddings of another model"));
+        File.WriteAllText(beside, "nonsense");
+        Assert.That(() => SpeakerVerifier.Open(model), Throws.TypeOf<DataFormatException>().With.Message.Contains("calibration.cohort.safetensors"));
     }
 
     [TestCase(0.5, 0)]

@@ -4,6 +4,8 @@ using Spk.Engine.Encoders;
 using Spk.Engine.Features;
 using Spk.Engine.Models;
 using Spk.Engine.Numerics;
+using Spk.Engine.Scoring;
+using Spk.Tests.Support;
 
 namespace Spk.Tests.Verification;
 
@@ -22,6 +24,10 @@ internal static class TinyModel
         new SpeakerModel(new FeatureExtractor(device, FeatureSpec.TorchaudioMel40), encoder, parameters).Save(path);
         return path;
     }
+
+    /// <summary>Random embeddings, with a mean far from zero as real ones have.</summary>
+    public static EmbeddingTable Table(int count, int seed = 1) =>
+        new([.. Enumerable.Range(0, count).Select(i => $"e{i}")], [.. Samples.Normal(seed, count * Size).Select((v, i) => v + (i % Size * 0.1f))], Size);
 
     /// <summary>A voice of a kind: a pitch with an intonation of its own, and overtones; the take changes the noise only.</summary>
     public static float[] Voice(int speaker, int take = 0, double seconds = 1)

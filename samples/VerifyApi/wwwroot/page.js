@@ -112,7 +112,7 @@ const enrol = () => act(async () => {
 const verify = () => act(async () => {
   const { id, score, accepted, threshold } = await ask('POST', `speakers/${speaker()}/verify`, wav);
   const decision = accepted == null ? 'no threshold is set' : `${accepted ? 'accepted' : 'rejected'}, threshold ${threshold.toFixed(3)}`;
-  say(`Cosine with ${id} ${score.toFixed(3)}: ${decision}.`, accepted);
+  say(`Score with ${id} ${score.toFixed(3)}: ${decision}.`, accepted);
 });
 
 const identify = () => act(async () => {

@@ -45,7 +45,7 @@ internal sealed class CalibrateVerb : Verb
     [
         "spk calibrate dev.npy --trials dev-trials.txt --model runs/first --far 0.01 --out runs/first/calibration.json",
         "spk calibrate dev.npy --all-pairs --prior 0.05 --out calibration.json",
-        "spk calibrate dev.npy --trials dev-trials.txt --norm as --cohort train.npy --out calibration.json --json",
+        "spk calibrate dev.npy --trials dev-trials.txt --model runs/first --norm as --cohort train.npy --cohort-by speaker --out runs/first/calibration.json",
     ];
 
     /// <inheritdoc/>
@@ -53,20 +53,28 @@ internal sealed class CalibrateVerb : Verb
     {
         string path = options.GetRequiredValue(_out);
         string? model = options.GetValue(_model) is { } file ? Identity(file) : null;
-        var scored = _trials.Score(options, context);
+        var scored = _trials.Score(options, context, model);
         bool[] labels = [.. scored.Trials.Trials.Select(t => t.IsTarget)];
         var ranked = RankedTrials.Rank(scored.Scores, labels);
         double? prior = options.GetValue(_prior);
         var cost = new DetectionCost(prior ?? 0.5, options.GetValue(_missCost), options.GetValue(_falseAlarmCost));
-        var fitted = Calibration.Fit(scored.Scores, labels, prior ?? 0.5) with { Scoring = scored.Scoring, Model = model };
+        var fitted = Calibration.Fit(scored.Scores, labels, prior ?? 0.5) with { Scoring = scored.Scoring, Cohort = scored.Cohort?.Identity, Model = model };
         var calibration = options.GetValue(_far) is { } far
             ? fitted with { Threshold = VerificationMetrics.Compute(ranked).ThresholdAtFar(far).Threshold, Rule = FormattableString.Invariant($"FAR {far} on {ranked.Count} trials") }
             : prior is null ? fitted : fitted.WithThreshold(cost);
         var result = CalibrationResult.Of(calibration, ranked);
+        string? cohort = scored.Cohort is null ? null : Calibration.CohortPath(path);
+        if (cohort is not null)
+        {
+            // The cohort first: a calibration never lies there without the cohort it names.
+            scored.Cohort!.Save(cohort);
+        }
+
         calibration.Save(path);
 
         var json = JsonNode.Parse(calibration.ToJson())!.AsObject();
         json["out"] = path;
+        json["cohortOut"] = cohort;
         json["cllr"] = result.Cllr;
         json["minCllr"] = result.MinCllr;
         json["far"] = result.AtThreshold.Far;
@@ -76,6 +84,10 @@ internal sealed class CalibrateVerb : Verb
             output.WriteLine($"{path}: log-likelihood ratio = {calibration.Scale:G4} * score {(calibration.Offset < 0 ? '-' : '+')} {Math.Abs(calibration.Offset):G4}; scores are {calibration.Scoring}");
             output.WriteLine($"threshold {calibration.Threshold:F4} ({calibration.Rule}): FAR {100 * result.AtThreshold.Far:F2} %, FRR {100 * result.AtThreshold.Frr:F2} % on these trials");
             output.WriteLine($"Cllr {result.Cllr:F4}, at best {result.MinCllr:F4} bits; {calibration.Targets} target and {calibration.NonTargets} non-target trials");
+            if (cohort is not null)
+            {
+                output.WriteLine($"{cohort}: the {scored.Cohort!.Count} embeddings of the cohort; keep it beside the calibration");
+            }
         });
         return ExitCode.Ok;
     }

@@ -64,19 +64,21 @@ internal sealed class ScoringOptions
     /// <param name="cohort">Reads or makes the embeddings that --cohort names.</param>
     /// <param name="device">Where a normalization is computed; asked for only where there is one.</param>
     /// <param name="stop">Ends the work early.</param>
-    /// <returns>A score per trial, and in words how they were made.</returns>
-    public (float[] Scores, string Scoring) Score(
+    /// <param name="model">Identity of the model, for a cohort that will be stored.</param>
+    /// <returns>A score per trial, in words how they were made, and the cohort that normalized them; null for cosines.</returns>
+    public (float[] Scores, string Scoring, ScoreCohort? Cohort) Score(
         ParseResult options,
         IReadOnlyList<Trial> trials,
         EmbeddingTable enrolments,
         EmbeddingTable tests,
         Func<string, EmbeddingTable> cohort,
         Lazy<Device> device,
-        CancellationToken stop)
+        CancellationToken stop,
+        string? model = null)
     {
         if (options.GetValue(_cohort) is not { } path)
         {
-            return (TrialEvaluation.Score(trials, enrolments, tests, cancellation: stop), Calibration.Cosine);
+            return (TrialEvaluation.Score(trials, enrolments, tests, cancellation: stop), Calibration.Cosine, null);
         }
 
         var others = cohort(path);
@@ -85,24 +87,20 @@ internal sealed class ScoringOptions
             others = others.Means([.. others.Ids.GroupBy(SpeakerOf(options)).Select(g => KeyValuePair.Create(g.Key, (IReadOnlyList<string>)[.. g]))]);
         }
 
-        string centred = "";
-        if (options.GetValue(_center))
-        {
-            double[] mean = others.Mean();
-            bool same = ReferenceEquals(enrolments, tests);
-            (enrolments, others) = (enrolments.Centered(mean), others.Centered(mean));
-            tests = same ? enrolments : tests.Centered(mean);
-            centred = ", centred";
-        }
-
+        bool center = options.GetValue(_center), same = ReferenceEquals(enrolments, tests);
         if (Kind(options.GetValue(_norm)) is not { } kind)
         {
-            return (TrialEvaluation.Score(trials, enrolments, tests, cancellation: stop), Calibration.Cosine + centred);
+            double[] mean = others.Mean();
+            enrolments = enrolments.Centered(mean);
+            tests = same ? enrolments : tests.Centered(mean);
+            return (TrialEvaluation.Score(trials, enrolments, tests, cancellation: stop), $"{Calibration.Cosine}, centred", null);
         }
 
         var settings = new ScoreNormOptions { Kind = kind, Top = options.GetValue(_top), Unbiased = options.GetValue(_deviation) == "unbiased" };
-        var normalizer = new ScoreNormalizer(others, settings);
-        return (TrialEvaluation.Score(trials, enrolments, tests, normalizer, device.Value, stop), settings.Describe(others.Count) + centred);
+        var by = new ScoreCohort(others, settings, center, model);
+        enrolments = by.Centered(enrolments);
+        tests = same ? enrolments : by.Centered(tests);
+        return (TrialEvaluation.Score(trials, enrolments, tests, by.Normalizer, device.Value, stop), by.Scoring, by);
     }
 
     /// <summary>Reads the calibration, and refuses one that was learnt on scores of another kind.</summary>

@@ -42,7 +42,10 @@ internal sealed class StoredTrials
     }
 
     /// <summary>Reads embeddings and trials, and scores them.</summary>
-    public Outcome Score(ParseResult options, CommandContext context)
+    /// <param name="options">The parsed command line.</param>
+    /// <param name="context">The command's surroundings.</param>
+    /// <param name="model">Identity of the model, for a cohort that will be stored.</param>
+    public Outcome Score(ParseResult options, CommandContext context, string? model = null)
     {
         var table = EmbeddingTable.Load(options.GetRequiredValue(_embeddings));
         var speakerOf = _scoring.SpeakerOf(options);
@@ -51,8 +54,8 @@ internal sealed class StoredTrials
         var device = new Lazy<Device>(() => context.OpenDevice());
         try
         {
-            var (scores, scoring) = _scoring.Score(options, trials.Trials, enrolments, table, EmbeddingTable.Load, device, context.Stop);
-            return new Outcome(trials, scores, scoring, table.ZeroRows, _scoring.Calibrated(options, scoring, model: null), speakerOf);
+            var (scores, scoring, cohort) = _scoring.Score(options, trials.Trials, enrolments, table, EmbeddingTable.Load, device, context.Stop, model);
+            return new Outcome(trials, scores, scoring, cohort, table.ZeroRows, _scoring.Calibrated(options, scoring, model: null), speakerOf);
         }
         finally
         {
@@ -67,9 +70,10 @@ internal sealed class StoredTrials
     /// <param name="Trials">The trials.</param>
     /// <param name="Scores">One score per trial.</param>
     /// <param name="Scoring">How they were made.</param>
+    /// <param name="Cohort">What normalized them; null for cosines.</param>
     /// <param name="ZeroEmbeddings">Embeddings that are zero vectors.</param>
     /// <param name="Calibration">What --calibration named; null for nothing.</param>
     /// <param name="SpeakerOf">Speaker of an utterance.</param>
     public sealed record Outcome(
-        TrialList Trials, float[] Scores, string Scoring, int ZeroEmbeddings, Calibration? Calibration, Func<string, string> SpeakerOf);
+        TrialList Trials, float[] Scores, string Scoring, ScoreCohort? Cohort, int ZeroEmbeddings, Calibration? Calibration, Func<string, string> SpeakerOf);
 }

@@ -30,6 +30,7 @@ public sealed partial record Calibration
             json.WriteNumber("threshold", Threshold);
             json.WriteString("rule", Rule);
             json.WriteString("scoring", Scoring);
+            json.WriteString("cohort", Cohort);
             json.WriteString("model", Model);
             json.WriteNumber("targets", Targets);
             json.WriteNumber("nonTargets", NonTargets);
@@ -60,6 +61,7 @@ public sealed partial record Calibration
                 Threshold = Number("threshold"),
                 Rule = root.GetProperty("rule").GetString() ?? "",
                 Scoring = root.GetProperty("scoring").GetString() ?? Cosine,
+                Cohort = root.TryGetProperty("cohort", out var cohort) ? cohort.GetString() : null,
                 Model = root.GetProperty("model").GetString(),
                 Targets = root.GetProperty("targets").GetInt32(),
                 NonTargets = root.GetProperty("nonTargets").GetInt32(),

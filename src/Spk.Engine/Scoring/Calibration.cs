@@ -25,8 +25,11 @@ public sealed partial record Calibration
     /// <summary>How the threshold was chosen, for people: "FAR 0.01 on 2580 trials".</summary>
     public string Rule { get; init; } = "";
 
-    /// <summary>How the scores were made: <see cref="Cosine"/>, or <see cref="ScoreNormOptions.Describe"/>.</summary>
+    /// <summary>How the scores were made: <see cref="Cosine"/>, or <see cref="ScoreCohort.Scoring"/>.</summary>
     public string Scoring { get; init; } = Cosine;
+
+    /// <summary>Identity of the cohort that normalized the scores (<see cref="ScoreCohort.Identity"/>); null for cosines.</summary>
+    public string? Cohort { get; init; }
 
     /// <summary>Identity of the model whose scores these were; null where it is not known.</summary>
     public string? Model { get; init; }
@@ -36,6 +39,10 @@ public sealed partial record Calibration
 
     /// <summary>Number of non-target trials it was learnt from.</summary>
     public int NonTargets { get; init; }
+
+    /// <summary>Where the cohort of a calibration is stored: beside it, <c>calibration.cohort.safetensors</c> for <c>calibration.json</c>.</summary>
+    /// <param name="path">The calibration's file.</param>
+    public static string CohortPath(string path) => Path.ChangeExtension(path, ".cohort.safetensors");
 
     /// <summary>The log-likelihood ratio of a score, natural logarithm.</summary>
     /// <param name="score">A score made as <see cref="Scoring"/> says.</param>

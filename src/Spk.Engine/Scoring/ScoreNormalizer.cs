@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
@@ -13,7 +14,7 @@ namespace Spk.Engine.Scoring;
 /// mean c̄ and covariance Σ, <c>μ = u·c̄</c> and <c>σ² = uᵀΣu</c> for a unit embedding u.
 /// </summary>
 /// <remarks>
-/// The cohort should hold speakers that occur in no trial, recorded as the trials were. Instances never change; <see cref="Measure"/>
+/// The cohort should hold speakers that occur in no trial, recorded as the trials were. Instances never change; <see cref="Measure(EmbeddingTable, Device, CancellationToken)"/>
 /// uses the device that it is given, which one thread may do at a time.
 /// </remarks>
 public sealed class ScoreNormalizer
@@ -92,9 +93,45 @@ public sealed class ScoreNormalizer
             $"the embedding '{embeddings.Ids[flat]}' has one and the same cosine with the cohort: it is a zero vector, or the cohort's embeddings are equal.");
     }
 
+    /// <summary>Mean and deviation of one embedding's cosines; any number of threads may do this at a time.</summary>
+    /// <param name="embedding">[D], of unit length.</param>
+    /// <exception cref="ShapeException">It has another size.</exception>
+    /// <exception cref="DataFormatException">All cosines are equal, as those of a zero vector are.</exception>
+    public CohortStatistics Measure(ReadOnlySpan<float> embedding)
+    {
+        if (embedding.Length != Cohort.Dimension)
+        {
+            throw new ShapeException($"an embedding of size {embedding.Length} cannot be normalized by a cohort of size {Cohort.Dimension}: both must come from one model.");
+        }
+
+        float[] rented = ArrayPool<float>.Shared.Rent(Cohort.Count);
+        try
+        {
+            var cosines = rented.AsSpan(0, Cohort.Count);
+            for (int i = 0; i < cosines.Length; i++)
+            {
+                cosines[i] = TensorPrimitives.Dot(embedding, Cohort.Row(i));
+            }
+
+            if (Options.Kind == ScoreNorm.AdaptiveS)
+            {
+                cosines.Sort();
+                cosines = cosines[^Options.Top..];
+            }
+
+            var statistics = Statistics(cosines);
+            return statistics.Deviation > LeastDeviation ? statistics : throw new DataFormatException(
+                "an embedding has one and the same cosine with the cohort: it is a zero vector, or the cohort's embeddings are equal.");
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(rented);
+        }
+    }
+
     /// <summary>The normalized score of a trial.</summary>
     /// <param name="score">The cosine.</param>
-    /// <param name="enrolment">What <see cref="Measure"/> gave for the enrolment; not looked at by T-Norm.</param>
+    /// <param name="enrolment">What <see cref="Measure(EmbeddingTable, Device, CancellationToken)"/> gave for the enrolment; not looked at by T-Norm.</param>
     /// <param name="test">What it gave for the test; not looked at by Z-Norm.</param>
     /// <returns>The score, in deviations above the cohort's mean.</returns>
     public double Normalize(double score, in CohortStatistics enrolment, in CohortStatistics test) => Options.Kind switch

@@ -8,7 +8,7 @@ public sealed record Profile(string Id, ReadOnlyMemory<float> Embedding, int Rec
 
 /// <summary>The answer to "is this the speaker?".</summary>
 /// <param name="Id">The claimed speaker.</param>
-/// <param name="Score">Cosine of the recording with the profile, −1 to 1.</param>
+/// <param name="Score">Cosine of the recording with the profile, −1 to 1; with a cohort, the normalized score.</param>
 /// <param name="Accepted">Whether the score reaches the threshold.</param>
 /// <param name="Threshold">Smallest score that is accepted.</param>
 /// <param name="LogLikelihoodRatio">How much more likely the score is from the speaker than from another, natural logarithm.</param>
@@ -16,5 +16,5 @@ public readonly record struct Verification(string Id, float Score, bool Accepted
 
 /// <summary>One of the profiles nearest to a recording.</summary>
 /// <param name="Id">The speaker.</param>
-/// <param name="Score">Cosine of the recording with the profile, −1 to 1.</param>
+/// <param name="Score">Cosine of the recording with the profile, −1 to 1; with a cohort, the normalized score.</param>
 public readonly record struct SpeakerMatch(string Id, float Score);

@@ -106,6 +106,7 @@ public sealed partial class ProfileStore : IDisposable
             _index.Add(profile.Id, row);
             _ids.Add(profile.Id);
             _recordings.Add(0);
+            _measured.Add(default);
             if (row == _blocks.Count * RowsAtOnce)
             {
                 _blocks.Add(new float[RowsAtOnce * EmbeddingSize]);
@@ -114,6 +115,10 @@ public sealed partial class ProfileStore : IDisposable
 
         UnitVector.Write(sum, Row(row));
         _recordings[row] = profile.Recordings;
+        if (_cohort is not null)
+        {
+            _unmeasured.Add(profile.Id);
+        }
     }
 
     /// <summary>Removes a profile, in memory; see <see cref="Save"/>.</summary>
@@ -128,21 +133,24 @@ public sealed partial class ProfileStore : IDisposable
             return false;
         }
 
+        _unmeasured.Remove(id);
+
         // The last row takes the place of the one that goes.
         int last = _ids.Count - 1;
         if (row != last)
         {
             Row(last).CopyTo(Row(row));
-            (_ids[row], _recordings[row]) = (_ids[last], _recordings[last]);
+            (_ids[row], _recordings[row], _measured[row]) = (_ids[last], _recordings[last], _measured[last]);
             _index[_ids[row]] = row;
         }
 
         _ids.RemoveAt(last);
         _recordings.RemoveAt(last);
+        _measured.RemoveAt(last);
         return true;
     }
 
-    /// <summary>The profiles nearest to an embedding by cosine.</summary>
+    /// <summary>The profiles nearest to an embedding by cosine, or by normalized score where the verifier of this store has a cohort.</summary>
     /// <param name="embedding">[D], of unit length.</param>
     /// <param name="top">How many, 1 or more.</param>
     /// <param name="cancellation">Looked at once per thousand profiles.</param>
@@ -162,8 +170,9 @@ public sealed partial class ProfileStore : IDisposable
             throw new ShapeException($"an embedding of size {embedding.Length} was given, the profiles have {EmbeddingSize}: it is of another model.");
         }
 
-        float[] query = embedding.ToArray();
-        using var reading = Read();
+        var test = _cohort?.Measure(embedding) ?? default;
+        float[] query = test.Query ?? embedding.ToArray();
+        using var reading = _cohort is null ? Read() : ReadMeasured(cancellation);
         int count = _ids.Count;
         ulong[] ranks = ArrayPool<ulong>.Shared.Rent(Math.Max(1, count));
         try
@@ -207,7 +216,8 @@ public sealed partial class ProfileStore : IDisposable
             int end = Math.Min(count, (block + 1) * RowsAtOnce);
             for (int row = block * RowsAtOnce; row < end; row++)
             {
-                ranks[row] = CosineRank.Of(Cosine(Row(row), query), row);
+                float score = _cohort is null ? Cosine(Row(row), query) : _cohort.Score(Row(row), _measured[row], test);
+                ranks[row] = CosineRank.Of(score, row);
             }
         }
     }

@@ -23,14 +23,17 @@ public sealed class SpeakerVerifier : IDisposable
     private readonly ModelPool _models;
     private int _disposed;
 
-    private SpeakerVerifier(VerifierOptions options, ModelPool models, string identity, Calibration? calibration, ProfileStore profiles) =>
-        (_options, _models, ModelIdentity, Calibration, Profiles) = (options, models, identity, calibration, profiles);
+    private SpeakerVerifier(VerifierOptions options, ModelPool models, string identity, Calibration? calibration, ScoreCohort? cohort, ProfileStore profiles) =>
+        (_options, _models, ModelIdentity, Calibration, Cohort, Profiles) = (options, models, identity, calibration, cohort, profiles);
 
     /// <summary>Identity of the model (<see cref="SpeakerModel.ComputeIdentity"/>), which profiles and calibrations are bound to.</summary>
     public string ModelIdentity { get; }
 
     /// <summary>Threshold and ratios; null where there is none, so that nothing can be verified.</summary>
     public Calibration? Calibration { get; }
+
+    /// <summary>What normalizes all scores; null where they are cosines.</summary>
+    public ScoreCohort? Cohort { get; }
 
     /// <summary>The enrolled speakers; with an aligner what it makes of them, in memory.</summary>
     public ProfileStore Profiles { get; }
@@ -67,8 +70,15 @@ public sealed class SpeakerVerifier : IDisposable
             var store = options.Aligner is { } aligner ? Aligned(profiles, aligner, identity)
                 : profiles is null ? new ProfileStore(identity, models.Any.EmbeddingSize)
                 : ProfileStore.Open(profiles, identity, models.Any.EmbeddingSize);
-            string scoring = options.Aligner?.Scoring ?? Calibration.Cosine;
-            return new SpeakerVerifier(options, models, identity, Usable(options.Calibration ?? Beside(model, options.Aligner), identity, scoring), store);
+            var (calibration, cohort) = options.Calibration is null && options.Aligner is null ? Beside(model, options.Cohort) : (options.Calibration, options.Cohort);
+            if (cohort is not null)
+            {
+                RequireCohort(cohort, identity, models.Any.EmbeddingSize, options.Aligner);
+                store.NormalizeBy(cohort);
+            }
+
+            RequireCalibration(calibration, identity, options.Aligner?.Scoring ?? cohort?.Scoring ?? Calibration.Cosine, cohort);
+            return new SpeakerVerifier(options, models, identity, calibration, cohort, store);
         }
         catch
         {
@@ -195,17 +205,18 @@ public sealed class SpeakerVerifier : IDisposable
         return new Verification(id, score, score >= calibration.Threshold, calibration.Threshold, calibration.LogLikelihoodRatio(score));
     }
 
-    /// <summary>The cosine of a recording with a profile, without a decision.</summary>
+    /// <summary>The cosine of a recording with a profile, normalized where there is a cohort, without a decision.</summary>
     /// <param name="id">The claimed speaker.</param>
     /// <param name="samples">As for <see cref="Embed"/>.</param>
     /// <param name="cancellation">As for <see cref="Embed"/>.</param>
-    /// <returns>−1 to 1.</returns>
+    /// <returns>−1 to 1; with a cohort, deviations above what it scores.</returns>
     /// <exception cref="InvalidOptionException">Nobody of this name is enrolled.</exception>
     /// <inheritdoc cref="Embed" path="/exception"/>
     public float Score(string id, ReadOnlySpan<float> samples, CancellationToken cancellation = default)
     {
         var profile = Profiles.Find(id) ?? throw new InvalidOptionException($"nobody named '{id}' is enrolled: enrol this speaker first.");
-        return ProfileStore.Cosine(profile.Embedding.Span, Comparable(samples, cancellation));
+        float[] test = Comparable(samples, cancellation);
+        return Cohort is null ? ProfileStore.Cosine(profile.Embedding.Span, test) : Cohort.Score(profile.Embedding.Span, test);
     }
 
     /// <summary>The profiles nearest to a recording.</summary>
@@ -239,17 +250,20 @@ public sealed class SpeakerVerifier : IDisposable
 
     private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
 
-    // What lies beside the model is of its own profiles.
-    private static Calibration? Beside(string model, Aligner? aligner)
+    // What lies beside the model is of its own profiles; a calibration of normalized scores brings its cohort along.
+    private static (Calibration? Calibration, ScoreCohort? Cohort) Beside(string model, ScoreCohort? given)
     {
-        if (aligner is not null)
+        string folder = Directory.Exists(model) ? model : Path.GetDirectoryName(Path.GetFullPath(model))!;
+        string path = Path.Combine(folder, CalibrationFile), cohort = Calibration.CohortPath(path);
+        if (!File.Exists(path))
         {
-            return null;
+            return (null, given);
         }
 
-        string folder = Directory.Exists(model) ? model : Path.GetDirectoryName(Path.GetFullPath(model))!;
-        string path = Path.Combine(folder, CalibrationFile);
-        return File.Exists(path) ? Calibration.Load(path) : null;
+        var calibration = Calibration.Load(path);
+        return calibration.Cohort is null || given is not null ? (calibration, given)
+            : File.Exists(cohort) ? (calibration, ScoreCohort.Load(cohort))
+            : throw new DataFormatException($"{cohort} does not exist, but {path} is of scores that it normalizes: copy both files that 'spk calibrate' wrote, or calibrate again.");
     }
 
     private static ProfileStore Aligned(string? profiles, Aligner aligner, string identity)
@@ -269,11 +283,25 @@ public sealed class SpeakerVerifier : IDisposable
         return stored.Mapped(aligner);
     }
 
-    private static Calibration? Usable(Calibration? calibration, string identity, string scoring)
+    private static void RequireCohort(ScoreCohort cohort, string identity, int size, Aligner? aligner)
+    {
+        if (aligner is not null)
+        {
+            throw new InvalidOptionException("a cohort and an aligner were given: scores through an aligner cannot be normalized; leave one of them out.");
+        }
+
+        if (cohort.Dimension != size || (cohort.Model is { } other && other != identity))
+        {
+            throw new DataFormatException(
+                $"the cohort holds embeddings of another model ({(cohort.Model is { } named ? Short(named) : $"of size {cohort.Dimension}")}, this is {Short(identity)}): calibrate this model with a cohort of its own.");
+        }
+    }
+
+    private static void RequireCalibration(Calibration? calibration, string identity, string scoring, ScoreCohort? cohort)
     {
         if (calibration is null)
         {
-            return null;
+            return;
         }
 
         if (calibration.Model is { } other && other != identity)
@@ -281,9 +309,16 @@ public sealed class SpeakerVerifier : IDisposable
             throw new DataFormatException($"the calibration belongs to another model ({Short(other)}, this is {Short(identity)}): calibrate this model.");
         }
 
-        return calibration.Scoring == scoring
-            ? calibration
-            : throw new DataFormatException($"the calibration is of scores of the kind '{calibration.Scoring}', this verifier's are '{scoring}': calibrate scores of that kind.");
+        if (calibration.Scoring != scoring)
+        {
+            throw new DataFormatException(
+                $"the calibration is of scores of the kind '{calibration.Scoring}', this verifier's are '{scoring}': calibrate scores of that kind{(calibration.Cohort is null ? "" : ", or give its cohort")}.");
+        }
+
+        if (calibration.Cohort is { } wanted && wanted != cohort?.Identity)
+        {
+            throw new DataFormatException($"the calibration is of scores that another cohort normalized ({Short(wanted)}, this is {Short(cohort?.Identity ?? "none")}): calibrate with this cohort, or give that one.");
+        }
     }
 
     internal static string Short(string identity) => identity.Length > 12 ? identity[..12] : identity;

@@ -19,8 +19,14 @@ public sealed record VerifierOptions
     /// <summary>CPU threads of each context; 1 is best for many callers, more is faster for one.</summary>
     public int ThreadsPerContext { get; init; } = 1;
 
-    /// <summary>Decision threshold and log-likelihood ratios; null looks for calibration.json in the model's folder.</summary>
+    /// <summary>
+    /// Decision threshold and log-likelihood ratios; null looks for calibration.json in the model's folder, and for the cohort beside it
+    /// where its scores were normalized.
+    /// </summary>
     public Calibration? Calibration { get; init; }
+
+    /// <summary>What normalizes all scores; null for cosines, or for the cohort of the calibration in the model's folder.</summary>
+    public ScoreCohort? Cohort { get; init; }
 
     /// <summary>
     /// Makes profiles of another model comparable with this model's embeddings: an aligner of exactly these two. Profiles are then read and never
