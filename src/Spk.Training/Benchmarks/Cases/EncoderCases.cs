@@ -1,6 +1,8 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Encoders;
+using Spk.Engine.Features;
+using Spk.Engine.Models;
 using Spk.Engine.Tensors;
 using Spk.Training.Optimization;
 
@@ -15,8 +17,21 @@ internal static class EncoderCases
     public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
         new("xvector", "x-vector of width 512", d => Network(d, "xvector", XVector, d is CpuDevice ? 64 : 256)),
+        new("embed", "from samples to the embedding of one recording, as in an application", Embed),
         new("ecapa_c512", "ECAPA-TDNN of 512 channels", d => Network(d, "ecapa_c512", Ecapa, d is CpuDevice ? 32 : 128)),
     ];
+
+    private static IReadOnlyList<BenchmarkCase> Embed(Device device)
+    {
+        const int seconds = 3;
+        var parameters = new ParameterSet(device);
+        var encoder = Encoder.Create(XVector, parameters, ModelKeys.EncoderPrefix);
+        parameters.Allocate(1, gradients: false);
+        var model = new SpeakerModel(new FeatureExtractor(device, FeatureSpec.TorchaudioMel40), encoder, parameters);
+        float[] wave = new float[seconds * model.SampleRate], embedding = new float[model.EmbeddingSize];
+        Inputs.Random(device, new Shape(wave.Length), 1).CopyTo(wave);
+        return [new("embed_xvector", [new("utterances", 1), new("seconds", seconds)], "utt/s", 1, () => model.Embed(wave, model.SampleRate, embedding))];
+    }
 
     private static IReadOnlyList<BenchmarkCase> Network(Device device, string name, EncoderSpec spec, int batch)
     {

@@ -1,17 +1,20 @@
+using System.Globalization;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Score;
 using Spk.Engine.Scoring;
 using Spk.Engine.Tensors;
+using Spk.Engine.Verification;
 
 namespace Spk.Training.Benchmarks.Cases;
 
-/// <summary>Neighbours by cosine, and error rates of many trials.</summary>
+/// <summary>Neighbours by cosine, speakers among many profiles, and error rates of many trials.</summary>
 internal static class ScoringCases
 {
     public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
         new("cosine_top_k", "the nearest keys of every query", Neighbours),
+        new("identify", "the 10 nearest of 100,000 profiles", Identify) { HasProducts = false },
         new("eer", "equal error rate and detection costs of a million trials", ErrorRates) { HasProducts = false },
     ];
 
@@ -29,6 +32,34 @@ internal static class ScoringCases
             })
             {
                 Operations = 2.0 * rows * rows * width,
+            },
+        ];
+    }
+
+    private static IReadOnlyList<BenchmarkCase> Identify(Device device)
+    {
+        const int profiles = 100_000, width = 192, nearest = 10;
+        var store = new ProfileStore("bench", width);
+        var random = new CounterRandom(1, RandomPurpose.Initialization);
+        for (int i = 0; i < profiles; i++)
+        {
+            var embedding = new float[width];
+            foreach (ref float value in embedding.AsSpan())
+            {
+                value = random.NextNormal();
+            }
+
+            store.Put(new Profile(string.Create(CultureInfo.InvariantCulture, $"speaker {i}"), embedding, 1));
+        }
+
+        float[] query = store.Find("speaker 777")!.Embedding.ToArray();
+        return
+        [
+            new("identify", [new("profiles", profiles), new("D", width), new("top", nearest)], "profiles/s", profiles, () => store.Nearest(query, nearest))
+            {
+                Bytes = 4.0 * profiles * width,
+                Operations = 2.0 * profiles * width,
+                Owned = store,
             },
         ];
     }
