@@ -4,14 +4,14 @@ using Spk.Interop;
 namespace VerifyApi;
 
 /// <summary>What went wrong, as problem details with one sentence.</summary>
-internal sealed class Problems : IExceptionHandler
+internal sealed class Problems(Limits limits) : IExceptionHandler
 {
     /// <summary>The sentence of a status that the server itself gives.</summary>
-    public static string? Sentence(int? status) => status switch
+    public static string? Sentence(int? status, Limits limits) => status switch
     {
         StatusCodes.Status404NotFound => "path: there is nothing here; use /speakers, /speakers/NAME, /speakers/NAME/verify or /identify.",
         StatusCodes.Status405MethodNotAllowed => "path: it is not for this HTTP method; use GET /speakers, PUT and DELETE /speakers/NAME, POST /speakers/NAME/verify and /identify.",
-        StatusCodes.Status413PayloadTooLarge => "body: it is too large; send shorter recordings.",
+        StatusCodes.Status413PayloadTooLarge => $"body: it is larger than {limits.BodyBytes >> 20} MiB; send shorter or fewer recordings.",
         StatusCodes.Status503ServiceUnavailable => "server: too many requests are waiting; try again in a moment.",
         _ => null,
     };
@@ -23,7 +23,7 @@ internal sealed class Problems : IExceptionHandler
         {
             UnknownSpeakerException => (StatusCodes.Status404NotFound, exception.Message),
             SpkException => (StatusCodes.Status400BadRequest, exception.Message),
-            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => (StatusCodes.Status413PayloadTooLarge, Sentence(StatusCodes.Status413PayloadTooLarge)),
+            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => (StatusCodes.Status413PayloadTooLarge, Sentence(StatusCodes.Status413PayloadTooLarge, limits)),
             BadHttpRequestException or InvalidDataException => (StatusCodes.Status400BadRequest, $"body: {exception.Message}"),
             _ => (StatusCodes.Status500InternalServerError, null),
         };

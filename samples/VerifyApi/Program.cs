@@ -26,7 +26,8 @@ catch (SpkException e)
 builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = limits.BodyBytes);
 builder.Services.Configure<FormOptions>(form => form.MultipartBodyLengthLimit = limits.BodyBytes);
 builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerJson.Default));
-builder.Services.AddProblemDetails(problems => problems.CustomizeProblemDetails = it => it.ProblemDetails.Detail ??= Problems.Sentence(it.ProblemDetails.Status));
+builder.Services.AddProblemDetails(problems => problems.CustomizeProblemDetails = it => it.ProblemDetails.Detail ??= Problems.Sentence(it.ProblemDetails.Status, limits));
+builder.Services.AddSingleton(limits);
 builder.Services.AddExceptionHandler<Problems>();
 builder.Services.AddHealthChecks();
 builder.Services.AddRateLimiter(rates =>

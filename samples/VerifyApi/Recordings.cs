@@ -32,7 +32,7 @@ internal static class Recordings
             if (body.Length > 0)
             {
                 body.Position = 0;
-                recordings.Add(Decode(body, "the body"));
+                recordings.Add(Decode(body, "body"));
             }
         }
 

@@ -80,7 +80,13 @@ internal sealed record Arguments
             "list" => count == 0,
             _ => throw new InvalidOptionException($"unknown command '{parsed.Command}'; --help shows all."),
         };
-        return complete ? parsed : throw new InvalidOptionException($"'{parsed.Command}' does not go with {count} arguments; --help shows what it needs.");
+        return complete ? parsed : throw new InvalidOptionException(parsed.Command switch
+        {
+            "enrol" => "enrol: a name and one or more recordings are needed, as in: enrol alice a1.wav a2.wav.",
+            "verify" => "verify: a name and one recording are needed, as in: verify alice a3.wav.",
+            "list" => "list: nothing goes with it.",
+            _ => $"{parsed.Command}: one argument is needed, {count} were given; --help shows which.",
+        });
     }
 
     private static double Number(string name, string text, double least, double most) =>

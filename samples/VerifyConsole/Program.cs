@@ -14,6 +14,7 @@ Console.CancelKeyPress += (_, press) =>
     stop.Cancel();
 };
 
+string reading = "";
 try
 {
     var arguments = Arguments.Parse(args);
@@ -65,6 +66,7 @@ try
     // Any rate and any number of channels become what the model was trained on.
     ReadOnlyMemory<float> Read(string path)
     {
+        reading = path;
         var clip = WavFile.Read(path, ChannelPolicy.Mean);
         return clip.SampleRate == verifier.SampleRate ? clip.Samples : Resample.Run(clip.Samples, clip.SampleRate, verifier.SampleRate);
     }
@@ -73,6 +75,12 @@ catch (OperationCanceledException)
 {
     Console.Error.WriteLine("Stopped.");
     return 130;
+}
+catch (UnusableAudioException e)
+{
+    // The engine knows samples, not files; recordings are read one at a time, so it is the last one.
+    Console.Error.WriteLine($"error: {reading}: {e.Message}");
+    return 1;
 }
 catch (Exception e) when (e is SpkException or IOException or UnauthorizedAccessException)
 {

@@ -271,8 +271,11 @@ public class SpeakerVerifierTests
             Assert.That(() => verifier.Embed(TinyModel.Voice(1, seconds: 0.4)), Throws.TypeOf<UnusableAudioException>().With.Message.Contains("0.40 s where 0.5 s"));
             Assert.That(() => verifier.Embed(silent), Throws.TypeOf<UnusableAudioException>().With.Message.Contains("silent, all zeros"));
             Assert.That(() => verifier.Embed(faint), Throws.TypeOf<UnusableAudioException>().With.Message.Contains("silent, -"));
+            Assert.That(
+                () => verifier.Enroll("carol", [TinyModel.Voice(1), silent]),
+                Throws.TypeOf<UnusableAudioException>().With.Message.StartsWith("Recording 2 of 'carol' is silent"));
             Assert.That(() => verifier.Embed(loud), Throws.TypeOf<UnusableAudioException>().With.Message.Contains("clipped"));
-            Assert.That(() => verifier.Embed(broken), Throws.TypeOf<NonFiniteException>().With.Message.StartsWith("Sample 123 "));
+            Assert.That(() => verifier.Embed(broken), Throws.TypeOf<NonFiniteException>().With.Message.Contains("sample NaN at 123"));
             Assert.That(() => verifier.Enroll("x", []), Throws.TypeOf<DataFormatException>().With.Message.Contains("'x'"));
             Assert.That(() => verifier.Enroll("a\nb", [TinyModel.Voice(1)]), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("control"));
             Assert.That(() => verifier.Enroll(" ", [TinyModel.Voice(1)]), Throws.TypeOf<InvalidOptionException>());

@@ -49,7 +49,7 @@ internal sealed record SafetensorsHeader(IReadOnlyDictionary<string, string> Met
     public static DataFormatException Damaged(string path, string what) => new(Text(path, what));
 
     private static string Text(string path, string what) =>
-        $"{path} is damaged: {what}. Copy it again from where it came, or use another checkpoint.";
+        $"{path} is damaged: {what}; take it from a backup, or make it again.";
 
     private static void ReadMetadata(string path, JsonElement value, Dictionary<string, string> metadata)
     {

@@ -109,7 +109,7 @@ public sealed class SpeakerModel
         var spec = Read(file, ModelKeys.Encoder, EncoderSpec.FromJson);
         if (features.Bins != spec.Bins)
         {
-            throw new DataFormatException($"{file.Path}: its features have {features.Bins} mel bands where its encoder takes {spec.Bins}: the file is damaged.");
+            throw new DataFormatException($"{file.Path}: its features have {features.Bins} mel bands where its encoder takes {spec.Bins}; take it from a backup, or export it again from its run.");
         }
 
         var parameters = new ParameterSet(device);
@@ -238,7 +238,7 @@ public sealed class SpeakerModel
     {
         if (!file.Metadata.TryGetValue(key, out string? json))
         {
-            throw new DataFormatException($"{file.Path} is no Spk model or checkpoint: its metadata lacks '{key}'.");
+            throw new DataFormatException($"{file.Path} is no Spk model or checkpoint: its metadata lacks '{key}'; name a run folder, a checkpoint or a file of 'spk export' or 'spk import'.");
         }
 
         try
@@ -247,7 +247,7 @@ public sealed class SpeakerModel
         }
         catch (SpkException e)
         {
-            throw new DataFormatException($"{file.Path}: its '{key}' cannot be used: {e.Message}", e);
+            throw new DataFormatException($"{file.Path}: its '{key}' cannot be used: {e.Message.TrimEnd('.')}; use the version of spk that wrote it, or export it again from its run.", e);
         }
     }
 

@@ -95,28 +95,7 @@ public sealed class SpeakerVerifier : IDisposable
     /// <exception cref="NonFiniteException">A sample is NaN or infinite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The verifier was disposed.</exception>
-    public float[] Embed(ReadOnlySpan<float> samples, CancellationToken cancellation = default)
-    {
-        ThrowIfDisposed();
-        var check = new RecordingCheck(_options, SampleRate);
-        check.Add(samples);
-        check.Finish();
-        var model = _models.Rent(cancellation);
-        try
-        {
-            var embedder = NewEmbedder((window, embedding) =>
-            {
-                cancellation.ThrowIfCancellationRequested();
-                model.Embed(window, SampleRate, embedding);
-            });
-            embedder.Add(samples);
-            return embedder.Finish();
-        }
-        finally
-        {
-            _models.Return(model);
-        }
-    }
+    public float[] Embed(ReadOnlySpan<float> samples, CancellationToken cancellation = default) => EmbedNamed(samples, "The recording", cancellation);
 
     /// <summary>The embedding of a recording that arrives in pieces, such as an upload or a call; equal to that of the whole.</summary>
     /// <param name="audio">Pieces of any length, mono samples in ±1 at <see cref="SampleRate"/>. A piece is not used after the next is asked for.</param>
@@ -174,8 +153,8 @@ public sealed class SpeakerVerifier : IDisposable
         int count = 0;
         foreach (var recording in recordings)
         {
-            UnitVector.AddTo(sum, Embed(recording.Span, cancellation));
             count++;
+            UnitVector.AddTo(sum, EmbedNamed(recording.Span, $"Recording {count} of '{id}'", cancellation));
         }
 
         if (count == 0)
@@ -236,6 +215,29 @@ public sealed class SpeakerVerifier : IDisposable
         {
             _models.Dispose();
             Profiles.Dispose();
+        }
+    }
+
+    private float[] EmbedNamed(ReadOnlySpan<float> samples, string name, CancellationToken cancellation)
+    {
+        ThrowIfDisposed();
+        var check = new RecordingCheck(_options, SampleRate, name);
+        check.Add(samples);
+        check.Finish();
+        var model = _models.Rent(cancellation);
+        try
+        {
+            var embedder = NewEmbedder((window, embedding) =>
+            {
+                cancellation.ThrowIfCancellationRequested();
+                model.Embed(window, SampleRate, embedding);
+            });
+            embedder.Add(samples);
+            return embedder.Finish();
+        }
+        finally
+        {
+            _models.Return(model);
         }
     }
 
