@@ -45,6 +45,23 @@ public class BenchmarkComparisonTests
         Assert.That(compared[3].Ratio, Is.EqualTo(2 / 1.5 / 1.5).Within(1e-9));
     }
 
+    // Baseline and result: the clock's time and the processors', the pace, and whether the machine was idle. 1.2 is a slowdown, 1.05 is none.
+    [TestCase(1.2, 1.2, 1, 0, 1.2, TestName = "Idle: clock and processors agree")]
+    [TestCase(2, 1, 1, 0, 2, TestName = "Idle: a lost thread shows by the clock only")]
+    [TestCase(5, 1.05, 1, 1.5, 1.05, TestName = "Busy: waiting does not count")]
+    [TestCase(0.7, 1.2, 1, 1.5, 1.2, TestName = "Busy: a slowdown shows though the clock says otherwise")]
+    [TestCase(1.3, 1.3, 1.25, 0, 1.04, TestName = "A slower processor is no slower case")]
+    public void What_counts_depends_on_how_busy_the_machine_was(double clock, double processor, double pace, double waited, double ratio)
+    {
+        var one = new Machine(0).Run()[0] with { Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 0) };
+        var now = one with { Fast = clock, Processor = 2 * processor, Pace = new MachinePace(3e-4 * pace, waited) };
+        var compared = BenchmarkComparison.Compare([one], [now], 0.1, _ => now).Single();
+        Assert.That(compared.Ratio, Is.EqualTo(ratio).Within(1e-9));
+        Assert.That(compared.Slower, Is.EqualTo(ratio > 1.1));
+        Assert.That(compared.Measurements, Is.EqualTo(ratio > 1.1 ? 1 + BenchmarkComparison.Repetitions : 1));
+        Assert.That(compared.ByClock, Is.EqualTo(waited == 0));
+    }
+
     [Test]
     public void Cases_that_one_side_lacks_are_left_out()
     {

@@ -30,8 +30,17 @@ internal static class BenchmarkText
         foreach (var one in compared.OrderBy(c => c.Ratio))
         {
             string verdict = one.Slower ? "SLOWER" : one.Ratio < 1 / (1 + allowed) ? "faster" : "";
+            string times = one.ByClock ? $"{Time(one.Baseline.Fast),9} -> {Time(one.Result.Fast),9}" : $"{Time(one.Baseline.Processor),9} -> {Time(one.Result.Processor),9}";
+            string again = one.Measurements > 1 ? $"  (measured {one.Measurements} times)" : "";
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Ratio,6:F2}  {times}  {one.Result.Key}{again}  {verdict}").TrimEnd());
+        }
+
+        int byProcessor = compared.Count(c => !c.ByClock);
+        if (byProcessor > 0)
+        {
+            double[] waited = [.. compared.Select(c => c.Result.Pace?.Waited ?? 0).Order()];
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{one.Ratio,6:F2}  {Time(one.Baseline.Fast),9} -> {Time(one.Result.Fast),9}  {one.Result.Key}  {verdict}").TrimEnd());
+                $"{byProcessor} of them by processor time: the machine was busy, threads waited {waited[waited.Length / 2]:F2} s a second; what the clock would tell, such as a lost thread, stays unseen"));
         }
     }
 

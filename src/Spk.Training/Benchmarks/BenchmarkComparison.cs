@@ -2,22 +2,31 @@ namespace Spk.Training.Benchmarks;
 
 /// <summary>One case beside its baseline.</summary>
 /// <param name="Baseline">The baseline's result.</param>
-/// <param name="Result">The fastest result of this run.</param>
-/// <param name="Slower">Whether it became slower than allowed.</param>
-public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult Result, bool Slower)
+/// <param name="Result">The result of this run that looks best against it.</param>
+/// <param name="Measurements">How often the case was measured in this run.</param>
+/// <param name="Slower">Whether it became slower than allowed, in every measurement.</param>
+public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult Result, int Measurements, bool Slower)
 {
-    /// <summary>Time by time: above 1 is slower than the baseline.</summary>
-    public double Ratio => Result.Fast / Baseline.Fast;
+    /// <summary>Time by time: above 1 is slower than the baseline. See <see cref="BenchmarkComparison"/>.</summary>
+    public double Ratio => BenchmarkComparison.Ratio(Baseline, Result);
+
+    /// <summary>Whether the machine was idle in both measurements, so that time by the clock counts too.</summary>
+    public bool ByClock => BenchmarkComparison.ByClock(Baseline, Result);
 }
 
 /// <summary>
-/// Compares results with those of an earlier run on the same machine. Disturbances only ever add time, so what is compared is the time
-/// that one call in ten stays below; and a case that seems slower is measured again, minutes later, before it counts.
+/// Compares results with those of an earlier run on the same machine, which may be busy with other work. What is compared is the
+/// processor time of a call, which waiting for a processor does not add to, relative to that of work that never changes (<see cref="MachinePace"/>).
+/// Where the machine was idle both times, the clock counts as well: a call that lost its second thread takes no more processor time.
+/// A case that seems slower is measured again, at other times, and counts only if it seems slower in every measurement.
 /// </summary>
 public static class BenchmarkComparison
 {
     /// <summary>How often a case that seems slower is measured again.</summary>
-    public const int Repetitions = 3;
+    public const int Repetitions = 5;
+
+    // A machine on which threads wait for longer than this is busy.
+    private const double IdleWaiting = 0.05;
 
     /// <summary>Compares.</summary>
     /// <param name="baseline">The earlier results.</param>
@@ -37,22 +46,40 @@ public static class BenchmarkComparison
             before[result.Key] = result;
         }
 
-        var pairs = results.Where(r => before.ContainsKey(r.Key)).Select(r => (Baseline: before[r.Key], Result: r)).ToArray();
+        var pairs = results.Where(r => before.ContainsKey(r.Key)).Select(r => (Baseline: before[r.Key], Result: r, Measurements: 1)).ToArray();
 
         // Round by round over all that seem slower: a disturbance that lasts a while has time to end.
         for (int round = 0; round < Repetitions; round++)
         {
             foreach (ref var pair in pairs.AsSpan())
             {
-                if (IsSlower(pair.Baseline, pair.Result, allowed) && again(pair.Result) is { } repeated && repeated.Fast < pair.Result.Fast)
+                if (Ratio(pair.Baseline, pair.Result) > 1 + allowed && again(pair.Result) is { } repeated)
                 {
-                    pair.Result = repeated;
+                    pair.Measurements++;
+                    pair.Result = Ratio(pair.Baseline, repeated) < Ratio(pair.Baseline, pair.Result) ? repeated : pair.Result;
                 }
             }
         }
 
-        return [.. pairs.Select(p => new ComparedBenchmark(p.Baseline, p.Result, IsSlower(p.Baseline, p.Result, allowed)))];
+        return [.. pairs.Select(p => new ComparedBenchmark(p.Baseline, p.Result, p.Measurements, Ratio(p.Baseline, p.Result) > 1 + allowed))];
     }
 
-    private static bool IsSlower(BenchmarkResult baseline, BenchmarkResult result, double allowed) => result.Fast > (1 + allowed) * baseline.Fast;
+    internal static bool ByClock(BenchmarkResult baseline, BenchmarkResult result) => !Counted(baseline, result) || (IsIdle(baseline) && IsIdle(result));
+
+    internal static double Ratio(BenchmarkResult baseline, BenchmarkResult result)
+    {
+        double clock = result.Fast / baseline.Fast;
+        if (!Counted(baseline, result))
+        {
+            return clock;
+        }
+
+        double pace = result.Pace!.Value.Processor / baseline.Pace!.Value.Processor, processor = result.Processor / baseline.Processor;
+        return (ByClock(baseline, result) ? Math.Max(clock, processor) : processor) / pace;
+    }
+
+    private static bool Counted(BenchmarkResult baseline, BenchmarkResult result) =>
+        baseline is { Processor: > 0, Pace: not null } && result is { Processor: > 0, Pace: not null };
+
+    private static bool IsIdle(BenchmarkResult result) => result.Pace is { Waited: < IdleWaiting };
 }

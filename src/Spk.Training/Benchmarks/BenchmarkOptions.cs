@@ -9,6 +9,9 @@ public sealed record BenchmarkOptions
     /// <summary>Prefixes of the names of the cases wanted; none for all.</summary>
     public IReadOnlyList<string> Cases { get; init; } = [];
 
+    /// <summary>Of these cases only those with such keys (<see cref="BenchmarkResult.Key"/>); none for all.</summary>
+    public IReadOnlyList<string> Keys { get; init; } = [];
+
     /// <summary><c>cpu</c>, <c>cuda</c>, <c>cuda:N</c> or <c>auto</c>.</summary>
     public string Device { get; init; } = "cpu";
 

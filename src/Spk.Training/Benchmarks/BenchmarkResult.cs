@@ -25,6 +25,9 @@ public sealed record BenchmarkResult
     /// <summary>Seconds that one call in ten stayed below: what the machine does while nothing disturbs it.</summary>
     public required double Fast { get; init; }
 
+    /// <summary>Seconds of all processors together for a call, of which a quarter of the calls took less; 0 where nobody counted.</summary>
+    public double Processor { get; init; }
+
     /// <summary>Seconds that nine calls in ten stayed below.</summary>
     public required double Slow { get; init; }
 
@@ -49,14 +52,20 @@ public sealed record BenchmarkResult
     /// <summary>The least time the machine could need for these bytes and operations, as a share of the median; null where unknown.</summary>
     public double? ShareOfBound { get; init; }
 
+    /// <summary>How fast the machine was meanwhile; null where nothing told.</summary>
+    public MachinePace? Pace { get; init; }
+
     /// <summary>Work per second, by the median.</summary>
     public double Throughput => Work / Median;
 
     /// <summary>What makes two results comparable: name, sizes, precision, cache.</summary>
-    public string Key => $"{Name} [{SizesText}] {Precision.ToString().ToLowerInvariant()}{(Cold ? " cold" : "")}";
+    public string Key => KeyOf(Name, Sizes, Precision, Cold);
 
     /// <summary>The sizes in a line.</summary>
     public string SizesText => string.Join(", ", Sizes);
+
+    internal static string KeyOf(string name, IReadOnlyList<CaseSize> sizes, Precision precision, bool cold) =>
+        $"{name} [{string.Join(", ", sizes)}] {precision.ToString().ToLowerInvariant()}{(cold ? " cold" : "")}";
 
     /// <summary>All figures.</summary>
     public JsonObject ToJson()
@@ -76,6 +85,11 @@ public sealed record BenchmarkResult
             ["throughput"] = Throughput,
             ["allocated_bytes"] = AllocatedBytes,
         };
+        if (Processor > 0)
+        {
+            json["processor_s"] = Processor;
+        }
+
         if (Bytes > 0)
         {
             json["bytes"] = Bytes;
@@ -91,6 +105,12 @@ public sealed record BenchmarkResult
         if (ShareOfBound is { } share)
         {
             json["share_of_bound"] = share;
+        }
+
+        if (Pace is { } pace)
+        {
+            json["pace_s"] = pace.Processor;
+            json["waited"] = pace.Waited;
         }
 
         return json;
@@ -113,6 +133,7 @@ public sealed record BenchmarkResult
             Cold = json.GetProperty("cold").GetBoolean(),
             Median = Number("median_s"),
             Fast = Number("fast_s"),
+            Processor = Optional("processor_s"),
             Slow = Number("slow_s"),
             Calls = (int)Number("calls"),
             Unit = Text("unit"),
@@ -120,6 +141,7 @@ public sealed record BenchmarkResult
             AllocatedBytes = Number("allocated_bytes"),
             Bytes = Optional("bytes"),
             Operations = Optional("operations"),
+            Pace = Optional("pace_s") is > 0 and { } pace ? new MachinePace(pace, Number("waited")) : null,
             ShareOfBound = json.TryGetProperty("share_of_bound", out _) ? Number("share_of_bound") : null,
         };
     }

@@ -12,6 +12,27 @@ public static class BenchmarkRun
     private const double LeastSeconds = 2e-3;
     private const int MostInner = 50, FewestCalls = 7, WarmUpCalls = 5;
     private const double LongestWarmUp = 2;
+    private const int Rehearsals = 2;
+    private const double RehearsalSeconds = 0.05;
+
+    // Processor time of less is counted too coarsely: shorter calls are taken together.
+    private const double LeastProcessorSeconds = 5e-3;
+
+    /// <summary>
+    /// Calls everything asked for, briefly and twice, so that the runtime has compiled anew what is called often before it is timed: its compiler
+    /// works in the background and comes late on a busy machine.
+    /// </summary>
+    /// <param name="options">What and where.</param>
+    /// <param name="cancellation">Ends it between two calls.</param>
+    /// <inheritdoc cref="Measure" path="/exception"/>
+    public static void Rehearse(BenchmarkOptions options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        for (int pass = 0; pass < Rehearsals; pass++)
+        {
+            Measure(options with { Budget = Math.Min(options.Budget, RehearsalSeconds) }, cancellation: cancellation);
+        }
+    }
 
     /// <summary>Times everything asked for.</summary>
     /// <param name="options">What, where, how long.</param>
@@ -32,6 +53,7 @@ public static class BenchmarkRun
 
         // Held for the whole run: making a GPU's context anew for every group takes longer than most groups.
         using var keptOpen = Device.Open(options.Device, options.Threads);
+        var yardstick = keptOpen is CpuDevice ? new Yardstick() : null;
         foreach (var group in BenchmarkCatalog.Groups.Where(g => g.MayHold(options.Cases)))
         {
             foreach (var precision in options.Precisions)
@@ -46,7 +68,7 @@ public static class BenchmarkRun
                 try
                 {
                     device.Precision = precision;
-                    MeasureGroup(group, device, options, ceilings, results, report, cancellation);
+                    MeasureGroup(group, device, yardstick, options, ceilings, results, report, cancellation);
                 }
                 catch (SpkException e)
                 {
@@ -60,7 +82,7 @@ public static class BenchmarkRun
     }
 
     private static void MeasureGroup(
-        BenchmarkGroup group, Device device, BenchmarkOptions options, MachineCeilings? ceilings, List<BenchmarkResult> results, Action<BenchmarkResult>? report, CancellationToken cancellation)
+        BenchmarkGroup group, Device device, Yardstick? yardstick, BenchmarkOptions options, MachineCeilings? ceilings, List<BenchmarkResult> results, Action<BenchmarkResult>? report, CancellationToken cancellation)
     {
         var cases = group.Make(device);
         try
@@ -68,9 +90,9 @@ public static class BenchmarkRun
             var flush = options.Cold ? new CacheFlush(device) : null;
             foreach (var one in cases)
             {
-                if (options.Cases.Count == 0 || options.Cases.Any(prefix => one.Name.StartsWith(prefix, StringComparison.Ordinal)))
+                if (IsWanted(one, device, options))
                 {
-                    var result = MeasureCase(one, device, options, ceilings, flush, cancellation);
+                    var result = MeasureCase(one, device, yardstick, options, ceilings, flush, cancellation);
                     results.Add(result);
                     report?.Invoke(result);
                 }
@@ -85,34 +107,56 @@ public static class BenchmarkRun
         }
     }
 
+    private static bool IsWanted(BenchmarkCase one, Device device, BenchmarkOptions options) =>
+        (options.Cases.Count == 0 || options.Cases.Any(prefix => one.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        && (options.Keys.Count == 0 || options.Keys.Contains(BenchmarkResult.KeyOf(one.Name, one.Sizes, device.Precision, options.Cold)));
+
     private static BenchmarkResult MeasureCase(
-        BenchmarkCase one, Device device, BenchmarkOptions options, MachineCeilings? ceilings, CacheFlush? flush, CancellationToken cancellation)
+        BenchmarkCase one, Device device, Yardstick? yardstick, BenchmarkOptions options, MachineCeilings? ceilings, CacheFlush? flush, CancellationToken cancellation)
     {
-        // Enough warm-up for the runtime's optimised code to be in place.
         var clock = Stopwatch.StartNew();
         double once = 0;
         for (int i = 0; i < WarmUpCalls || clock.Elapsed.TotalSeconds < Math.Min(LongestWarmUp, options.Budget); i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            once = Time(one, device, 1);
+            once = Time(one, device, 1).Wall;
         }
 
         int inner = device is CpuDevice || flush is not null ? 1 : (int)Math.Clamp(LeastSeconds / Math.Max(1e-9, once), 1, MostInner);
         var times = new List<double>();
+        var processor = new List<double>();
+        double held = 0;
+        int heldCalls = 0;
         long allocated = 0;
         clock.Restart();
+        yardstick?.Restart();
         while (times.Count < FewestCalls || clock.Elapsed.TotalSeconds < options.Budget)
         {
             cancellation.ThrowIfCancellationRequested();
+
+            yardstick?.MeasureIfDue(clock.Elapsed.TotalSeconds);
             flush?.Run();
             long before = GC.GetAllocatedBytesForCurrentThread();
-            double time = Time(one, device, inner) / inner;
+            var time = Time(one, device, inner);
             allocated += GC.GetAllocatedBytesForCurrentThread() - before;
-            times.Add(time);
+            times.Add(time.Wall / inner);
+            (held, heldCalls) = (held + time.Processor, heldCalls + inner);
+            if (held >= LeastProcessorSeconds)
+            {
+                processor.Add(held / heldCalls);
+                (held, heldCalls) = (0, 0);
+            }
         }
 
+        var pace = yardstick?.Pace(clock.Elapsed.TotalSeconds);
         int calls = times.Count;
+        if (processor.Count == 0 && heldCalls > 0)
+        {
+            processor.Add(held / heldCalls);
+        }
+
         times.Sort();
+        processor.Sort();
         double median = times[calls / 2];
         return new BenchmarkResult
         {
@@ -129,20 +173,22 @@ public static class BenchmarkRun
             AllocatedBytes = (double)allocated / calls / inner,
             Bytes = one.Bytes,
             Operations = one.Operations,
+            Processor = yardstick is null || processor.Count == 0 ? 0 : processor[processor.Count / 4],
+            Pace = pace,
             ShareOfBound = ceilings?.Bound(one.Bytes, one.Operations, device.Precision) is > 0 and { } bound ? bound / median : null,
         };
     }
 
-    private static double Time(BenchmarkCase one, Device device, int inner)
+    private static CallTime Time(BenchmarkCase one, Device device, int inner)
     {
-        long start = Stopwatch.GetTimestamp();
+        var start = CallTime.Now();
         for (int i = 0; i < inner; i++)
         {
             one.Run();
         }
 
         device.Synchronize();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return CallTime.Since(start);
     }
 
     /// <summary>Writes more memory than any cache holds, so that what a case reads comes from memory.</summary>

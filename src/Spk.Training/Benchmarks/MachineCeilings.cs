@@ -52,48 +52,41 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
     {
         float[] sums = new float[threads];
         double operations = 2.0 * (Vector512.IsHardwareAccelerated ? Vector512<float>.Count : Vector256<float>.Count) * Chains * Sweeps;
-        return threads * operations / BestTime(threads, t => sums[t] = MultiplyAdds(1 + (t * 1e-7f)));
+        return threads * operations / BestTime(threads, t => sums[t] = MultiplyAdds(1 + (t * 1e-7f), Sweeps));
     }
 
-    // Threads start together; a round lasts as long as its slowest thread.
+    // Threads start together; a round lasts from the first start to the last end, by the threads' own clocks: whoever waits for them may be late.
     private static double BestTime(int threads, Action<int> work)
     {
         double best = double.PositiveInfinity;
+        var (starts, ends) = (new long[threads], new long[threads]);
         for (int round = 0; round < Rounds; round++)
         {
-            using var start = new Barrier(threads + 1);
+            using var start = new Barrier(threads);
             Thread[] workers = [.. Enumerable.Range(0, threads).Select(t => new Thread(() =>
             {
                 start.SignalAndWait();
+                starts[t] = Stopwatch.GetTimestamp();
                 work(t);
+                ends[t] = Stopwatch.GetTimestamp();
             }))];
-            foreach (var worker in workers)
-            {
-                worker.Start();
-            }
-
-            start.SignalAndWait();
-            long begun = Stopwatch.GetTimestamp();
-            foreach (var worker in workers)
-            {
-                worker.Join();
-            }
-
-            best = Math.Min(best, Stopwatch.GetElapsedTime(begun).TotalSeconds);
+            Array.ForEach(workers, worker => worker.Start());
+            Array.ForEach(workers, worker => worker.Join());
+            best = Math.Min(best, Stopwatch.GetElapsedTime(starts.Min(), ends.Max()).TotalSeconds);
         }
 
         return best;
     }
 
     // As many chains as the latency of a multiply-add times the units that do them, and no more than there are registers for. Values stay near 1.
-    private static float MultiplyAdds(float value) => Vector512.IsHardwareAccelerated ? MultiplyAdds512(value) : MultiplyAdds256(value);
+    internal static float MultiplyAdds(float value, int sweeps) => Vector512.IsHardwareAccelerated ? MultiplyAdds512(value, sweeps) : MultiplyAdds256(value, sweeps);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float MultiplyAdds512(float value)
+    private static float MultiplyAdds512(float value, int sweeps)
     {
         Vector512<float> a = Vector512.Create(0.5f), b = Vector512.Create(value * 0.5f);
         Vector512<float> s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
-        for (int i = 0; i < Sweeps; i++)
+        for (int i = 0; i < sweeps; i++)
         {
             s0 = Vector512.FusedMultiplyAdd(s0, a, b);
             s1 = Vector512.FusedMultiplyAdd(s1, a, b);
@@ -109,11 +102,11 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float MultiplyAdds256(float value)
+    private static float MultiplyAdds256(float value, int sweeps)
     {
         Vector256<float> a = Vector256.Create(0.5f), b = Vector256.Create(value * 0.5f);
         Vector256<float> s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
-        for (int i = 0; i < Sweeps; i++)
+        for (int i = 0; i < sweeps; i++)
         {
             s0 = Vector256.FusedMultiplyAdd(s0, a, b);
             s1 = Vector256.FusedMultiplyAdd(s1, a, b);
