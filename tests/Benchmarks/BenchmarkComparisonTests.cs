@@ -53,13 +53,21 @@ public class BenchmarkComparisonTests
     [TestCase(1.3, 1.3, 1.25, 0, 1.04, TestName = "A slower processor is no slower case")]
     public void What_counts_depends_on_how_busy_the_machine_was(double clock, double processor, double pace, double waited, double ratio)
     {
-        var one = new Machine(0).Run()[0] with { Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 0) };
+        var one = new Machine(0).Run()[0] with { Least = 0.9, Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 0) };
         var now = one with { Fast = clock, Processor = 2 * processor, Pace = new MachinePace(3e-4 * pace, waited) };
         var compared = BenchmarkComparison.Compare([one], [now], 0.1, _ => now).Single();
         Assert.That(compared.Ratio, Is.EqualTo(ratio).Within(1e-9));
         Assert.That(compared.Slower, Is.EqualTo(ratio > 1.1));
         Assert.That(compared.Measurements, Is.EqualTo(ratio > 1.1 ? 1 + BenchmarkComparison.Repetitions : 1));
         Assert.That(compared.ByClock, Is.EqualTo(waited == 0));
+    }
+
+    [Test]
+    public void Short_calls_on_a_busy_machine_are_compared_by_the_fastest()
+    {
+        var one = new Machine(0).Run()[0] with { Least = 1e-3, Fast = 2e-3, Processor = 2e-3, Pace = new MachinePace(3e-4, 1) };
+        Assert.That(BenchmarkComparison.Ratio(one, one with { Least = 1.02e-3, Fast = 6e-3, Processor = 7e-3 }), Is.EqualTo(1.02).Within(1e-9));
+        Assert.That(BenchmarkComparison.Ratio(one, one with { Least = 1.2e-3, Fast = 2e-3, Processor = 2e-3 }), Is.EqualTo(1.2).Within(1e-9));
     }
 
     [Test]

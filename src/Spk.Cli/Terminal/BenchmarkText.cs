@@ -30,7 +30,7 @@ internal static class BenchmarkText
         foreach (var one in compared.OrderBy(c => c.Ratio))
         {
             string verdict = one.Slower ? "SLOWER" : one.Ratio < 1 / (1 + allowed) ? "faster" : "";
-            string times = one.ByClock ? $"{Time(one.Baseline.Fast),9} -> {Time(one.Result.Fast),9}" : $"{Time(one.Baseline.Processor),9} -> {Time(one.Result.Processor),9}";
+            string times = one.ByClock ? $"{Time(one.Baseline.Fast),9} -> {Time(one.Result.Fast),9}" : $"{Time(one.Baseline.Least),9} -> {Time(one.Result.Least),9}";
             string again = one.Measurements > 1 ? $"  (measured {one.Measurements} times)" : "";
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Ratio,6:F2}  {times}  {one.Result.Key}{again}  {verdict}").TrimEnd());
         }
@@ -40,7 +40,7 @@ internal static class BenchmarkText
         {
             double[] waited = [.. compared.Select(c => c.Result.Pace?.Waited ?? 0).Order()];
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{byProcessor} of them by processor time: the machine was busy, threads waited {waited[waited.Length / 2]:F2} s a second; what the clock would tell, such as a lost thread, stays unseen"));
+                $"{byProcessor} of them by their fastest call or, above 3 ms, by processor time: the machine was busy, threads waited {waited[waited.Length / 2]:F2} s a second; what the clock would tell, such as a lost thread, stays unseen"));
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed class BenchVerb : Verb
     };
 
     private readonly Option<string> _save = new("--save") { Description = "Write the results to a JSON file.", HelpName = "FILE" };
-    private readonly Option<string> _baseline = new("--baseline") { Description = "Compare with results that --save wrote on this machine: processor time on a busy machine, the clock too on an idle one.", HelpName = "FILE" };
+    private readonly Option<string> _baseline = new("--baseline") { Description = "Compare with results that --save wrote on this machine; on a busy one by the fastest call, or processor time.", HelpName = "FILE" };
     private readonly Option<double?> _failOver = new("--fail-over")
     {
         Description = "With --baseline: fail if a case is slower by more than this many per cent, in every one of up to six measurements.",

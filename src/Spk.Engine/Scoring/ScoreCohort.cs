@@ -3,7 +3,6 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
 

@@ -10,20 +10,24 @@ public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult
     /// <summary>Time by time: above 1 is slower than the baseline. See <see cref="BenchmarkComparison"/>.</summary>
     public double Ratio => BenchmarkComparison.Ratio(Baseline, Result);
 
-    /// <summary>Whether the machine was idle in both measurements, so that time by the clock counts too.</summary>
+    /// <summary>Whether the machine was idle in both measurements, so that calls as they usually are by the clock count too.</summary>
     public bool ByClock => BenchmarkComparison.ByClock(Baseline, Result);
 }
 
 /// <summary>
-/// Compares results with those of an earlier run on the same machine, which may be busy with other work. What is compared is the
-/// processor time of a call, which waiting for a processor does not add to, relative to that of work that never changes (<see cref="MachinePace"/>).
-/// Where the machine was idle both times, the clock counts as well: a call that lost its second thread takes no more processor time.
-/// A case that seems slower is measured again, at other times, and counts only if it seems slower in every measurement.
+/// Compares results with those of an earlier run on the same machine, which may be busy with other work; times are relative to that of work
+/// that never changes (<see cref="MachinePace"/>). On a busy machine short calls are compared by the fastest of them, which nothing disturbed,
+/// and long ones by processor time, which waiting for a processor does not add to. Where the machine was idle both times, the clock counts as
+/// well: a call that lost its second thread takes no more processor time. A case that seems slower is measured again, at other times, and
+/// counts only if it seems slower in every measurement.
 /// </summary>
 public static class BenchmarkComparison
 {
     /// <summary>How often a case that seems slower is measured again.</summary>
     public const int Repetitions = 5;
+
+    // A scheduler lets a thread run for so long: a call that takes less is now and then left alone.
+    private const double ShortSeconds = 3e-3;
 
     // A machine on which threads wait for longer than this is busy.
     private const double IdleWaiting = 0.05;
@@ -75,11 +79,12 @@ public static class BenchmarkComparison
         }
 
         double pace = result.Pace!.Value.Processor / baseline.Pace!.Value.Processor, processor = result.Processor / baseline.Processor;
-        return (ByClock(baseline, result) ? Math.Max(clock, processor) : processor) / pace;
+        double ratio = ByClock(baseline, result) ? Math.Max(clock, processor) : baseline.Least < ShortSeconds ? result.Least / baseline.Least : processor;
+        return ratio / pace;
     }
 
     private static bool Counted(BenchmarkResult baseline, BenchmarkResult result) =>
-        baseline is { Processor: > 0, Pace: not null } && result is { Processor: > 0, Pace: not null };
+        baseline is { Processor: > 0, Least: > 0, Pace: not null } && result is { Processor: > 0, Least: > 0, Pace: not null };
 
     private static bool IsIdle(BenchmarkResult result) => result.Pace is { Waited: < IdleWaiting };
 }

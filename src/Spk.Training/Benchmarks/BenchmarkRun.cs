@@ -173,6 +173,7 @@ public static class BenchmarkRun
             AllocatedBytes = (double)allocated / calls / inner,
             Bytes = one.Bytes,
             Operations = one.Operations,
+            Least = times[0],
             Processor = yardstick is null || processor.Count == 0 ? 0 : processor[processor.Count / 4],
             Pace = pace,
             ShareOfBound = ceilings?.Bound(one.Bytes, one.Operations, device.Precision) is > 0 and { } bound ? bound / median : null,
