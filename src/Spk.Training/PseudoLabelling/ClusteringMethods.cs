@@ -10,14 +10,17 @@ namespace Spk.Training.PseudoLabelling;
 /// <param name="Seed">Of everything random.</param>
 /// <param name="Device">Where to compute, for methods that can.</param>
 /// <param name="Cancellation">Ends it early.</param>
-internal sealed record ClusteringRequest(float[] Rows, int Dimension, ClusteringSpec Spec, ulong Seed, Device Device, CancellationToken Cancellation)
+/// <param name="Views">Views of the rows [V, N, D]; empty for none.</param>
+internal sealed record ClusteringRequest(float[] Rows, int Dimension, ClusteringSpec Spec, ulong Seed, Device Device, CancellationToken Cancellation, ReadOnlyMemory<float> Views = default)
 {
     public int Count => Rows.Length / Dimension;
+
+    public bool UnitLength => Spec.Normalization == RowNormalization.UnitLength;
 
     public KMeansOptions KMeansOptions(int clusters) => new()
     {
         Clusters = clusters,
-        Metric = Spec.Normalization == RowNormalization.UnitLength ? ClusterMetric.Cosine : ClusterMetric.Euclidean,
+        Metric = UnitLength ? ClusterMetric.Cosine : ClusterMetric.Euclidean,
         Restarts = Spec.Restarts,
         Seed = Seed,
     };
@@ -27,18 +30,23 @@ internal sealed record ClusteringRequest(float[] Rows, int Dimension, Clustering
 
 /// <summary>Clusters of rows.</summary>
 /// <param name="Labels">[N], from 0.</param>
-/// <param name="Similarity">How near each row lies to its centroid, high is near; null where a method has no centroids.</param>
+/// <param name="Similarity">How near each row lies to its centroid, or how probable its cluster is; null where a method says neither.</param>
 internal sealed record ClusteredRows(int[] Labels, float[]? Similarity = null);
 
 /// <summary>The ways to make pseudo-labels, by the names that recipes and <c>spk cluster</c> use.</summary>
 public static class ClusteringMethods
 {
+    /// <summary>The method that takes views of the recordings.</summary>
+    internal const string Camsat = "camsat";
+
     private static readonly Dictionary<string, Func<ClusteringRequest, ClusteredRows>> All = new(StringComparer.Ordinal)
     {
         ["kmeans"] = KMeans,
         ["gmm"] = Mixture,
         ["ahc"] = Tree,
         ["pseudo"] = Joined,
+        [Camsat] = request => Network(request, request.Spec.Network),
+        ["imsat"] = request => Network(request, request.Spec.Network with { ConsistencyWeight = 0, SymmetryWeight = 0, InfoNceWeight = 0 }),
     };
 
     /// <summary>Their names.</summary>
@@ -66,7 +74,15 @@ public static class ClusteringMethods
     {
         int clusters = request.Spec.Clusters, first = request.Spec.FirstClusters > 0 ? request.Spec.FirstClusters : (int)Math.Min(5L * clusters, request.Count);
         var fine = request.KMeans(first);
-        var options = new PseudoLabelOptions { Clusters = clusters, UnitLength = request.Spec.Normalization == RowNormalization.UnitLength };
+        var options = new PseudoLabelOptions { Clusters = clusters, UnitLength = request.UnitLength };
         return new ClusteredRows(Engine.Clustering.PseudoLabels.FromCentroids(fine.Centroids, request.Dimension, fine.Labels, options, request.Cancellation).Labels);
+    }
+
+    private static ClusteredRows Network(ClusteringRequest request, CamsatOptions options)
+    {
+        options = options with { Clusters = request.Spec.Clusters, UnitLength = request.UnitLength, Seed = request.Seed };
+        var found = Engine.Clustering.Camsat.Fit(
+            request.Rows, request.Dimension, options, request.Views.Span, device: request.Device, cancellation: request.Cancellation);
+        return new ClusteredRows(found.Labels, found.Confidences);
     }
 }

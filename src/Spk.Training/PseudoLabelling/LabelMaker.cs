@@ -26,12 +26,14 @@ public static class LabelMaker
     /// <param name="seed">Of everything random.</param>
     /// <param name="speakerOf">The true speaker of an utterance, for measures only; null where it is not known.</param>
     /// <param name="device">Where to compute.</param>
+    /// <param name="views">Views of the embeddings [V, N, D] for <c>camsat</c>, V of 2 or more; empty for views by noise.</param>
     /// <param name="cancellation">Ends it early.</param>
     /// <returns>A row for each embedding, in their order.</returns>
     /// <exception cref="InvalidOptionException">There are fewer embeddings than clusters.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static MadeLabels Make(
-        EmbeddingTable embeddings, ClusteringSpec spec, ulong seed, Func<string, string?> speakerOf, Device device, CancellationToken cancellation = default)
+        EmbeddingTable embeddings, ClusteringSpec spec, ulong seed, Func<string, string?> speakerOf, Device device, ReadOnlyMemory<float> views = default,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(embeddings);
         ArgumentNullException.ThrowIfNull(spec);
@@ -42,7 +44,7 @@ public static class LabelMaker
         }
 
         float[] rows = Normalize(embeddings, spec.Normalization);
-        var found = ClusteringMethods.Run(new ClusteringRequest(rows, embeddings.Dimension, spec, seed, device, cancellation));
+        var found = ClusteringMethods.Run(new ClusteringRequest(rows, embeddings.Dimension, spec, seed, device, cancellation, views));
         var labels = new LabelFile([.. embeddings.Ids.Select((id, i) => new LabelRow(id, found.Labels[i], found.Similarity?[i] ?? float.NaN))]);
         return new MadeLabels(labels, Measure(rows, embeddings, found.Labels, spec, speakerOf, cancellation));
     }
