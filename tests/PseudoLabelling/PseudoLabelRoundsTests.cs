@@ -187,10 +187,14 @@ public class PseudoLabelRoundsTests
     public void Memory_is_known_before_any_is_taken()
     {
         var recipe = ShippedRecipes.Load("openvoices-pseudo-labels", ["rounds.method=kmeans", "rounds.clusters=100", "encoder.width=8", "encoder.lastWidth=16", "training.batch=4"]);
-        var small = PseudoLabelMemory.Estimate(recipe, 1000);
-        var large = PseudoLabelMemory.Estimate(recipe, 2000);
-        Assert.That(large.Clustering - small.Clustering, Is.GreaterThanOrEqualTo(1000L * 128 * 4 * 2));
+        using var device = new CpuDevice(1);
+        var small = PseudoLabelMemory.Estimate(recipe, 1000, device);
+        var large = PseudoLabelMemory.Estimate(recipe, 2000, device);
+        Assert.That(large.Clustering.Host - small.Clustering.Host, Is.GreaterThanOrEqualTo(1000L * 128 * 4 * 2));
+        Assert.That(large.Clustering.Device, Is.Zero, "the CPU has no memory of its own");
         Assert.That(large.Training, Is.EqualTo(small.Training));
+        var standardized = recipe with { Rounds = recipe.Rounds with { Clustering = recipe.Rounds.Clustering with { Normalization = RowNormalization.Standardized } } };
+        Assert.That(PseudoLabelMemory.Estimate(standardized, 1000, device).Clustering.Host, Is.GreaterThan(small.Clustering.Host));
     }
 
     private Recipe Recipe(string method, RoundStart start, params string[] options) => TinyCorpus.Recipe(

@@ -5,21 +5,21 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
 using Spk.Engine.Clustering;
+using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
+using Spk.Training.Data;
+using Spk.Training.PseudoLabelling;
 
 namespace Spk.Cli.Verbs;
 
 /// <summary>Clusters the rows of a matrix, and measures the clusters.</summary>
 internal sealed class ClusterVerb : Verb
 {
-    // A silhouette needs the distances of all pairs of its points.
-    private const int SilhouettePoints = 5000;
-
     private readonly Argument<string> _file = new("FILE") { Description = "Matrix of rows: X.npy (names in X.ids.txt, if there), X.ark or X.scp." };
     private readonly Option<int?> _k = new("--k") { Description = "Number of clusters.", HelpName = "K" };
     private readonly Option<string> _sweep = new("--sweep") { Description = "Instead of --k: several K, such as 2-40, 50-500:50 or 8,16,32; the one with the highest silhouette is taken.", HelpName = "LIST" };
-    private readonly Option<string> _method = Choice("--method", "kmeans; minibatch (k-means on random batches); gmm (diagonal Gaussians, from k-means); ahc (tree); pseudo (k-means, then Ward on its centroids); camsat and imsat (a network; K is an upper bound).", "kmeans", "minibatch", "gmm", "ahc", "pseudo", "camsat", "imsat");
+    private readonly Option<string> _method = Choice("--method", "kmeans; minibatch (k-means on random batches); gmm (diagonal Gaussians, from k-means); ahc (tree); pseudo (k-means, then Ward on its centroids); camsat and imsat (a network; K is an upper bound).", [.. ClusteringMethods.Names]);
     private readonly Option<string> _metric = Choice("--metric", "euclidean or cosine.", "euclidean", "cosine");
     private readonly Option<string> _init = Choice("--init", "First centroids: plusplus, parallel (k-means||, for large K) or random rows.", "plusplus", "parallel", "random");
     private readonly Option<string> _empty = Choice("--empty", "Clusters that lose all rows: farthest, keep or split.", "farthest", "keep", "split");
@@ -41,7 +41,7 @@ internal sealed class ClusterVerb : Verb
     private readonly Option<string> _truth = new("--truth") { Description = "True classes, to compare with: X.npy, one class a line, or a table with names.", HelpName = "FILE" };
     private readonly Option<string> _out = CommonOptions.Out("Where labels go: X.csv (id,cluster) or X.npy.", "FILE", required: false);
     private readonly Option<string> _centroids = new("--centroids") { Description = "Where centroids go; not for ahc and pseudo.", HelpName = "X.npy" };
-    private readonly Option<int> _silhouette = Number("--silhouette", "Points that the silhouette is estimated on; 0 leaves it out.", SilhouettePoints, "N");
+    private readonly Option<int> _silhouette = Number("--silhouette", "Points that the silhouette is estimated on; 0 leaves it out.", ClusterMeasures.SilhouettePoints, "N");
 
     public ClusterVerb() : base("cluster", "Cluster embeddings or any rows: k-means and others, with the metrics of the field.")
     {
@@ -89,22 +89,25 @@ internal sealed class ClusterVerb : Verb
         input = WithViews(options, input, path, context);
         int silhouettePoints = options.GetValue(_silhouette);
         var settings = Settings(options, clusters[0]);
+        using var device = settings.Method == "ahc" ? new CpuDevice(context.Threads) : context.OpenDevice();
+        NoteMemory(input, settings, device, context);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<KMeansSweepPoint> sweep = [];
         var found = WorkDisplay.Run(context, "clustering", progress =>
         {
-            var job = new ClusterJob(input, truth, settings, context, progress);
             if (options.GetValue(_sweep) is null)
             {
-                return job.Run();
+                var epochs = new Relay<CamsatEpoch>(epoch => context.Note(ClusterFigures.Describe(epoch)));
+                return ClusteringMethods.Run(
+                    input.Values, input.Dimension, settings, device, input.Views, truth, progress, context.Verbose ? epochs : null, context.Stop);
             }
 
-            sweep = job.Sweep(clusters, silhouettePoints);
-            return ClusterJob.Outcome(sweep.MaxBy(point => point.Scores?.Silhouette ?? double.MinValue)!.Result);
+            sweep = Sweep(input, clusters, settings, silhouettePoints, device, progress, context.Stop);
+            return ClusteringOutcome.Of(sweep.MaxBy(point => point.Scores?.Silhouette ?? double.MinValue)!.Result);
         });
         watch.Stop();
-        var metrics = ClusterFigures.Measure(
-            input, found.Labels, truth, settings.KMeans.Metric, silhouettePoints, settings.KMeans.Seed, context.Threads, context.Stop);
+        var metrics = ClusterFigures.ToJson(ClusterMeasures.Of(
+            input.Values, input.Dimension, found.Labels, truth, settings.KMeans.Metric, silhouettePoints, settings.KMeans.Seed, context.Threads, context.Stop));
         Write(output, centroidFile, input, found);
         int[] counts = Counts(found.Labels);
         var json = new JsonObject
@@ -124,19 +127,45 @@ internal sealed class ClusterVerb : Verb
             ["epochs"] = found.Epochs.Count == 0 ? null : new JsonArray([.. found.Epochs.Select(ClusterFigures.ToJson)]),
             ["sweep"] = sweep.Count == 0 ? null : new JsonArray([.. sweep.Select(ClusterFigures.Describe)]),
             ["seconds"] = watch.Elapsed.TotalSeconds,
+            ["peakBytes"] = PeakBytes(),
             ["out"] = output,
         };
         context.Report(json, writer => Print(json, watch.Elapsed, writer));
         return ExitCode.Ok;
     }
 
-    private ClusterSettings Settings(ParseResult options, int clusters)
+    // Better known before than after.
+    private static void NoteMemory(ClusterInput input, ClusteringSettings settings, Device device, CommandContext context)
+    {
+        var memory = ClusteringMemory.Estimate(input.Count, input.Dimension, settings, device, input.Views.Length / input.Values.Length);
+        context.Note(MemoryText.Of(memory, $"to cluster {input.Count} rows"));
+        MemoryText.WarnIfShort(memory, device, context);
+    }
+
+    // Most memory that the process has ever had, where the system tells.
+    private static long? PeakBytes()
+    {
+        using var self = Process.GetCurrentProcess();
+        return self.PeakWorkingSet64 > 0 ? self.PeakWorkingSet64 : null;
+    }
+
+    private static IReadOnlyList<KMeansSweepPoint> Sweep(
+        ClusterInput input, int[] clusters, ClusteringSettings settings, int silhouettePoints, Device device, IProgress<DataProgress> progress,
+        CancellationToken stop)
+    {
+        int done = 0;
+        var report = new Relay<KMeansSweepPoint>(_ => progress.Report(new DataProgress(++done, clusters.Length)));
+        return KMeans.SweepK(
+            input.Values, input.Dimension, clusters, settings.KMeansOf(input.Count), Math.Min(silhouettePoints, input.Count), device: device, progress: report,
+            cancellation: stop);
+    }
+
+    private ClusteringSettings Settings(ParseResult options, int clusters)
     {
         var kMeans = new KMeansOptions
         {
             Clusters = clusters,
             Metric = options.GetValue(_metric) == "cosine" ? ClusterMetric.Cosine : ClusterMetric.Euclidean,
-            Algorithm = options.GetValue(_method) == "minibatch" ? KMeansAlgorithm.MiniBatch : KMeansAlgorithm.Lloyd,
             Initialization = options.GetValue(_init) switch
             {
                 "parallel" => KMeansInitialization.Parallel,
@@ -149,21 +178,24 @@ internal sealed class ClusterVerb : Verb
             Tolerance = options.GetValue(_tolerance),
             Seed = options.GetValue(_seed),
         };
-        var linkage = options.GetValue(_linkage) == "ward" ? Linkage.Ward : Linkage.Average;
-        var camsat = (options.GetValue(_method) == "imsat" ? CamsatOptions.Imsat : new CamsatOptions()) with
+        return new ClusteringSettings
         {
-            Clusters = clusters,
-            Epochs = options.GetValue(_epochs),
-            BatchSize = options.GetValue(_batch),
-            HiddenWidth = options.GetValue(_hidden),
-            LearningRate = options.GetValue(_rate),
-            InformationWeight = options.GetValue(_lambda),
-            MarginalWeight = options.GetValue(_mu),
-            InfoNceWeight = options.GetValue(_contrast),
-            MarginalShare = options.GetValue(_share),
-            Seed = options.GetValue(_seed),
+            Method = options.GetValue(_method)!,
+            KMeans = kMeans,
+            Linkage = options.GetValue(_linkage) == "ward" ? Linkage.Ward : Linkage.Average,
+            FirstClusters = options.GetValue(_first),
+            Network = new CamsatOptions
+            {
+                Epochs = options.GetValue(_epochs),
+                BatchSize = options.GetValue(_batch),
+                HiddenWidth = options.GetValue(_hidden),
+                LearningRate = options.GetValue(_rate),
+                InformationWeight = options.GetValue(_lambda),
+                MarginalWeight = options.GetValue(_mu),
+                InfoNceWeight = options.GetValue(_contrast),
+                MarginalShare = options.GetValue(_share),
+            },
         };
-        return new ClusterSettings(options.GetValue(_method)!, kMeans, linkage, options.GetValue(_first), camsat);
     }
 
     private ClusterInput WithViews(ParseResult options, ClusterInput input, string path, CommandContext context)
@@ -273,7 +305,7 @@ internal sealed class ClusterVerb : Verb
         }
     }
 
-    private static void Write(string? path, string? centroidFile, ClusterInput input, ClusterOutcome found)
+    private static void Write(string? path, string? centroidFile, ClusterInput input, ClusteringOutcome found)
     {
         if (path is not null && Path.GetExtension(path) == ".npy")
         {
@@ -350,4 +382,9 @@ internal sealed class ClusterVerb : Verb
 
     private static Option<int> Number(string name, string description, int standard, string help) =>
         new(name) { Description = description, HelpName = help, DefaultValueFactory = _ => standard };
+
+    private sealed class Relay<T>(Action<T> report) : IProgress<T>
+    {
+        public void Report(T value) => report(value);
+    }
 }

@@ -16,7 +16,7 @@ public enum RowNormalization
 public sealed record ClusteringSpec
 {
     /// <summary>One of <see cref="ClusteringMethods.Names"/>.</summary>
-    public string Method { get; init; } = "kmeans";
+    public string Method { get; init; } = ClusteringMethods.Default;
 
     /// <summary>K, clusters; several times the number of speakers does less harm than too few.</summary>
     public int Clusters { get; init; } = 1000;
@@ -40,4 +40,23 @@ public sealed record ClusteringSpec
 
     /// <summary>Views of recordings that the method needs; 0 where it needs none.</summary>
     internal int ViewsToEmbed => Method == ClusteringMethods.Camsat ? Views : 0;
+
+    /// <summary>The method with everything it may be told.</summary>
+    internal ClusteringSettings Settings(ulong seed)
+    {
+        bool unitLength = Normalization == RowNormalization.UnitLength;
+        return new ClusteringSettings
+        {
+            Method = Method,
+            KMeans = new KMeansOptions
+            {
+                Clusters = Clusters,
+                Metric = unitLength ? ClusterMetric.Cosine : ClusterMetric.Euclidean,
+                Restarts = Restarts,
+                Seed = seed,
+            },
+            FirstClusters = FirstClusters,
+            Network = Network with { UnitLength = unitLength },
+        };
+    }
 }
