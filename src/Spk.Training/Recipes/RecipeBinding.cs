@@ -175,6 +175,9 @@ internal static class RecipeBinding
         TopNegatives = fields.Integer("topNegatives", head.TopNegatives, 0, 256),
         Concentration = fields.Number("concentration", head.Concentration, 0.001f, 100f),
         Rate = fields.Number("rate", head.Rate, 0.0001f, 1f),
+        SubCentres = fields.Integer("subCentres", head.SubCentres, 1, 64),
+        HardNegatives = fields.Integer("hardNegatives", head.HardNegatives, 0, 64),
+        HardMargin = fields.Number("hardMargin", head.HardMargin, 0f, 1.5f),
     };
 
     private static MixSpec Bind(IRecipeFields fields, MixSpec mix) => new()

@@ -53,6 +53,9 @@ internal static class RecipeRules
             $"objective.mix.kind = {ObjectiveRules.Word(objective.Mix.Kind)}: objective.kind {kind} has no labels to mix; use supervised.");
         Require(recipe.Rounds.Count == 0 || objective.Kind == ObjectiveKind.Supervised,
             $"rounds.count = {recipe.Rounds.Count}: objective.kind {kind} trains on no labels; use supervised.");
+        var head = objective.Head;
+        Require(head is { SubCentres: 1, HardNegatives: 0 } || head.Kind is ClassifierHead.Margin or ClassifierHead.AdaFace,
+            $"objective.head.subCentres = {head.SubCentres}, objective.head.hardNegatives = {head.HardNegatives}: head {ObjectiveRules.Word(head.Kind)} has neither; use margin or adaFace, or set them to 1 and 0.");
         var clustering = recipe.Rounds.Clustering;
         Require(clustering.Views != 1,
             "rounds.views = 1: views are compared with each other; allowed are 2 or more, and 0 for noise on the embeddings.");
