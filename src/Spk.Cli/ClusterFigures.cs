@@ -55,6 +55,8 @@ internal static class ClusterFigures
         ["consistency"] = Known(epoch.Consistency),
         ["symmetry"] = Known(epoch.Symmetry),
         ["infoNce"] = Known(epoch.InfoNce),
+        ["supCon"] = Known(epoch.SupCon),
+        ["mixup"] = Known(epoch.Mixup),
         ["accuracy"] = epoch.Agreement?.Accuracy,
         ["nmi"] = epoch.Agreement?.NormalizedMutualInformation,
         ["ami"] = epoch.Agreement?.AdjustedMutualInformation,

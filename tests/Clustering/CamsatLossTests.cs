@@ -57,6 +57,63 @@ public class CamsatLossTests(TestDevice on)
         Assert.That(own.Zip(constant, (a, b) => Math.Abs(a - b)).Max(), Is.GreaterThan(0.05 * constant.Max(Math.Abs)));
     }
 
+    [Test]
+    public void Mixed_rows_are_predicted_as_the_mixture_of_their_predictions()
+    {
+        var options = Only(new CamsatOptions { MixupWeight = 1 });
+        using var run = new Fixture(on, options, []);
+        double[][] target = Reference.Predict(run.X, run.Weights);
+        var (partners, shares) = (new int[Rows], new float[Rows]);
+        CamsatLoss.Partners(options.Seed, Step, partners, shares);
+        Assert.That(partners.Order(), Is.EqualTo(Enumerable.Range(0, Rows)));
+        double[] Mix(double[] a, double[] b, float share) => [.. a.Zip(b, (u, v) => (share * u) + ((1 - share) * v))];
+        double[][] mixed = [.. run.X.Select((x, i) => Mix(x, run.X[partners[i]], shares[i]))];
+        double[][] wanted = [.. target.Select((t, i) =>
+            Mix([.. t.Select(v => Math.Exp(v))], [.. target[partners[i]].Select(v => Math.Exp(v))], shares[i]).Select(v => Math.Log(v)).ToArray())];
+        double Loss(double[][] weights) => Reference.Divergence(wanted, Reference.Predict(mixed, weights));
+
+        Assert.That(run.Step(Step).Mixup, Is.EqualTo(Loss(run.Weights)).Within(1e-5));
+        run.AssertGradients(Loss);
+    }
+
+    // Three views: every one of them finds both others among all views of the batch.
+    [Test]
+    public void Views_of_a_row_find_each_other()
+    {
+        const int views = 3;
+        var options = Only(new CamsatOptions { SupConWeight = 1, Temperature = 0.5 });
+        float[] values = Samples.Normal(9, views * Rows * Dimension);
+        using var run = new Fixture(on, options, values);
+        double[][] x = Reference.Matrix(Samples.ToDouble(values));
+        double Loss(double[][] weights)
+        {
+            double[][] hidden = Reference.Hidden(x, weights);
+            double[][] unit = [.. hidden.Select(h => h.Select(v => v / Math.Sqrt(h.Sum(u => u * u))).ToArray())];
+            return Enumerable.Range(0, unit.Length).Average(i =>
+            {
+                double[] logits = [.. unit.Select(other => other.Zip(unit[i], (a, b) => a * b).Sum() / options.Temperature)];
+                double all = Math.Log(Enumerable.Range(0, unit.Length).Where(r => r != i).Sum(r => Math.Exp(logits[r])));
+                return Enumerable.Range(0, unit.Length).Where(a => a != i && a % Rows == i % Rows).Average(a => all - logits[a]);
+            });
+        }
+
+        Assert.That(run.Step(Step).SupCon, Is.EqualTo(Loss(run.Weights)).Within(1e-5));
+        run.AssertGradients(Loss);
+    }
+
+    private static CamsatOptions Only(CamsatOptions options) => options with
+    {
+        Clusters = Clusters,
+        HiddenWidth = Width,
+        HiddenLayers = 1,
+        AdversarialWeight = 0,
+        InformationWeight = 0,
+        ConsistencyWeight = 0,
+        SymmetryWeight = 0,
+        UnitLength = false,
+        Seed = 7,
+    };
+
     /// <summary>One batch of all rows, and a network whose predictions are far from uniform.</summary>
     private sealed class Fixture : IDisposable
     {
@@ -125,6 +182,17 @@ public class CamsatLossTests(TestDevice on)
         /// <summary>Logarithms of the predictions: linear maps with batch norm (of this batch) and ReLU, then one more and a softmax.</summary>
         public static double[][] Predict(double[][] x, double[][] weights)
         {
+            double[][] logits = Linear(Hidden(x, weights), weights[^2], weights[^1]);
+            return [.. logits.Select(row =>
+            {
+                double highest = row.Max(), sum = Math.Log(row.Sum(l => Math.Exp(l - highest))) + highest;
+                return row.Select(l => l - sum).ToArray();
+            })];
+        }
+
+        /// <summary>The last hidden layer.</summary>
+        public static double[][] Hidden(double[][] x, double[][] weights)
+        {
             int at = 0;
             for (; at + 2 < weights.Length; at += 4)
             {
@@ -142,12 +210,7 @@ public class CamsatLossTests(TestDevice on)
                 x = h;
             }
 
-            double[][] logits = Linear(x, weights[at], weights[at + 1]);
-            return [.. logits.Select(row =>
-            {
-                double highest = row.Max(), sum = Math.Log(row.Sum(l => Math.Exp(l - highest))) + highest;
-                return row.Select(l => l - sum).ToArray();
-            })];
+            return x;
         }
 
         /// <summary>Mean over rows of KL(p ‖ q), of logarithms.</summary>

@@ -34,6 +34,8 @@ internal sealed class ClusterVerb : Verb
     private readonly Option<double> _lambda = new("--lambda") { Description = "For camsat and imsat: weight of information maximisation.", HelpName = "X", DefaultValueFactory = _ => 0.1 };
     private readonly Option<double> _mu = new("--mu") { Description = "For camsat and imsat: weight of the entropy of the marginal.", HelpName = "X", DefaultValueFactory = _ => 4 };
     private readonly Option<double> _contrast = new("--info-nce") { Description = "For camsat: weight of InfoNCE between two views in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
+    private readonly Option<double> _supCon = new("--sup-con") { Description = "For camsat: weight of SupCon between all views in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
+    private readonly Option<double> _mixup = new("--mixup") { Description = "For camsat and imsat: weight of mixup between rows.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<double> _share = new("--marginal-share") { Description = "For camsat and imsat: share of a batch in the running marginal, to 1; 0 for what suits batch and K.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<int> _iterations = Number("--iterations", "Most iterations of a start.", 100, "N");
     private readonly Option<double> _tolerance = new("--tolerance") { Description = "Stop when the objective falls by no more than this fraction; 0 until no label changes.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
@@ -49,7 +51,7 @@ internal sealed class ClusterVerb : Verb
         foreach (Option option in new Option[]
         {
             _k, _sweep, _method, _metric, _init, _empty, _linkage, _first, _restarts, _iterations, _tolerance, _views, _epochs, _batch, _hidden, _rate, _lambda,
-            _mu, _share, _contrast, _seed, _truth, _out, _centroids, _silhouette,
+            _mu, _share, _contrast, _supCon, _mixup, _seed, _truth, _out, _centroids, _silhouette,
         })
         {
             Options.Add(option);
@@ -193,6 +195,8 @@ internal sealed class ClusterVerb : Verb
                 InformationWeight = options.GetValue(_lambda),
                 MarginalWeight = options.GetValue(_mu),
                 InfoNceWeight = options.GetValue(_contrast),
+                SupConWeight = options.GetValue(_supCon),
+                MixupWeight = options.GetValue(_mixup),
                 MarginalShare = options.GetValue(_share),
             },
         };
@@ -246,6 +250,8 @@ internal sealed class ClusterVerb : Verb
         Require(_rate, value => value > 0 && double.IsFinite(value), "numbers above 0");
         Require(_lambda, value => value >= 0 && double.IsFinite(value), "0 or more");
         Require(_contrast, value => value >= 0 && double.IsFinite(value), "0 or more");
+        Require(_supCon, value => value >= 0 && double.IsFinite(value), "0 or more");
+        Require(_mixup, value => value >= 0 && double.IsFinite(value), "0 or more");
         Require(_share, value => value is >= 0 and <= 1, "0 to 1");
         Require(_mu, value => value >= 0 && double.IsFinite(value), "0 or more");
         Require(_tolerance, value => value is >= 0 and <= 1, "0 to 1");
@@ -270,7 +276,8 @@ internal sealed class ClusterVerb : Verb
         Require(_first, "pseudo");
         Require(_views, "camsat");
         Require(_contrast, "camsat");
-        foreach (Option option in new Option[] { _epochs, _batch, _hidden, _rate, _lambda, _mu, _share })
+        Require(_supCon, "camsat");
+        foreach (Option option in new Option[] { _epochs, _batch, _hidden, _rate, _lambda, _mu, _share, _mixup })
         {
             Require(option, "camsat", "imsat");
         }

@@ -26,7 +26,7 @@ public sealed record ClusteringSettings
         get
         {
             var network = Network with { Clusters = KMeans.Clusters, Seed = KMeans.Seed };
-            return Method == "imsat" ? network with { ConsistencyWeight = 0, SymmetryWeight = 0, InfoNceWeight = 0 } : network;
+            return Method == "imsat" ? network with { ConsistencyWeight = 0, SymmetryWeight = 0, InfoNceWeight = 0, SupConWeight = 0 } : network;
         }
     }
 

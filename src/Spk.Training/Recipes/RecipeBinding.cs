@@ -283,6 +283,8 @@ internal static class RecipeBinding
         MarginalWeight = fields.Number("marginalWeight", network.MarginalWeight, 0.0, 1000.0),
         MarginalShare = fields.Number("marginalShare", network.MarginalShare, 0.0, 1.0),
         InfoNceWeight = fields.Number("infoNceWeight", network.InfoNceWeight, 0.0, 1000.0),
+        SupConWeight = fields.Number("supConWeight", network.SupConWeight, 0.0, 1000.0),
+        MixupWeight = fields.Number("mixupWeight", network.MixupWeight, 0.0, 1000.0),
     };
 
     private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()
