@@ -10,6 +10,8 @@ using hardest::WARPS;
 
 namespace {
 
+constexpr int MOST_HARD = 64;
+
 // The host's HardNegativeRule: cos(θ − m) for c = cos θ, and c + 1 − cos m where θ is below m.
 struct HardNegativeRule {
   double cosine, sine;
@@ -29,7 +31,8 @@ struct HardNegativeRule {
 // only the nearest centre counts, the first of equals. labels, weights (null for 1) and qualities (null where the margin does not adapt) are those
 // of all rows, start the number of the first of these. results [4, all_rows] in f64 and hits [all_rows] are those of similarity_softmax_solve; the
 // loss is NaN where a label is no class. Grid: a block a row, block 256. Traffic: hard_negatives + 4 reads of the row, most from a cache, and a write.
-KERNEL_BOUNDS(THREADS)
+// Three blocks of a multiprocessor are enough: left to choose, the compiler aims at more and spills.
+KERNEL_BLOCKS(THREADS, 3)
 margin_classifier_rows(float* __restrict__ cosines, int classes, int each, const int* __restrict__ labels, const float* __restrict__ weights,
                        const float* __restrict__ qualities, int start, int all_rows, const MarginRule margin, int hard_negatives,
                        const HardNegativeRule rule, float scale, double* __restrict__ results, int* __restrict__ hits) {
@@ -37,6 +40,8 @@ margin_classifier_rows(float* __restrict__ cosines, int classes, int each, const
   __shared__ Candidate candidates[WARPS];
   __shared__ double sums[WARPS];
   __shared__ double target[2];  // The own class: its logit, and how that changes with the cosine.
+  __shared__ int hard_places[MOST_HARD];
+  __shared__ float slopes[MOST_HARD];
   __shared__ float factors[2];  // Derivatives: of the own class, and by a power.
   __shared__ float shift;
   __shared__ int own_place;
@@ -45,7 +50,6 @@ margin_classifier_rows(float* __restrict__ cosines, int classes, int each, const
   bool known = own >= 0 && own < classes;
   if (!known) own = 0;
 
-  // A thread keeps to its classes, here and below.
   double sum = 0.0;
   Candidate highest = {-hardest::infinity(), hardest::NO_CLASS};
   for (int k = threadIdx.x; k < classes; k += THREADS) {
@@ -66,9 +70,18 @@ margin_classifier_rows(float* __restrict__ cosines, int classes, int each, const
   }
   sum = block_sum(sum, sums);
   highest = hardest::block_first(highest, candidates);
+  int place = own_place;
+  if (threadIdx.x == 0) {
+    results[all_rows + row] = c[place];
+    results[2 * all_rows + row] = sum;
+    results[3 * all_rows + row] = classes - 1;
+    hits[row] = c[place] >= highest.key ? 1 : 0;
+  }
 
-  int place = own_place, wanted = min(hard_negatives, classes - 1);
+  // The hardest are known one after the other; thread i moves the i-th once all have been found.
+  int wanted = min(hard_negatives, classes - 1);
   Candidate last = highest;
+  if (threadIdx.x == 0) hard_places[0] = highest.index;
   for (int round = 1; round < wanted; round++) {
     Candidate next = {-hardest::infinity(), hardest::NO_CLASS};
     for (int k = threadIdx.x; k < classes; k += THREADS) {
@@ -78,53 +91,46 @@ margin_classifier_rows(float* __restrict__ cosines, int classes, int each, const
       }
     }
     last = hardest::block_first(next, candidates);
+    if (threadIdx.x == 0) hard_places[round] = last.index;
   }
-
-  double unused;
+  __syncthreads();
+  if (threadIdx.x < wanted) {
+    double slope;
+    float* hard = c + hard_places[threadIdx.x];
+    *hard = float(rule.apply(*hard, &slope));
+    slopes[threadIdx.x] = float(slope);
+  }
   if (threadIdx.x == 0) {
     target[0] = margin.apply(c[place], qualities == nullptr ? 0.0 : qualities[row], &target[1]) * scale;
-    shift = float(ceil(fmax(target[0], scale * (wanted > 0 ? rule.apply(highest.key, &unused) : double(highest.key)))));
+    shift = float(ceil(fmax(target[0], double(scale) * (wanted > 0 ? c[hard_places[0]] : highest.key))));
   }
   __syncthreads();
 
   double negatives = 0.0;
   for (int k = threadIdx.x; k < classes; k += THREADS) {
     for (int i = k * each; i < (k + 1) * each; i++) {
-      float cosine = c[i];
-      if (i == place || cosine == cosine_softmax::NOTHING) continue;
-      bool hard = wanted > 0 && !hardest::comes_first(last, Candidate{hardest::key_of(cosine), i});
-      negatives += cosine_softmax::power(hard ? float(rule.apply(cosine, &unused)) : cosine, scale, shift);
+      if (i != place && c[i] != cosine_softmax::NOTHING) negatives += cosine_softmax::power(c[i], scale, shift);
     }
   }
   negatives = block_sum(negatives, sums);
   if (threadIdx.x == 0) {
-    double weight = weights == nullptr ? 1.0 : weights[row], gradient_scale = weight * scale * LOG_OF_TWO / all_rows;
     double x = log(negatives) + LOG_OF_TWO * (shift - target[0]), tail = exp(-fabs(x));
-    double loss = weight * (fmax(x, 0.0) + log1p(tail));
-    results[row] = !known ? double(__int_as_float(0x7fc00000)) : isnan(x) ? x : loss;
-    results[all_rows + row] = c[place];
-    results[2 * all_rows + row] = sum;
-    results[3 * all_rows + row] = classes - 1;
-    hits[row] = c[place] >= highest.key ? 1 : 0;
-    factors[0] = float(-target[1] * (x >= 0.0 ? 1.0 / (1.0 + tail) : tail / (1.0 + tail)) * gradient_scale);
+    double weight = weights == nullptr ? 1.0 : weights[row];
+    results[row] = !known ? double(__int_as_float(0x7fc00000)) : isnan(x) ? x : weight * (fmax(x, 0.0) + log1p(tail));
+    double gradient_scale = weight * scale * LOG_OF_TWO / all_rows;
+    factors[0] = float(-target[1] * ((x >= 0.0 ? 1.0 : tail) / (1.0 + tail)) * gradient_scale);
     factors[1] = float(gradient_scale / (negatives + exp(LOG_OF_TWO * (target[0] - shift))));
   }
   __syncthreads();
 
   for (int k = threadIdx.x; k < classes; k += THREADS) {
     for (int i = k * each; i < (k + 1) * each; i++) {
-      float cosine = c[i], derivative = 0.0f;
-      if (i == place) {
-        derivative = factors[0];
-      } else if (cosine != cosine_softmax::NOTHING) {
-        bool hard = wanted > 0 && !hardest::comes_first(last, Candidate{hardest::key_of(cosine), i});
-        double slope = 1.0;
-        if (hard) cosine = float(rule.apply(cosine, &slope));
-        derivative = factors[1] * cosine_softmax::power(cosine, scale, shift) * float(slope);
-      }
-      c[i] = derivative;
+      float cosine = c[i];
+      c[i] = i == place ? factors[0] : cosine == cosine_softmax::NOTHING ? 0.0f : factors[1] * cosine_softmax::power(cosine, scale, shift);
     }
   }
+  __syncthreads();
+  if (threadIdx.x < wanted) c[hard_places[threadIdx.x]] *= slopes[threadIdx.x];
 }
 EXPORT_KERNEL(margin_classifier_rows)
 

@@ -152,7 +152,7 @@ internal sealed class ClusterVerb : Verb
     }
 
     private static IReadOnlyList<KMeansSweepPoint> Sweep(
-        ClusterInput input, int[] clusters, ClusteringSettings settings, int silhouettePoints, Device device, IProgress<DataProgress> progress,
+        ClusterInput input, int[] clusters, ClusteringSettings settings, int silhouettePoints, Device device, WorkDisplay progress,
         CancellationToken stop)
     {
         int done = 0;
