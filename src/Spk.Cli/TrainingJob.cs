@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
+using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Engine.Scoring;
@@ -19,12 +20,44 @@ namespace Spk.Cli;
 /// <param name="profiles">Whether to measure where the time of a step goes.</param>
 internal sealed class TrainingJob(Recipe recipe, string recipeName, string folder, bool resume, bool profiles)
 {
+    // mpirun kills what is left a second after it asked to end.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(400);
+
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>
     public int Run(CommandContext context)
     {
+        using var collective = MpiCollective.OfLaunch();
+        if (collective is not MpiCollective processes)
+        {
+            return Run(context, collective);
+        }
+
+        using var watch = StopWatch(processes, context);
+        context.Note($"process {collective.Rank} of {collective.Ranks}");
+        try
+        {
+            return Run(context, collective);
+        }
+        catch (Exception e)
+        {
+            // The others wait for this process: they cannot end by themselves.
+            processes.Abort(Failure.Report(e, context.Error, context.Verbose, context.Interruption));
+            throw;
+        }
+    }
+
+    private int Run(CommandContext context, Collective collective)
+    {
         var run = new RunFolder(folder);
         using var device = context.OpenDevice();
+        device.Collective = collective;
+        if (!collective.IsLead)
+        {
+            using var follower = Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, null, context.Stop);
+            return follower.Run(null, context.Stop).End == TrainingEnd.Cancelled ? context.Interruption.ExitCode : ExitCode.Ok;
+        }
+
         NoteMemory(device, context);
         using var trainer = WorkDisplay.Run(
             context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, loading, context.Stop));
@@ -75,6 +108,21 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
         });
         return ExitCode.Ok;
     }
+
+    // mpirun ends all processes when one has died, but a process that waits for the dead one cannot hear of it.
+    private CancellationTokenRegistration StopWatch(MpiCollective processes, CommandContext context) => context.Stop.Register(() => new Thread(() =>
+    {
+        while (processes.Waiting < LongestWait)
+        {
+            Thread.Sleep(LongestWait / 4);
+        }
+
+        string latest = new RunFolder(folder).Latest;
+        string checkpoint = File.Exists(latest) ? $"the checkpoint is {latest}; the same command with --resume goes on" : "there is no checkpoint yet";
+        context.Error.WriteLine($"error: Process {processes.Rank} ends: another process of this training has ended or does not answer; {checkpoint}.");
+        context.Error.Flush();
+        Environment.Exit(context.Interruption.ExitCode);
+    }) { IsBackground = true }.Start());
 
     // Better known before an hour of loading than after; a missing corpus is the better thing to say first.
     private void NoteMemory(Device device, CommandContext context)

@@ -1,3 +1,4 @@
+using Spk.Engine.Collectives;
 using System.Globalization;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -83,6 +84,9 @@ public abstract class Device : IDisposable
     /// <param name="tensor">A contiguous f32 tensor of this device.</param>
     /// <param name="value">The value.</param>
     public abstract void Fill(Tensor tensor, float value);
+
+    /// <summary>The processes that train together with this device's; <see cref="Collective.Alone"/> unless set. Stays the caller's.</summary>
+    public Collective Collective { get; set; } = Collective.Alone;
 
     /// <summary>How matrix products round their inputs; <see cref="Precision.Fp32"/> unless set.</summary>
     /// <exception cref="InvalidOptionException">This kind of device has no such arithmetic.</exception>

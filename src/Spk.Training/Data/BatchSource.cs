@@ -43,7 +43,8 @@ public sealed record BatchOptions
 
 /// <summary>
 /// The batches of every epoch. An epoch is an order of all utterances; what does not fill a batch is dropped. A batch is a
-/// function of (seed, epoch, index), so training resumes anywhere without any stored state.
+/// function of (seed, epoch, index), so training resumes anywhere without any stored state. Processes that train together
+/// (<see cref="Device.Collective"/>) know the whole batch and each makes the waves of its share of the rows.
 /// </summary>
 public sealed class BatchSource
 {
@@ -98,19 +99,25 @@ public sealed class BatchSource
         _device = device;
         _corpus = corpus;
         _options = options;
+        var (rank, ranks) = (device.Collective.Rank, device.Collective.Ranks);
+        if (options.Batch % ranks != 0)
+        {
+            throw new InvalidOptionException($"training.batch = {options.Batch} cannot be shared by {ranks} processes: use a multiple of {ranks}.");
+        }
+
         int all = options.Views + options.LocalViews;
-        _views = new CropSet(corpus, new CropSampler(options.Seed, options.Pairing), augmenter, options.Batch, options.Views, options.Samples, 0, all);
+        _views = new CropSet(corpus, new CropSampler(options.Seed, options.Pairing), augmenter, options.Batch, options.Views, options.Samples, 0, all, rank, ranks);
         if (options.LocalViews > 0)
         {
             _localViews = new CropSet(
                 corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.LocalCrop), augmenter?.ForLength(options.LocalSamples), options.Batch,
-                options.LocalViews, options.LocalSamples, options.Views, all);
+                options.LocalViews, options.LocalSamples, options.Views, all, rank, ranks);
         }
 
         if (options.ReferenceSamples > 0)
         {
             _references = new CropSet(
-                corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.ReferenceCrop), null, options.Batch, 1, options.ReferenceSamples, 0, 1);
+                corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.ReferenceCrop), null, options.Batch, 1, options.ReferenceSamples, 0, 1, rank, ranks);
         }
 
         _order = new UtteranceOrder(

@@ -55,7 +55,7 @@ public sealed class DialogueContrast : Objective
     /// <inheritdoc/>
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
-        Embeddings = Trained.Forward(tape, features.Views, training: true);
+        Embeddings = EmbedViews(tape, features);
         return Compare(tape, Embeddings);
     }
 

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Models;
 using Spk.Engine.Tensors;
@@ -76,6 +77,7 @@ public abstract class Objective
             throw new InvalidOptionException($"ssps.source = {ObjectiveRules.Word(positives.Source)}: objective.kind {ObjectiveRules.Word(spec.Kind)} has no positives to replace; use simClr, moco or dino.");
         }
 
+        ObjectiveRules.RequireOneProcess(spec, positives, context);
         return spec.Kind switch
         {
             ObjectiveKind.SimClr => new SimClr(spec, positives, context),
@@ -85,6 +87,10 @@ public abstract class Objective
             _ => new DialogueContrast(spec, context),
         };
     }
+
+    /// <summary>Embeds this process's share of the views in training mode, and gathers those of all processes, f32 [V·B, D].</summary>
+    private protected Tensor EmbedViews(Tape? tape, in StepFeatures features) =>
+        GatherViews.Forward(tape, Trained.Forward(tape, features.Views, training: true), Context.Views);
 
     /// <summary>Makes memory and initial values.</summary>
     /// <param name="seed">The run's seed.</param>

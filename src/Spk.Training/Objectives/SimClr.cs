@@ -68,7 +68,7 @@ public sealed class SimClr : Objective
     /// <inheritdoc/>
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
-        Embeddings = Trained.Forward(tape, features.Views, training: true);
+        Embeddings = EmbedViews(tape, features);
         var projections = _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings;
         _second = projections.Slice(Context.Batch, Context.Batch);
         _sampling?.Reference(Trained, features);

@@ -61,7 +61,7 @@ public sealed class SpeakerClassifier : Objective
     /// <inheritdoc/>
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
-        Embeddings = Trained.Forward(tape, features.Views, training: true);
+        Embeddings = EmbedViews(tape, features);
         return Classify(tape, Embeddings);
     }
 

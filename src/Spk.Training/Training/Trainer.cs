@@ -12,9 +12,15 @@ namespace Spk.Training;
 /// Trains the encoder of a recipe into a run folder. Whatever happens (cancellation, a killed process, a full disk), a run
 /// continues from its last checkpoint with the same bits it would have had without the interruption, on the same kind of device.
 /// </summary>
-/// <remarks>One trainer uses one device from one thread; nothing runs after <see cref="Run"/> has returned.</remarks>
+/// <remarks>
+/// One trainer uses one device from one thread; nothing runs after <see cref="Run"/> has returned. Where processes train together
+/// (<see cref="Device.Collective"/>), each has a trainer of the same recipe and folder, and the one of rank 0 decides, writes and reports.
+/// </remarks>
 public sealed class Trainer : IDisposable
 {
+    // What rank 0 tells the others ahead of a step, where it is no reason to end.
+    private const long GoOn = -1;
+
     private readonly RunFolder _folder;
     private readonly Device _device;
     private readonly TrainingPipeline _pipeline;
@@ -103,17 +109,22 @@ public sealed class Trainer : IDisposable
             throw new DataFormatException($"{runFolder} holds no checkpoint to resume from.");
         }
 
-        bool resumes = resume != ResumeMode.Restart && folder.HasCheckpoint;
         var trainer = new Trainer(recipe, folder, device, loading, cancellation);
         try
         {
+            // Rank 0 may have cleared the folder before another process looks into it.
+            bool resumes = device.Collective.Broadcast(resume != ResumeMode.Restart && folder.HasCheckpoint ? 1 : 0) == 1;
             if (resumes)
             {
                 trainer.Restore(folder, isOwn: true);
             }
             else
             {
-                folder.Clear();
+                if (device.Collective.IsLead)
+                {
+                    folder.Clear();
+                }
+
                 if (from is not null)
                 {
                     trainer.Restore(from, isOwn: false);
@@ -124,7 +135,11 @@ public sealed class Trainer : IDisposable
                 }
             }
 
-            AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
+            if (device.Collective.IsLead)
+            {
+                AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
+            }
+
             return trainer;
         }
         catch
@@ -137,11 +152,16 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the end, to the step limit, to an early stop or until cancelled.</summary>
     /// <param name="progress">Told about every step; may be null.</param>
     /// <param name="cancellation">Ends training after the present step, with a checkpoint.</param>
-    /// <returns>How it ended.</returns>
+    /// <returns>How it ended; of processes that follow rank 0, only the steps.</returns>
     /// <exception cref="NonFiniteException">A loss, gradient or parameter is not finite; the message names it. Checkpoints written before are kept.</exception>
     /// <exception cref="SpkException">A file could not be written; checkpoints written before are kept.</exception>
     public TrainingOutcome Run(ITrainingProgress? progress = null, CancellationToken cancellation = default)
     {
+        if (!_device.Collective.IsLead)
+        {
+            return Follow();
+        }
+
         using var session = new TrainingSession(_pipeline, _folder, _step, progress, _device.Name);
         var recipe = _pipeline.Recipe;
         int batches = _pipeline.Batches.BatchesPerEpoch;
@@ -172,10 +192,12 @@ public sealed class Trainer : IDisposable
                 Save(session, isBest: eer is not null && _earlyStop.BestStep == _step);
             }
 
-            if (End(limit, cancellation) is { } end)
+            var end = End(limit, cancellation);
+            _device.Collective.Broadcast(end is { } reason ? (long)reason : GoOn);
+            if (end is { } why)
             {
                 Save(session, isBest: false);
-                return session.Finish(end, _step, _closedEpochs, _earlyStop);
+                return session.Finish(why, _step, _closedEpochs, _earlyStop);
             }
 
             session.Step(_step, cancellation);
@@ -190,6 +212,22 @@ public sealed class Trainer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _pipeline.Dispose();
+
+    // Steps as rank 0 says, until it ends.
+    private TrainingOutcome Follow()
+    {
+        while (true)
+        {
+            long order = _device.Collective.Broadcast(GoOn);
+            if (order != GoOn)
+            {
+                return new TrainingOutcome((TrainingEnd)order, _step, (int)(_step / _pipeline.Batches.BatchesPerEpoch), float.NaN, 0, null, 0);
+            }
+
+            _pipeline.Step(_step);
+            _step++;
+        }
+    }
 
     private static long Limit(long wanted, long most) => wanted > 0 ? Math.Min(wanted, most) : most;
 

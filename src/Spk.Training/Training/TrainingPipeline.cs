@@ -175,6 +175,7 @@ internal sealed class TrainingPipeline : IDisposable
         float loss = Scalar(_loss!);
         FiniteGuard.CheckLoss(
             loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", _features.Views), ("embeddings", Objective.Embeddings));
+        _device.Collective.Average(Parameters.Gradients);
         double norm = GradientNorm.Compute(Parameters.Gradients);
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
         double rate = _learningRate.At(step);

@@ -24,33 +24,7 @@ public static unsafe partial class BatchNorm
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Activate(float x, float slope) => x > 0f ? x : x * slope;
 
-    private static void CpuForward(
-        CpuDevice device,
-        Tensor x,
-        Tensor y,
-        Tensor statistics,
-        Tensor? gamma,
-        Tensor? beta,
-        Tensor runningMean,
-        Tensor runningVariance,
-        bool training,
-        float momentum,
-        float eps,
-        float slope)
-    {
-        if (training)
-        {
-            Measure(device, x, statistics, slope, runningMean, runningVariance, momentum, eps);
-        }
-        else
-        {
-            Recall(statistics, runningMean, runningVariance, eps);
-        }
-
-        Normalize(device, x, y, statistics, gamma, beta, slope);
-    }
-
-    private static void Measure(
+    private static void CpuMeasure(
         CpuDevice device, Tensor x, Tensor statistics, float slope, Tensor runningMean, Tensor runningVariance, float momentum, float eps)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
@@ -73,7 +47,7 @@ public static unsafe partial class BatchNorm
         device.Workers.For((channels + ChannelsPerTask - 1) / ChannelsPerTask, ref combine);
     }
 
-    private static void Recall(Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps)
+    private static void CpuRecall(Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps)
     {
         int channels = runningMean.Count;
         for (int c = 0; c < channels; c++)
@@ -83,7 +57,7 @@ public static unsafe partial class BatchNorm
         }
     }
 
-    private static void Normalize(CpuDevice device, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
+    private static void CpuApply(CpuDevice device, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows);
         var affine = device.Workspace.Rent(new Shape(2, channels));

@@ -40,6 +40,7 @@ public static unsafe partial class BatchNorm
             Training = node.Training,
         };
         device.Workers.For((channels + ChannelsPerTask - 1) / ChannelsPerTask, ref combine);
+        ShareFactors(node, factors);
         if (dx is null)
         {
             return;

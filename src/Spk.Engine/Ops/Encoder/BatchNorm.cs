@@ -67,16 +67,20 @@ public static partial class BatchNorm
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
         var statistics = x.Device.Workspace.Rent(new Shape(StatisticsRows, channels));
         float negativeSlope = SlopeOf(before, slope);
-        if (x.Device is CudaDevice cuda)
+        if (!training)
         {
-            CudaForward(cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
+            Recall(statistics, runningMean.Value, runningVariance.Value, eps);
+        }
+        else if (x.Device.Collective.Ranks > 1)
+        {
+            MeasureTogether(x.Device.Collective, x, statistics, negativeSlope, runningMean.Value, runningVariance.Value, momentum, eps);
         }
         else
         {
-            CpuForward(
-                Cpu.Of(x.Device), x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
+            Measure(x, statistics, negativeSlope, runningMean.Value, runningVariance.Value, momentum, eps);
         }
 
+        Apply(x, y, statistics, gamma?.Value, beta?.Value, negativeSlope);
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
             y.RequiresGrad = true;
@@ -91,6 +95,42 @@ public static partial class BatchNorm
         }
 
         return y;
+    }
+
+    private static void Measure(Tensor x, Tensor statistics, float slope, Tensor runningMean, Tensor runningVariance, float momentum, float eps)
+    {
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaMeasure(cuda, x, statistics, slope, runningMean, runningVariance, momentum, eps);
+        }
+        else
+        {
+            CpuMeasure(Cpu.Of(x.Device), x, statistics, slope, runningMean, runningVariance, momentum, eps);
+        }
+    }
+
+    private static void Recall(Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps)
+    {
+        if (statistics.Device is CudaDevice cuda)
+        {
+            CudaRecall(cuda, statistics, runningMean, runningVariance, eps);
+        }
+        else
+        {
+            CpuRecall(statistics, runningMean, runningVariance, eps);
+        }
+    }
+
+    private static void Apply(Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
+    {
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaApply(cuda, x, y, statistics, gamma, beta, slope);
+        }
+        else
+        {
+            CpuApply(Cpu.Of(x.Device), x, y, statistics, gamma, beta, slope);
+        }
     }
 
     // Identity, ReLU and leaky ReLU are one formula: x above 0, slope·x elsewhere.
