@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Spk.Engine.Clustering;
+using static System.FormattableString;
 
 namespace Spk.Cli;
 
@@ -51,6 +52,34 @@ internal static class ClusterFigures
 
         return row;
     }
+
+    /// <summary>A line about an epoch of camsat or imsat.</summary>
+    public static string Describe(CamsatEpoch epoch)
+    {
+        string known = epoch.Agreement is { } a
+            ? Invariant($", accuracy {a.Accuracy:0.000}, NMI {a.NormalizedMutualInformation:0.000}, AMI {a.AdjustedMutualInformation:0.000}") : "";
+        return Invariant($"epoch {epoch.Epoch}: loss {epoch.Loss:0.0000}, {epoch.Clusters} clusters, label entropy {epoch.LabelEntropy:0.000}{known}");
+    }
+
+    /// <summary>The same for scripts; a term that is not used is null.</summary>
+    public static JsonObject ToJson(CamsatEpoch epoch) => new()
+    {
+        ["epoch"] = epoch.Epoch,
+        ["clusters"] = epoch.Clusters,
+        ["labelEntropy"] = epoch.LabelEntropy,
+        ["loss"] = epoch.Loss,
+        ["conditionalEntropy"] = epoch.ConditionalEntropy,
+        ["marginalEntropy"] = epoch.MarginalEntropy,
+        ["adversarial"] = Known(epoch.Adversarial),
+        ["consistency"] = Known(epoch.Consistency),
+        ["symmetry"] = Known(epoch.Symmetry),
+        ["infoNce"] = Known(epoch.InfoNce),
+        ["accuracy"] = epoch.Agreement?.Accuracy,
+        ["nmi"] = epoch.Agreement?.NormalizedMutualInformation,
+        ["ami"] = epoch.Agreement?.AdjustedMutualInformation,
+    };
+
+    private static double? Known(double value) => double.IsNaN(value) ? null : value;
 
     private static void Add(JsonObject figures, FeatureScores scores)
     {

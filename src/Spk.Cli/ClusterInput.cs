@@ -11,6 +11,27 @@ internal sealed record ClusterInput(IReadOnlyList<string> Ids, float[] Values, i
 {
     public int Count => Ids.Count;
 
+    /// <summary>Augmented views of the rows [V, N, D], view after view; empty for none.</summary>
+    public float[] Views { get; init; } = [];
+
+    /// <summary>Where `spk embed --views` puts the views of X.npy.</summary>
+    public static string ViewsOf(string path) => Path.ChangeExtension(path, ".views.npy");
+
+    /// <summary>The same rows with the views of a file [V, N, D], V of 2 or more.</summary>
+    public ClusterInput WithViews(string path)
+    {
+        var (shape, values) = NpyFile.ReadSingle(path);
+        if (shape.Count != 3 || shape[0] < 2 || shape[1] != Count || shape[2] != Dimension)
+        {
+            throw new DataFormatException(
+                $"{path} holds an array of shape [{string.Join(", ", shape)}]: [views, {Count}, {Dimension}] with 2 views or more is needed; write it with 'spk embed --views'.");
+        }
+
+        int at = Array.FindIndex(values, value => !float.IsFinite(value));
+        return at < 0 ? this with { Views = values } : throw new NonFiniteException(
+            $"{path}: view {at / Dimension / Count} of row {at / Dimension % Count} ('{Ids[at / Dimension % Count]}') holds {values[at]}; embed the recordings again.");
+    }
+
     /// <summary>Reads a .npy matrix (with names in X.ids.txt, if that is there) or a Kaldi archive.</summary>
     public static ClusterInput Read(string path)
     {

@@ -4,11 +4,12 @@ using Spk.Training.Data;
 namespace Spk.Cli;
 
 /// <summary>What the command line asks for.</summary>
-/// <param name="Method">kmeans, minibatch, gmm, ahc or pseudo.</param>
+/// <param name="Method">camsat, imsat, kmeans, minibatch, gmm, ahc or pseudo.</param>
 /// <param name="KMeans">K, metric, and everything about k-means, which most methods begin with.</param>
 /// <param name="Linkage">Of ahc.</param>
 /// <param name="FirstClusters">K-means clusters of pseudo; 0 for 5 K.</param>
-internal sealed record ClusterSettings(string Method, KMeansOptions KMeans, Linkage Linkage, int FirstClusters);
+/// <param name="Camsat">Of camsat and imsat.</param>
+internal sealed record ClusterSettings(string Method, KMeansOptions KMeans, Linkage Linkage, int FirstClusters, CamsatOptions Camsat);
 
 /// <summary>Clusters, and how they were reached; null is what a method does not have.</summary>
 /// <param name="Labels">[N], from 0.</param>
@@ -23,15 +24,19 @@ internal sealed record ClusterOutcome(int[] Labels, float[]? Centroids, double? 
 
     /// <summary>K-means clusters that were joined to the labels: what inertia, iterations and stop are of.</summary>
     public int? FirstClusters { get; init; }
+
+    /// <summary>Course of camsat and imsat.</summary>
+    public IReadOnlyList<CamsatEpoch> Epochs { get; init; } = [];
 }
 
 /// <summary>Runs one method on rows from a file.</summary>
-internal sealed class ClusterJob(ClusterInput input, ClusterSettings settings, CommandContext context, IProgress<DataProgress> progress)
+internal sealed class ClusterJob(ClusterInput input, int[]? truth, ClusterSettings settings, CommandContext context, IProgress<DataProgress> progress)
 {
     private readonly int _steps = settings.KMeans.Restarts * settings.KMeans.MaximumIterations;
 
     public ClusterOutcome Run() => settings.Method switch
     {
+        "camsat" or "imsat" => Network(),
         "ahc" => Tree(),
         "gmm" => Mixture(),
         "pseudo" => Pseudo(),
@@ -56,6 +61,21 @@ internal sealed class ClusterJob(ClusterInput input, ClusterSettings settings, C
 
     public static ClusterOutcome Outcome(KMeansResult result) =>
         new(result.Labels, result.Centroids, result.Inertia, result.Iterations, Stop(result));
+
+    private ClusterOutcome Network()
+    {
+        var report = new Relay<CamsatEpoch>(epoch =>
+        {
+            progress.Report(new DataProgress(epoch.Epoch, settings.Camsat.Epochs));
+            if (context.Verbose)
+            {
+                context.Note(ClusterFigures.Describe(epoch));
+            }
+        });
+        using var device = context.OpenDevice();
+        var result = Camsat.Fit(input.Values, input.Dimension, settings.Camsat, input.Views, truth, device, report, context.Stop);
+        return new ClusterOutcome(result.Labels, null, null, null, null) { Epochs = result.Epochs };
+    }
 
     private ClusterOutcome Tree()
     {

@@ -58,9 +58,10 @@ internal sealed class CommandContext(ParseResult options, TextWriter output, Tex
     }
 
     /// <summary>Opens the device of --device and --threads and says which it is.</summary>
-    public Engine.Devices.Device OpenDevice()
+    /// <param name="threads">CPU threads where --threads leaves the choice; 0 for all.</param>
+    public Engine.Devices.Device OpenDevice(int threads = 0)
     {
-        var device = Engine.Devices.Device.Open(Device, Threads, out string reason);
+        var device = Engine.Devices.Device.Open(Device, Threads == 0 ? threads : Threads, out string reason);
         if (Verbose)
         {
             Note($"device: {device.Name} ({reason})");

@@ -63,8 +63,8 @@ internal static class SpkCommand
 
         foreach (Command verb in new Command[]
         {
-            new DemoVerb(), new DataVerb(), new PretrainVerb(), new FinetuneVerb(), new EvalVerb(), new EmbedVerb(), new ImportVerb(), new ExportVerb(), new ScoreVerb(), new CalibrateVerb(),
-            new ClusterVerb(), new ReproduceVerb(), new BenchVerb(), new InspectVerb(), new DoctorVerb(),
+            new DemoVerb(), new DataVerb(), new PretrainVerb(), new FinetuneVerb(), new PseudoLabelVerb(), new EvalVerb(), new EmbedVerb(), new ImportVerb(), new ExportVerb(), new ScoreVerb(),
+            new CalibrateVerb(), new AlignVerb(), new ClusterVerb(), new ReproduceVerb(), new BenchVerb(), new InspectVerb(), new DoctorVerb(),
         })
         {
             root.Subcommands.Add(verb);

@@ -6,7 +6,9 @@ using Spk.Engine.Models;
 using Spk.Engine.Scoring;
 using Spk.Interop;
 using Spk.Training;
+using Spk.Training.Data;
 using Spk.Training.Evaluation;
+using Spk.Training.Objectives;
 using Spk.Training.Recipes;
 using Spk.Training.Reports;
 
@@ -20,47 +22,24 @@ namespace Spk.Cli;
 /// <param name="profiles">Whether to measure where the time of a step goes.</param>
 internal sealed class TrainingJob(Recipe recipe, string recipeName, string folder, bool resume, bool profiles)
 {
-    // mpirun kills what is left a second after it asked to end.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(400);
-
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>
-    public int Run(CommandContext context)
-    {
-        using var collective = MpiCollective.OfLaunch();
-        if (collective is not MpiCollective processes)
-        {
-            return Run(context, collective);
-        }
+    public int Run(CommandContext context) => LaunchedProcesses.Run(context, folder, processes => Run(context, processes));
 
-        using var watch = StopWatch(processes, context);
-        context.Note($"process {collective.Rank} of {collective.Ranks}");
-        try
-        {
-            return Run(context, collective);
-        }
-        catch (Exception e)
-        {
-            // The others wait for this process: they cannot end by themselves.
-            processes.Abort(Failure.Report(e, context.Error, context.Verbose, context.Interruption));
-            throw;
-        }
-    }
-
-    private int Run(CommandContext context, Collective collective)
+    private int Run(CommandContext context, Collective processes)
     {
         var run = new RunFolder(folder);
+        var mode = resume ? ResumeMode.Auto : ResumeMode.Restart;
         using var device = context.OpenDevice();
-        device.Collective = collective;
-        if (!collective.IsLead)
+        device.Collective = processes;
+        if (!processes.IsLead)
         {
-            using var follower = Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, null, context.Stop);
-            return follower.Run(null, context.Stop).End == TrainingEnd.Cancelled ? context.Interruption.ExitCode : ExitCode.Ok;
+            using var follower = Trainer.Open(recipe, folder, device, mode, cancellation: context.Stop);
+            return follower.Run(cancellation: context.Stop).End == TrainingEnd.Cancelled ? context.Interruption.ExitCode : ExitCode.Ok;
         }
 
         NoteMemory(device, context);
-        using var trainer = WorkDisplay.Run(
-            context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, loading, context.Stop));
+        using var trainer = WorkDisplay.Run(context, "loading audio", loading => Trainer.Open(recipe, folder, device, mode, loading, context.Stop));
         trainer.Profile = profiles ? new StepProfile() : null;
         var outcome = TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
         var memory = device.Memory;
@@ -109,21 +88,6 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
         return ExitCode.Ok;
     }
 
-    // mpirun ends all processes when one has died, but a process that waits for the dead one cannot hear of it.
-    private CancellationTokenRegistration StopWatch(MpiCollective processes, CommandContext context) => context.Stop.Register(() => new Thread(() =>
-    {
-        while (processes.Waiting < LongestWait)
-        {
-            Thread.Sleep(LongestWait / 4);
-        }
-
-        string latest = new RunFolder(folder).Latest;
-        string checkpoint = File.Exists(latest) ? $"the checkpoint is {latest}; the same command with --resume goes on" : "there is no checkpoint yet";
-        context.Error.WriteLine($"error: Process {processes.Rank} ends: another process of this training has ended or does not answer; {checkpoint}.");
-        context.Error.Flush();
-        Environment.Exit(context.Interruption.ExitCode);
-    }) { IsBackground = true }.Start());
-
     // Better known before an hour of loading than after; a missing corpus is the better thing to say first.
     private void NoteMemory(Device device, CommandContext context)
     {
@@ -133,7 +97,8 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
             return;
         }
 
-        var memory = TrainingMemory.Estimate(recipe);
+        var share = recipe.Training with { Batch = recipe.Training.Batch / device.Collective.Ranks };
+        var memory = TrainingMemory.Estimate(recipe with { Training = share }, Classes());
         string host = memory.HostPerUtterance > 0 ? $", and {memory.HostPerUtterance} bytes of host memory for each utterance" : "";
         context.Note($"needs about {memory.Device >> 20} MiB on the device: {memory.Parameters >> 20} for parameters and queues, {memory.Step >> 20} for a step{host}");
         long free = device.Memory.Free ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -142,6 +107,12 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
             context.Error.WriteLine($"warning: only {free >> 20} MiB are free on {device.Name}: use a smaller training.batch, data.cropSeconds or encoder.");
         }
     }
+
+    // Before the corpus is there: what the files say.
+    private int Classes() => recipe.Objective.Kind != ObjectiveKind.Supervised ? 0
+        : recipe.Data.Labels.File is { } labels ? LabelFile.Read(Path.Combine(recipe.Data.Root, labels)).Clusters
+        : recipe.Data.Pack is null ? Manifest.Load(Path.Combine(recipe.Data.Root, recipe.Data.Train), recipe.Data.Root).Utterances.Select(u => u.Speaker).OfType<string>().Distinct().Count()
+        : 0;
 
     /// <summary>Scores the recipe's trial list once, at the end, if it is there. A training that succeeded does not fail for it.</summary>
     private EvaluationResult? Evaluate(

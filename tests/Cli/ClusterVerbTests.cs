@@ -71,6 +71,51 @@ public class ClusterVerbTests
         });
     }
 
+    [TestCase("camsat")]
+    [TestCase("imsat")]
+    public void A_network_reports_every_epoch_and_writes_its_labels(string method)
+    {
+        string labels = In($"{method}.csv");
+        var run = CommandLine.Run(
+            "cluster", In("x.npy"), "--k", "7", "--method", method, "--hidden", "16", "--epochs", "3", "--batch", "40", "--truth", In("truth.npy"), "--out", labels,
+            "--verbose", "--json");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        var epochs = run.Json.GetProperty("epochs").EnumerateArray().ToArray();
+        Assert.Multiple(() =>
+        {
+            Assert.That(epochs, Has.Length.EqualTo(3));
+            Assert.That(epochs[^1].GetProperty("clusters").GetInt32(), Is.EqualTo(run.Json.GetProperty("clusters").GetInt32()));
+            Assert.That(epochs[^1].GetProperty("nmi").GetDouble(), Is.EqualTo(run.Json.GetProperty("metrics").GetProperty("nmi").GetDouble()));
+            Assert.That(Kind(epochs[0], "symmetry"), Is.EqualTo(method == "camsat" ? JsonValueKind.Number : JsonValueKind.Null));
+            Assert.That(Kind(run.Json, "inertia"), Is.EqualTo(JsonValueKind.Null));
+            Assert.That(run.Error, Does.Contain("epoch 3: loss").And.Contain("clusters, label entropy").And.Contain("NMI"));
+            Assert.That(run.Error.Contains("views: noise", StringComparison.Ordinal), Is.EqualTo(method == "camsat"));
+            Assert.That(File.ReadAllLines(labels), Has.Length.EqualTo(Rows + 1));
+        });
+    }
+
+    [Test]
+    public void Views_beside_the_rows_are_found_and_must_fit_them()
+    {
+        NpyFile.Write(In("seen.npy"), Values, Rows, Dimension);
+        string[] arguments = ["cluster", In("seen.npy"), "--k", "7", "--method", "camsat", "--hidden", "16", "--epochs", "1", "--json"];
+        NpyFile.Write(In("seen.views.npy"), [.. Values, .. Values], 2, Rows, Dimension);
+        var found = CommandLine.Run(arguments);
+        var none = CommandLine.Run([.. arguments, "--views", "none"]);
+        NpyFile.Write(In("seen.views.npy"), Values, 1, Rows, Dimension);
+        var single = CommandLine.Run(arguments);
+        NpyFile.Write(In("odd.npy"), new float[2 * 3 * Dimension], 2, 3, Dimension);
+        var odd = CommandLine.Run([.. arguments, "--views", In("odd.npy")]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(found.Code, Is.Zero, found.Error);
+            Assert.That(found.Error, Does.Not.Contain("noise"));
+            Assert.That(none.Error, Does.Contain("views: noise"));
+            Assert.That(single.Error, Does.Contain("seen.views.npy holds an array of shape [1, 120, 8]"));
+            Assert.That(odd.Error, Does.Contain("odd.npy holds an array of shape [2, 3, 8]").And.Contain("[views, 120, 8]"));
+        });
+    }
+
     [Test]
     public void Figures_are_those_of_the_library()
     {
@@ -229,7 +274,14 @@ public class ClusterVerbTests
     [TestCase("--sweep 5-2", "--sweep takes numbers of clusters", "5-2")]
     [TestCase("--sweep 2-", "--sweep")]
     [TestCase("--sweep 2-999", "K = 121", "1 to 120")]
-    [TestCase("--k 2 --method dbscan", "--method takes kmeans, minibatch, gmm, ahc or pseudo, not 'dbscan'")]
+    [TestCase("--k 2 --method dbscan", "--method takes kmeans, minibatch, gmm, ahc, pseudo, camsat or imsat, not 'dbscan'")]
+    [TestCase("--k 2 --epochs 3", "--epochs is not for --method kmeans", "camsat, imsat")]
+    [TestCase("--k 2 --method imsat --views x.npy", "--views is not for --method imsat")]
+    [TestCase("--k 2 --method camsat --learning-rate 0", "--learning-rate takes numbers above 0")]
+    [TestCase("--k 2 --method camsat --marginal-share 2", "--marginal-share takes 0 to 1")]
+    [TestCase("--k 2 --method camsat --batch 1", "--batch takes 2 or more")]
+    [TestCase("--k 2 --method camsat --iterations 1", "--iterations is not for --method camsat")]
+    [TestCase("--k 1 --method camsat", "clusters = 1")]
     [TestCase("--k 2 --metric l1", "--metric takes euclidean or cosine")]
     [TestCase("--k 2 --init best", "--init takes plusplus, parallel or random")]
     [TestCase("--k 2 --restarts 0", "--restarts takes 1 to 10,000")]

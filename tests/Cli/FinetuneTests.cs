@@ -26,12 +26,12 @@ public class FinetuneTests
         Assert.That(run.Code, Is.Zero, run.Error);
         using var before = SafetensorsFile.Open(SpeakerModel.Resolve(TinyRun.Run));
         using var after = SafetensorsFile.Open(SpeakerModel.Resolve(TinyRun.In("tuned")));
-        foreach (string name in new[] { "encoder.frames.0.conv.weight", "encoder.frames.1.norm.weight" }.Where(before.Tensors.ContainsKey))
+        foreach (string name in new[] { "encoder.frames.0.conv.weight", "encoder.frames.1.norm.weight", "encoder.frames.0.norm.running_mean", "encoder.frames.1.norm.running_var" })
         {
             Assert.That(after.ReadSingle(name), Is.EqualTo(before.ReadSingle(name)), name);
         }
 
-        foreach (string name in new[] { "encoder.frames.2.conv.weight", "encoder.embedding.weight" })
+        foreach (string name in new[] { "encoder.frames.2.conv.weight", "encoder.embedding.weight", "encoder.frames.2.norm.bias" })
         {
             float[] was = before.ReadSingle(name), now = after.ReadSingle(name);
             Assert.That(now, Is.Not.EqualTo(was), name);
@@ -60,6 +60,28 @@ public class FinetuneTests
         using var before = SafetensorsFile.Open(SpeakerModel.Resolve(TinyRun.Run));
         using var after = SafetensorsFile.Open(SpeakerModel.Resolve(TinyRun.In("head")));
         Assert.That(after.ReadSingle("encoder.embedding.weight"), Is.EqualTo(before.ReadSingle("encoder.embedding.weight")));
+    }
+
+    [Test]
+    public void An_AAM_head_has_a_class_for_each_chosen_speaker_only()
+    {
+        var run = Finetune("few", "objective.kind=supervised", "--set", "data.rows=utterances", "data.limitSpeakers=3");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        using var file = SafetensorsFile.Open(SpeakerModel.Resolve(TinyRun.In("few")));
+        Assert.That(file.Tensors["objective.weight"].Shape, Is.EqualTo(new[] { 3, 16 }));
+    }
+
+    [TestCase("cola", "objective.cola.outputs=8")]
+    [TestCase("apc", "encoder.kind=gru", "data.views=1", "data.pairing=random")]
+    public void A_comparator_can_be_tuned(string kind, params string[] options)
+    {
+        string model = TinyRun.In(kind);
+        var run = TinyRun.Pretrain(model, ["--set", $"objective.kind={kind}", .. options]);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        run = CommandLine.Run(
+            "finetune", model, TinyRun.In("tune.yaml"), "--set", $"data.root={TinyRun.Voices}", "--out", TinyRun.In(kind + "-tuned"), "--threads", "1", "--device", "cpu");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(File.ReadAllText(TinyRun.In(kind + "-tuned", "recipe.yaml")), Does.Contain($"kind: {(kind == "apc" ? "gru" : "tdnn")}").And.Contain("kind: ge2e"));
     }
 
     [TestCase("finetune.freeze=encoder.layer7", "finetune.freeze = encoder.layer7", "encoder.frames.0")]

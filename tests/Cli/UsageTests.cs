@@ -15,6 +15,7 @@ public class UsageTests
     [TestCase("doctor --threads many", "--threads takes a whole number, not 'many'")]
     [TestCase("doctor --threads", "a value after --threads")]
     [TestCase("data", "'spk data' needs a verb: check, pack, synth")]
+    [TestCase("align", "'spk align' needs a verb: train, apply, eval")]
     [TestCase("pretrain", "RECIPE", "--out DIR")]
     [TestCase("pretrain recipe.yaml", "--out DIR")]
     [TestCase("pretrain --out runs/x --set a=b recipe.yaml", "put the recipe before --set")]
@@ -47,7 +48,7 @@ public class UsageTests
     public void Every_verb_has_help_with_examples_that_parse(object verb)
     {
         var command = (Verb)verb;
-        string[] path = command.Parents.OfType<System.CommandLine.Command>().FirstOrDefault() is { Name: "data" } ? ["data", command.Name] : [command.Name];
+        string[] path = command.Parents.OfType<System.CommandLine.Command>().FirstOrDefault() is { Name: "data" or "align" } group ? [group.Name, command.Name] : [command.Name];
         var run = CommandLine.Run([.. path, "--help"]);
         Assert.That(run.Code, Is.Zero);
         Assert.That(run.Output, Does.Contain("Examples:").And.Contain("Exit codes:"));

@@ -2,6 +2,7 @@ using System.Text.Json;
 using NUnit.Framework;
 using Spk.Cli;
 using Spk.Cli.Terminal;
+using Spk.Engine.Models;
 
 namespace Spk.Tests.Cli;
 
@@ -114,6 +115,34 @@ public class VerbTests
 
         Assert.That(TinyRun.Pretrain(stopped, "--resume").Code, Is.Zero);
         Assert.That(Tensors(stopped), Is.EqualTo(Tensors(straight)));
+    }
+
+    [Test]
+    public void Views_of_recordings_are_repeatable_and_lie_around_them()
+    {
+        string matrix = TinyRun.In("seen.npy"), again = TinyRun.In("again.npy");
+        var run = CommandLine.Run("embed", TinyRun.Run, "--manifest", "eval.csv", "--data", TinyRun.Voices, "--out", matrix, "--views", "5", "--noise", TinyRun.In("voices", "noise"), "--json");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(CommandLine.Run("embed", TinyRun.Run, "--manifest", "eval.csv", "--data", TinyRun.Voices, "--out", again, "--views", "5", "--noise", TinyRun.In("voices", "noise")).Code, Is.Zero);
+        var (shape, views) = NpyFile.ReadSingle(TinyRun.In("seen.views.npy"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(run.Json.GetProperty("views").GetString(), Is.EqualTo(TinyRun.In("seen.views.npy")));
+            Assert.That(shape, Is.EqualTo(new[] { 5, 12, 16 }));
+            Assert.That(NpyFile.ReadSingle(TinyRun.In("again.views.npy")).Values, Is.EqualTo(views));
+            for (int row = 0; row < 5 * 12; row++)
+            {
+                Assert.That(views.AsSpan(row * 16, 16).ToArray().Sum(v => (double)v * v), Is.EqualTo(1).Within(1e-4), $"length of view {row / 12} of {row % 12}");
+            }
+
+            // Noise is drawn anew for the second view, the fifth is the first kind again, and reverberation is something else.
+            foreach (var (a, b) in new[] { (0, 1), (0, 4), (1, 2), (2, 3) })
+            {
+                Assert.That(views.AsSpan(a * 192, 192).SequenceEqual(views.AsSpan(b * 192, 192)), Is.False, $"views {a} and {b}");
+            }
+        });
+        Assert.That(CommandLine.Run("embed", TinyRun.Run, "--manifest", "eval.csv", "--data", TinyRun.Voices, "--out", matrix, "--views", "1").Error, Does.Contain("--views takes 2 or more"));
+        Assert.That(CommandLine.Run("embed", TinyRun.Run, "--manifest", "eval.csv", "--data", TinyRun.Voices, "--out", matrix, "--rir", "rooms").Error, Does.Contain("--rir goes with --views"));
     }
 
     [Test]

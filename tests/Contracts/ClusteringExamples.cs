@@ -209,6 +209,20 @@ public class ClusteringExamples
         Assert.That(completeness, Is.InRange(0, 1));
     }
 
+    [Test]
+    public void Camsat_()
+    {
+        var (rows, dimension) = Groups(64);
+        float[] views = [.. rows, .. rows];
+        var options = new CamsatOptions { Clusters = 12, HiddenWidth = 32, Epochs = 2, BatchSize = 32 };
+        var found = Camsat.Fit(rows, dimension, options, views, progress: new Progress<CamsatEpoch>(e => Console.WriteLine($"{e.Epoch}: {e.Clusters} clusters")));
+        Console.WriteLine($"{found.Clusters} of at most {options.Clusters} clusters; the first row is in {found.Labels[0]}, sure to {found.Confidences[0]:0.00}");
+        int[] more = found.Predict(rows);
+        var imsat = Camsat.Fit(rows, dimension, CamsatOptions.Imsat with { Clusters = 12, HiddenWidth = 32, Epochs = 2 });
+        Assert.That(more, Is.EqualTo(found.Labels));
+        Assert.That(imsat.Epochs, Has.Count.EqualTo(2));
+    }
+
     // Rows around eight centres that are far apart.
     private static (float[] Rows, int Dimension) Groups(int count)
     {

@@ -17,6 +17,27 @@ public class TrainingDataOptionsTests
     private static readonly int[] Lengths = [400, 900, 250, 1000, 1200, 333, 640, 800, 777, 512, 2000, 300, 450];
 
     [Test]
+    public void Parts_of_the_speakers_are_disjoint_even_and_the_same_for_one_seed()
+    {
+        Utterance[] utterances = [.. Enumerable.Range(0, 40).Select(i => new Utterance($"u{i}", $"/u{i}", $"s{i % 13}"))];
+        int[] Part(string text, ulong seed = 1) => SpeakerPart.Parse(text)!.Choose(utterances, seed);
+        int[][] parts = [Part("1/4"), Part("2/4"), Part("3-4/4")];
+        Assert.That(parts.SelectMany(p => p).Order(), Is.EqualTo(Enumerable.Range(0, 40)));
+        Assert.That(parts.Select(p => p.Select(i => i % 13).Distinct().Count()), Is.EqualTo(new[] { 4, 3, 6 }));
+        Assert.That(parts.SelectMany(p => p.Select(i => i % 13).Distinct()), Is.Unique);
+        Assert.That(Part("2/4"), Is.EqualTo(parts[1]));
+        Assert.That(Part("2/4", seed: 2), Is.Not.EqualTo(parts[1]));
+        Assert.That(SpeakerPart.Parse(null), Is.Null);
+        foreach (string wrong in new[] { "", "0/3", "4/3", "2-1/3", "1/2/3", "a/3", "1-2-3/4", "1/1001" })
+        {
+            Assert.That(() => SpeakerPart.Parse(wrong), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("data.speakerPart"), wrong);
+        }
+
+        Assert.That(() => SpeakerPart.Parse("1/14")!.Choose(utterances, 1), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("13"));
+        Assert.That(() => SpeakerPart.Parse("1/2")!.Choose([new Utterance("a", "/a")], 1), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("speaker of every"));
+    }
+
+    [Test]
     public void Second_crops_come_from_another_utterance_of_the_speaker()
     {
         using var device = new CpuDevice(1);

@@ -48,6 +48,18 @@ public class EncoderSpecTests
     public void A_bad_value_is_named(string json, string named) =>
         Assert.That(() => EncoderSpec.FromJson(json), Throws.TypeOf<InvalidOptionException>().With.Message.Contains(named));
 
+    [TestCase("{\"kind\":\"gru\",\"layers\":0}", "encoder.layers")]
+    [TestCase("{\"kind\":\"gru\",\"lastWidth\":100}", "is its width, 512")]
+    public void A_bad_value_of_a_GRU_is_named(string json, string named) => A_bad_value_is_named(json, named);
+
+    [Test]
+    public void A_GRU_round_trips_and_others_are_written_without_its_layers()
+    {
+        var spec = new EncoderSpec { Kind = "gru", Width = 24, Layers = 2 };
+        Assert.That(EncoderSpec.FromJson(spec.ToJson()), Is.EqualTo(spec with { LastWidth = 24 }));
+        Assert.That(new EncoderSpec().ToJson(), Does.Not.Contain("layers"));
+    }
+
     [TestCase("{\"depth\":3}", "depth")]
     [TestCase("{\"bins\":\"many\"}", "expected types")]
     [TestCase("[1]", "expected types")]

@@ -69,6 +69,28 @@ public class ObjectiveTests
     }
 
     [Test]
+    public void Speakers_that_are_not_trained_on_have_no_class()
+    {
+        using var fixture = new Fixture();
+        var corpus = fixture.Pipeline.Corpus;
+        int[] members = [.. Enumerable.Range(0, corpus.Count).Where(u => corpus.SpeakerOf(u) is 2 or 5 or 9)];
+        var objective = (SpeakerClassifier)Create(new ObjectiveSpec { Kind = ObjectiveKind.Supervised }, fixture.Context with { Utterances = members });
+        objective.Allocate(1);
+        var weight = objective.Parameters.Trainable[^1];
+        Assert.That(weight.Shape, Is.EqualTo(new Shape(3, Size)));
+        var batch = fixture.Pipeline.Batches.Read(0, 0);
+        int[] speakers = [9, 2, 5, 9, 2, 2, 5, 9];
+        int[] utterances = [.. speakers.Concat(speakers).Select(s => members.First(u => corpus.SpeakerOf(u) == s))];
+        utterances.CopyTo(batch.CropUtterancesForWrite);
+        objective.Prepare(batch, default);
+        var labels = fixture.Device.Workspace.Rent(new Shape(2 * Batch), ElementType.Int32);
+        labels.CopyIntsFrom([.. speakers.Concat(speakers).Select(s => s == 2 ? 0 : s == 5 ? 1 : 2)]);
+        var embeddings = fixture.Embeddings();
+        var want = MarginClassifier.Forward(null, embeddings, weight, labels, MarginKind.Additive, 30, 0);
+        Assert.That(objective.Classify(null, embeddings).AsSpan()[0], Is.EqualTo(want.AsSpan()[0]));
+    }
+
+    [Test]
     public void What_the_corpus_lacks_is_named()
     {
         using var fixture = new Fixture();

@@ -69,6 +69,7 @@ internal static class ParityCases
         new("Gru from a state", Statistics, d => Layer(d, [3, 2, 4], [[15, 4], [15, 5], [15], [15], [3, 5]], (t, x, p) =>
             Gru.Forward(t, x, new GruParameters(p[0], p[1], p[2], p[3]), p[4].Value))),
         new("Transpose", Sums, d => Layer(d, [3, 37, 70], [], (t, x, _) => Transpose.Forward(t, x))),
+        new("LayerNorm", Statistics, d => Layer(d, [9, 7, 77], [[77], [77]], (t, x, p) => LayerNorm.Forward(t, x, p[0], p[1]))),
         new("L2Normalize", Sums, d => Layer(d, [9, 77], [], (t, x, _) => L2Normalize.Forward(t, x))),
         new("Add", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Add.Forward(t, x, Activation.Forward(t, x, ActivationKind.Tanh)))),
         new("WeightedSum", Sums, d => Layer(d, [1], [[1]], (t, x, p) => WeightedSum.Forward(t, [x, p[0].Value], [0.5f, -3f]))),
@@ -108,6 +109,28 @@ internal static class ParityCases
             CrossEntropy.Forward(t, x, Labels(d, 9, 301), new LabelMix(Labels(d, 9, 30), Samples.Constant(d, new Shape(9), [1, 0.5f, 0.7f, 0, 1, 0.9f, 0.6f, 0.5f, 0.8f]))))),
         new("CrossEntropy of a bilinear contrast", Statistics, d => Layer(d, [9, 37], [[11, 33], [37, 33]], (t, x, p) =>
             BilinearContrast.Forward(t, x, p[0].Value, p[1]))),
+        new("Information", Statistics, d => Layer(d, [19, 301], [], (t, x, p) => Information.Forward(t, x, 4, out _))),
+        new("Information with a running marginal", Statistics, d =>
+        {
+            var running = Samples.Constant(d, new Shape(301), [.. Enumerable.Repeat(1 / 301f, 301)]);
+            return [.. Layer(d, [19, 301], [], (t, x, p) => Information.Forward(t, x, 4, out _, running, 0.1f)), Samples.Read(running)];
+        }),
+        new("Divergence", Statistics, d => Layer(d, [27, 301], [], (t, x, _) => Divergence.Forward(t, Constant(d, 4, 9, 301), x))),
+        new("Divergence from mixed targets", Statistics, d => Layer(d, [9, 301], [], (t, x, _) =>
+            Divergence.Forward(t, Constant(d, 4, 9, 301), x, new RowMix(Labels(d, 9, 9), Samples.Constant(d, new Shape(9), [1, 0.5f, 0.7f, 0, 1, 0.9f, 0.6f, 0.5f, 0.8f]))))),
+        new("ViewSymmetry", Statistics, d => Layer(d, [4 * 9, 301], [], (t, x, _) => ViewSymmetry.Forward(t, x, 4))),
+        new("ViewSymmetry with weights", Statistics, d => Layer(d, [2 * 3, 301], [], (t, x, _) =>
+            ViewSymmetry.Forward(t, x, 2, Samples.Constant(d, new Shape(3, 2), [0.2f, 0.8f, 0.5f, 0.5f, 0.9f, 0.1f])))),
+        new("MixRows", Sums, d => Layer(d, [9, 77], [], (t, x, _) => MixRows.Forward(t, x, new RowMix(Integers(d, [4, 1, 0, 0, 8, 2, 0, 5, 3]), Weights(d, 9))))),
+        new("Perturb", Sums, d => [Samples.Read(Perturb.Forward(Constant(d, 1, 9, 77), Constant(d, 2, 9, 77), 0.5f, Weights(d, 9)))]),
+        new("TopClass", Sums, d =>
+        {
+            var (labels, probabilities) = (Labels(d, 9, 9), Weights(d, 9));
+            TopClass.Forward(Constant(d, 1, 9, 301), labels, probabilities);
+            int[] which = new int[9];
+            labels.CopyIntsTo(which);
+            return [[.. which.Select(l => (float)l)], Samples.Read(probabilities)];
+        }),
         new("DialogueCompactness", Sums, d =>
         {
             var compactness = DialogueCompactness.Forward(Constant(d, 1, 3 * 37, 70), 3);

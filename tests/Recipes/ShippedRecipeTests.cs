@@ -27,10 +27,11 @@ public class ShippedRecipeTests
     public void Runs_three_steps(string name)
     {
         var asIs = ShippedRecipes.Load(name);
-        string[] width = asIs.Encoder.Kind == "ecapa" ? ["encoder.width=16", "encoder.lastWidth=24", "encoder.bottleneck=4"] : asIs.Encoder.Kind == "resnet" ? ["encoder.width=8"] : ["encoder.width=8", "encoder.lastWidth=16"];
+        string[] width = asIs.Encoder.Kind == "ecapa" ? ["encoder.width=16", "encoder.lastWidth=24", "encoder.bottleneck=4"] : asIs.Encoder.Kind is "resnet" or "gru" ? ["encoder.width=8"] : ["encoder.width=8", "encoder.lastWidth=16"];
         string[] group = asIs.Objective.KeyGroup > 0 ? ["objective.keyGroup=4"] : [];
         string[] rows = asIs.Data.Rows == RowSource.Utterances ? [] : ["data.limitUtterances=0", "data.limitSpeakers=0"];
-        var recipe = ShippedRecipes.Load(name, [.. Small, .. width, .. group, .. rows, $"data.root={TinyCorpus.Root}", "training.maximumSteps=3"]);
+        string[] labels = asIs.Rounds.Count > 0 ? [$"data.labels.file={TinyCorpus.Labels}"] : [];
+        var recipe = ShippedRecipes.Load(name, [.. Small, .. labels, .. width, .. group, .. rows, $"data.root={TinyCorpus.Root}", "training.maximumSteps=3"]);
         string folder = Directory.CreateTempSubdirectory("spk-shipped-").FullName;
         try
         {

@@ -108,7 +108,7 @@ public class ReproductionReportTests
 
     private static string TrialPath(SystemRun run)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(run.TrialList)!);
-        return run.TrialList;
+        Directory.CreateDirectory(Path.GetDirectoryName(RunTrials.Source(run))!);
+        return RunTrials.Source(run);
     }
 }

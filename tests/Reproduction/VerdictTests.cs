@@ -43,7 +43,7 @@ public class VerdictTests
     [Test]
     public void Every_measure_of_a_draw_is_that_of_the_trials_repeated([Values] ScoreMeasure measure)
     {
-        var (trials, table) = TrialEvaluationTests.Voices(9, 3, 1.5f);
+        var (trials, table) = TrialEvaluationTests.Voices(16, 4, 1.5f);
         float[] scores = TrialEvaluation.Score(trials, table);
         bool[] labels = [.. trials.Select(t => t.IsTarget)];
         var bootstrap = new SpeakerBootstrap(trials, new EvaluationOptions { Seed = 3 });
@@ -67,6 +67,8 @@ public class VerdictTests
             return a == b ? multiplicity[a] : multiplicity[a] * multiplicity[b];
         }
 
+        double Frr(VerificationMetrics metrics, double far) => metrics.CanMeasureFar(far) ? metrics.FrrAtFar(far) : double.NaN;
+
         double Naive(int[] of)
         {
             var metrics = VerificationMetrics.Compute([.. of.Select(i => scores[i])], [.. of.Select(i => labels[i])]);
@@ -74,11 +76,16 @@ public class VerdictTests
             return measure switch
             {
                 ScoreMeasure.Eer => metrics.Eer,
+                ScoreMeasure.LogEer => Math.Log(Math.Max(1e-4, metrics.Eer)),
                 ScoreMeasure.MinDcf01 => metrics.MinDcf(0.01),
                 ScoreMeasure.MinDcf05 => metrics.MinDcf(0.05),
                 ScoreMeasure.TargetCosine => same.Average(),
                 ScoreMeasure.NonTargetCosine => different.Average(),
                 ScoreMeasure.ScatterRatio => (1 - same.Average()) / (1 - different.Average()),
+                ScoreMeasure.FrrAtFar01 => Frr(metrics, 0.01),
+                ScoreMeasure.FrrAtFar02 => Frr(metrics, 0.02),
+                ScoreMeasure.FrrAtFar05 => Frr(metrics, 0.05),
+                ScoreMeasure.FrrAtFar10 => Frr(metrics, 0.1),
                 ScoreMeasure.FalseRejections => same.Count(s => s < threshold) / (double)same.Length,
                 _ => different.Count(s => s >= threshold) / (double)different.Length,
             };

@@ -44,7 +44,18 @@ public static class ModelReference
     }
 
     public static double[] Embed(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w) =>
-        spec.Kind == "tdnn" ? Tdnn(spec, x, w) : Ecapa(spec, x, w);
+        spec.Kind switch { "tdnn" => Tdnn(spec, x, w), "gru" => Gru(spec, x, w), _ => Ecapa(spec, x, w) };
+
+    private static double[] Gru(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w)
+    {
+        for (int i = 0; i < spec.Layers; i++)
+        {
+            x = new Frames(x.N, x.T, spec.Width, GruReference.States(
+                x.N, x.T, x.C, spec.Width, x.V, new double[x.N * spec.Width], w[$"gru.weight_ih_l{i}"], w[$"gru.weight_hh_l{i}"], w[$"gru.bias_ih_l{i}"], w[$"gru.bias_hh_l{i}"]));
+        }
+
+        return Linear(EncoderReference.StatsPool(x, 1e-7, PoolVariance.UnbiasedPlusEps), w, "embedding").V;
+    }
 
     private static double[] Tdnn(EncoderSpec spec, Frames x, IReadOnlyDictionary<string, double[]> w)
     {

@@ -39,10 +39,17 @@ public class CudaTrainingTests(TestDevice on)
     private static readonly string[] Ssps =
         ["data.limitUtterances=1", "ssps.source=clusters", "ssps.startEpoch=1", "ssps.clusters=3", "ssps.queueSize=8", "ssps.referenceSeconds=0.3"];
 
-    // The warm-up, in which the slope changes with every step, is over after two. Utterances of a dialogue are less alike than crops of one: with
-    // the usual scale of 10 that makes ten times as much of the rounding.
+    // All steps are of the warm-up, in which the slope changes with every one: the recording holds all the same. Adam would move a bias whose
+    // gradient is 0 but for rounding by the whole rate, here and there another way on each device: that of a unit ahead of a batch norm whose ReLU
+    // is open for the whole batch. The loss feels that once a later batch closes it, by up to 2e-4 after six steps. SGD makes nothing of rounding.
     private static readonly string[] Dialogues =
-        ["data.rows=dialogues", "objective.dialogue.scale=3", "objective.dialogue.rejection.warmup=0.05", "objective.dialogue.rejection.kind=standardized", "training.batch=4"];
+    [
+        "data.rows=dialogues", "objective.dialogue.rejection.warmup=1", "objective.dialogue.rejection.kind=standardized", "training.batch=4", "optimizer.kind=sgd",
+        "schedule.learningRate=1e-5",
+    ];
+
+    // With Adam the losses part by 2.2e-4 after six steps, after 4e-7 at the first. The cause above is likely here too, but was not looked for.
+    private static readonly string[] SmallSgd = ["optimizer.kind=sgd", "schedule.learningRate=1e-2"];
 
     [TestCase("objective.kind=simClr", "objective.margin=0.1")]
     [TestCase("objective.kind=supervised")]
@@ -58,6 +65,13 @@ public class CudaTrainingTests(TestDevice on)
         Assert.That(Math.Abs(cpu[^1] - cpu[0]), Is.GreaterThan(100 * RelativeLimit * cpu[0]), "the losses hardly move");
     }
 
+    // A small scale, because a large one makes more of the rounding.
+    private static string[] Classes(string head, string mix, params string[] options) =>
+    [
+        "objective.kind=supervised", "data.views=1", "data.pairing=random", $"objective.head.kind={head}", $"objective.mix.kind={mix}", "objective.scale=5", "objective.margin=0.2",
+        .. options,
+    ];
+
     public static IEnumerable<TestCaseData> Frameworks() =>
     [
         new TestCaseData((object)Moco).SetArgDisplayNames("MoCo"),
@@ -66,6 +80,13 @@ public class CudaTrainingTests(TestDevice on)
         new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=ava"]).SetArgDisplayNames("AvA"),
         new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=angularPrototypical", "data.views=3", "objective.dialogue.rejection.kind=softmax"]).SetArgDisplayNames("A-Proto"),
         new TestCaseData((object)(string[])[.. Dialogues, "objective.kind=ge2e", "data.views=3", "finetune.freeze=encoder.frames.0"]).SetArgDisplayNames("GE2E"),
+        new TestCaseData((object)(string[])["objective.kind=cola", "objective.cola.outputs=12"]).SetArgDisplayNames("COLA"),
+        new TestCaseData((object)(string[])["objective.kind=apc", "encoder.kind=gru", "encoder.layers=2", "data.views=1", "data.pairing=random", "schedule.learningRate=1e-3"]).SetArgDisplayNames("APC"),
+        new TestCaseData((object)Classes("margin", "input")).SetArgDisplayNames("AM with i-mix"),
+        new TestCaseData((object)Classes("margin", "none", "objective.marginKind=additiveAngular")).SetArgDisplayNames("AAM"),
+        new TestCaseData((object)Classes("softmax", "pooled")).SetArgDisplayNames("softmax with l-mix"),
+        new TestCaseData((object)Classes("ocSoftmax", "embedding")).SetArgDisplayNames("OC-Softmax with mixed embeddings"),
+        new TestCaseData((object)Classes("adaFace", "pooled", SmallSgd)).SetArgDisplayNames("AdaFace with l-mix"),
         new TestCaseData((object)(string[])[.. Moco, .. Ssps]).SetArgDisplayNames("MoCo with SSPS"),
         new TestCaseData((object)(string[])[.. Dino, .. Ssps]).SetArgDisplayNames("DINO with SSPS"),
     ];

@@ -49,6 +49,16 @@ public class FrameworkRunTests
             "GE2E of speakers, with a frozen layer", "objective.kind=ge2e", "data.rows=speakers", "training.batch=2", "finetune.freeze=encoder.frames.0", "finetune.encoderRate=0.5",
             "optimizer.weightDecay=0.01", "optimizer.decayVectors=false", "optimizer.clipNorm=1");
 
+        yield return Case("COLA", "objective.kind=cola", "objective.cola.outputs=12");
+        yield return Case(
+            "APC", "objective.kind=apc", "objective.apc.ahead=4", "encoder.kind=gru", "encoder.lastWidth=8", "encoder.layers=2", "data.views=1", "data.pairing=random", "optimizer.clipNorm=1");
+
+        string[] classes = ["objective.kind=supervised", "data.views=1", "data.pairing=random", "data.labels.noise=0.2", "objective.margin=0.2"];
+        yield return Case("AM with i-mix", [.. classes, "objective.mix.kind=input", "objective.mix.alpha=0.5"]);
+        yield return Case("AdaFace with l-mix", [.. classes, "objective.head.kind=adaFace", "objective.mix.kind=pooled"]);
+        yield return Case("OC-Softmax with mixed embeddings", [.. classes, "objective.head.kind=ocSoftmax", "objective.mix.kind=embedding", "objective.mix.alpha=3"]);
+        yield return Case("softmax with l-mix", [.. classes, "objective.head.kind=softmax", "objective.mix.kind=pooled"]);
+
         static TestCaseData Case(string name, params string[] options) => new TestCaseData(new Framework(options)).SetArgDisplayNames(name);
     }
 

@@ -32,6 +32,18 @@ internal static class TinyCorpus
 
     public static string Root => Made.Value;
 
+    private static readonly Lazy<string> Labelled = new(() =>
+    {
+        // Sessions of the speakers: twice as many clusters as speakers.
+        string path = Path.Combine(Root, "labels.csv");
+        new LabelFile([.. Manifest.Load(Path.Combine(Root, "train.csv"), Root).Utterances.GroupBy(u => (u.Speaker, u.Session)).SelectMany((g, k) => g.Select(u => new LabelRow(u.Id, k)))])
+            .Write(path);
+        return path;
+    });
+
+    /// <summary>Pseudo-labels of it.</summary>
+    public static string Labels => Labelled.Value;
+
     /// <summary>A recipe on it: 60 utterances, 7 batches of 8 an epoch.</summary>
     public static Recipe Recipe(params string[] overrides) => Spk.Training.Recipes.Recipe.Parse(
         """

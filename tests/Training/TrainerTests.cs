@@ -48,6 +48,22 @@ public class TrainerTests
     }
 
     [Test]
+    public void A_list_whose_dialogues_are_all_mixed_trains_without_telling_anything()
+    {
+        var utterances = Manifest.Load(Path.Combine(TinyCorpus.Root, "train.csv")).Utterances;
+        string list = Path.Combine(_folder, "mixed.csv");
+        new DialogueList(Enumerable.Range(0, 54).SelectMany(i => new[] { utterances[i], utterances[i + 6] }.Where((_, k) => i / 6 % 2 == 0)
+            .Select(u => new DialogueEntry(u.Id, $"d{i}", TrueSpeaker: u.Speaker)))).WriteCsv(list);
+        Train("mixed", TinyCorpus.Recipe(
+            "data.rows=dialogues", $"data.dialogues={list}", "objective.kind=ava", "objective.dialogue.rejection.kind=standardized", "training.batch=4", "training.epochs=1"));
+        var epoch = Log("mixed").Single(l => l.GetProperty("kind").GetString() == "epoch");
+        Assert.That(epoch.GetProperty("mixedShare").GetDouble(), Is.EqualTo(1));
+        Assert.That(epoch.GetProperty("mixedWeightShare").GetDouble(), Is.EqualTo(1));
+        Assert.That(epoch.TryGetProperty("compactnessAuc", out var auc) && auc.ValueKind == JsonValueKind.Number, Is.False, "there is nothing to tell apart");
+        Assert.That(epoch.GetProperty("loss").GetDouble(), Is.GreaterThan(0));
+    }
+
+    [Test]
     public void A_run_leaves_recipe_log_checkpoints_and_curves()
     {
         var witness = new Witness();

@@ -81,7 +81,7 @@ public class ProfileStoreTests
         Write(path);
         byte[] before = File.ReadAllBytes(path);
         Assert.That(() => ProfileStore.Open(path, "fedcba9876543210", 3), Throws.TypeOf<DataFormatException>().With.Message.EqualTo(
-            $"{path} holds profiles of another model (0123456789ab, this is fedcba987654): scores between the two mean nothing; load that model, or enrol the speakers again."));
+            $"{path} holds profiles of another model (0123456789ab, this is fedcba987654): scores between the two mean nothing; load that model, give an aligner of the two, or enrol the speakers again."));
         Assert.That(File.ReadAllBytes(path), Is.EqualTo(before));
 
         string foreign = _folder.At("foreign.safetensors");

@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
 using NUnit.Framework;
+using Spk.Engine.Alignment;
 using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Engine.Scoring;
 using Spk.Engine.Verification;
 using Spk.Interop;
 using Spk.Tests.Support;
+using Spk.Training.Alignment;
 
 namespace Spk.Tests.Verification;
 
@@ -79,6 +81,74 @@ public class SpeakerVerifierTests
         }
 
         Assert.That(verifier.Identify(TinyModel.Voice(1), 100), Has.Count.EqualTo(6), "no more than there are");
+    }
+
+    [Test]
+    public void Profiles_of_another_model_are_used_through_an_aligner_of_the_two()
+    {
+        string profiles = _folder.At("old", "profiles.spk"), newer = TinyModel.Save(_folder.At("new-model.safetensors"), seed: 2);
+        using (var old = SpeakerVerifier.Open(_model, profiles, new VerifierOptions { Device = "cpu", Contexts = 1 }))
+        {
+            for (int speaker = 0; speaker < 6; speaker++)
+            {
+                old.Enroll($"s{speaker}", [TinyModel.Voice(speaker, 1), TinyModel.Voice(speaker, 2)]);
+            }
+        }
+
+        byte[] stored = File.ReadAllBytes(profiles);
+        var aligner = Align(newer);
+        var line = Line with { Scoring = aligner.Scoring };
+        var options = new VerifierOptions { Device = "cpu", Contexts = 1, Aligner = aligner, Calibration = line };
+        using (var verifier = SpeakerVerifier.Open(newer, profiles, options))
+        {
+            Assert.That(verifier.Profiles.Count, Is.EqualTo(6));
+            using var old = ProfileStore.Open(profiles, aligner.Enrolment.Identity, TinyModel.Size);
+            for (int speaker = 0; speaker < 6; speaker++)
+            {
+                float[] test = TinyModel.Voice(speaker, 3), embedding = verifier.Embed(test);
+                var want = old.Ids.ToDictionary(id => id, id => aligner.Score(old.Find(id)!.Embedding.Span, embedding));
+                var matches = verifier.Identify(test, 6);
+                Assert.That(matches.Select(m => m.Id), Is.EquivalentTo(want.Keys));
+                Assert.That(matches.Select(m => m.Score), Is.Ordered.Descending);
+                foreach (var match in matches)
+                {
+                    Assert.That(match.Score, Is.EqualTo(want[match.Id]).Within(1e-6));
+                }
+
+                var answer = verifier.Verify($"s{speaker}", test);
+                Assert.That(answer.Score, Is.EqualTo(want[$"s{speaker}"]).Within(1e-6));
+                Assert.That(answer.Accepted, Is.EqualTo(answer.Score >= line.Threshold));
+            }
+
+            Assert.That(() => verifier.Enroll("s7", [TinyModel.Voice(7)]), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("another model"));
+        }
+
+        Assert.That(File.ReadAllBytes(profiles), Is.EqualTo(stored), "the file stays as it is");
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => SpeakerVerifier.Open(newer, profiles), Throws.TypeOf<DataFormatException>().With.Message.Contains("another model").And.Message.Contains("aligner"));
+            Assert.That(() => SpeakerVerifier.Open(_model, profiles, options), Throws.TypeOf<DataFormatException>().With.Message.Contains("another runtime model"));
+            Assert.That(() => SpeakerVerifier.Open(newer, null, options), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("name their file"));
+            Assert.That(() => SpeakerVerifier.Open(newer, _folder.At("absent.spk"), options), Throws.TypeOf<DataFormatException>().With.Message.Contains("does not exist"));
+            Assert.That(
+                () => SpeakerVerifier.Open(newer, profiles, options with { Calibration = Line }), Throws.TypeOf<DataFormatException>().With.Message.Contains("'cosine'").And.Message.Contains(aligner.Scoring));
+            using var third = ProfileStore.Open(_folder.At("third.spk"), new string('7', 64), TinyModel.Size);
+            third.Put(new Profile("a", TinyModel.Voice(1).AsMemory(0, TinyModel.Size), 1));
+            third.Save();
+            Assert.That(() => SpeakerVerifier.Open(newer, third.Path, options), Throws.TypeOf<DataFormatException>().With.Message.Contains("another model"));
+        });
+    }
+
+    private Aligner Align(string newer)
+    {
+        using var device = new CpuDevice(1);
+        var (old, runtime) = (SpeakerModel.Load(_model, device), SpeakerModel.Load(newer, device));
+        string[] ids = [.. from s in Enumerable.Range(0, 12) from t in Enumerable.Range(4, 3) select $"s{s}/{t}"];
+        EmbeddingTable Embed(SpeakerModel model) => new(
+            ids, [.. ids.SelectMany(id => model.Embed(TinyModel.Voice(int.Parse(id[1..id.IndexOf('/')]), id[^1] - '0'), 16000))], TinyModel.Size);
+        var data = AlignmentData.Join(Embed(old), Embed(runtime), id => id.Split('/')[0]);
+        var spec = new AlignmentSpec { Variant = AlignmentVariant.ToEnrolment, Hidden = 32, HeldBack = 0, Epochs = 60, LearningRate = 3e-3 };
+        return AlignmentTrainer.Run(data, old.ComputeIdentity(), runtime.ComputeIdentity(), spec, device).Aligner;
     }
 
     [Test]

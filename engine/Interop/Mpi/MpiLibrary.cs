@@ -1,56 +1,59 @@
 using System.Runtime.InteropServices;
+using Spk.Interop.Cuda;
 
 namespace Spk.Interop.Mpi;
 
 /// <summary>
-/// The few MPI functions that data-parallel training calls, bound at run time from Open MPI's library. Call them from one thread, the
-/// one that loaded the library.
+/// The few MPI functions that data-parallel training calls, bound at run time from Open MPI's library. One call at a time, from any thread.
 /// </summary>
 /// <remarks>
-/// Handles such as the world communicator are addresses of exported objects in Open MPI's binary interface, which other
-/// implementations do not share. See the MPI 3.1 standard, chapters 5 and 8.
+/// Handles such as the world communicator are addresses of exported objects in Open MPI's binary interface (versions 1.7 to 5), which other
+/// implementations do not share. The functions are those of the MPI 3.1 standard, chapters 5 and 8.
 /// </remarks>
 public sealed unsafe class MpiLibrary : IDisposable
 {
-    /// <summary>Names the library's file, where it is none of the usual ones.</summary>
+    /// <summary>Environment variable that names the library's file, where it is none of the usual ones.</summary>
     public const string OverrideVariable = "SPK_MPI";
 
-    private const int ThreadFunneled = 1, RootRank = 0;
+    // Of the standard: calls come from one thread at a time.
+    private const int ThreadSerialized = 2;
 
     // MPI_IN_PLACE of Open MPI.
     private const nint InPlace = 1;
 
-    private static readonly string[] Names = ["libmpi.so.40", "libmpi.so", "libmpi.dylib"];
+    private static readonly string[] Names = OperatingSystem.IsMacOS() ? ["libmpi.40.dylib", "libmpi.dylib"] : ["libmpi.so.40", "libmpi.so"];
 
     private readonly delegate* unmanaged<void*, void*, int, nint, nint, nint, int> _allReduce;
     private readonly delegate* unmanaged<void*, int, nint, void*, int, nint, nint, int> _allGather;
-    private readonly delegate* unmanaged<void*, int, nint, int, nint, int> _broadcast;
     private readonly delegate* unmanaged<nint, int, int> _abort;
     private readonly delegate* unmanaged<int> _finalize;
-    private readonly nint _world, _float, _long, _sum;
+    private readonly nint _world, _float, _long, _sum, _least;
 
-    private MpiLibrary(nint library, string path)
+    private MpiLibrary(nint library)
     {
-        Path = path;
         _allReduce = (delegate* unmanaged<void*, void*, int, nint, nint, nint, int>)NativeLibrary.GetExport(library, "MPI_Allreduce");
         _allGather = (delegate* unmanaged<void*, int, nint, void*, int, nint, nint, int>)NativeLibrary.GetExport(library, "MPI_Allgather");
-        _broadcast = (delegate* unmanaged<void*, int, nint, int, nint, int>)NativeLibrary.GetExport(library, "MPI_Bcast");
         _abort = (delegate* unmanaged<nint, int, int>)NativeLibrary.GetExport(library, "MPI_Abort");
         _finalize = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "MPI_Finalize");
         _world = NativeLibrary.GetExport(library, "ompi_mpi_comm_world");
         _float = NativeLibrary.GetExport(library, "ompi_mpi_float");
         _long = NativeLibrary.GetExport(library, "ompi_mpi_int64_t");
         _sum = NativeLibrary.GetExport(library, "ompi_mpi_op_sum");
-        int provided;
-        Check(((delegate* unmanaged<void*, void*, int, int*, int>)NativeLibrary.GetExport(library, "MPI_Init_thread"))(null, null, ThreadFunneled, &provided), "MPI_Init_thread");
-        int rank, ranks;
-        Check(((delegate* unmanaged<nint, int*, int>)NativeLibrary.GetExport(library, "MPI_Comm_rank"))(_world, &rank), "MPI_Comm_rank");
-        Check(((delegate* unmanaged<nint, int*, int>)NativeLibrary.GetExport(library, "MPI_Comm_size"))(_world, &ranks), "MPI_Comm_size");
+        _least = NativeLibrary.GetExport(library, "ompi_mpi_op_min");
+        var initialize = (delegate* unmanaged<void*, void*, int, int*, int>)NativeLibrary.GetExport(library, "MPI_Init_thread");
+        var rankOf = (delegate* unmanaged<nint, int*, int>)NativeLibrary.GetExport(library, "MPI_Comm_rank");
+        var sizeOf = (delegate* unmanaged<nint, int*, int>)NativeLibrary.GetExport(library, "MPI_Comm_size");
+        int provided, rank, ranks;
+        Check(initialize(null, null, ThreadSerialized, &provided), "MPI_Init_thread");
+        if (provided < ThreadSerialized)
+        {
+            throw new DeviceUnavailableException("Open MPI was built without threads: use a build with them, such as Debian's openmpi-bin.");
+        }
+
+        Check(rankOf(_world, &rank), "MPI_Comm_rank");
+        Check(sizeOf(_world, &ranks), "MPI_Comm_size");
         (Rank, Ranks) = (rank, ranks);
     }
-
-    /// <summary>Where the library was found.</summary>
-    public string Path { get; }
 
     /// <summary>This process's number, from 0.</summary>
     public int Rank { get; }
@@ -67,23 +70,27 @@ public sealed unsafe class MpiLibrary : IDisposable
     /// <exception cref="DeviceUnavailableException">There is no Open MPI, or it could not be initialised.</exception>
     public static MpiLibrary Load()
     {
-        string[] candidates = Environment.GetEnvironmentVariable(OverrideVariable) is { Length: > 0 } only ? [only] : Names;
-        foreach (string name in candidates)
+        List<string> trace = [];
+        foreach (string name in Environment.GetEnvironmentVariable(OverrideVariable) is { Length: > 0 } only ? [only] : Names)
         {
-            if (NativeLibrary.TryLoad(name, out nint library))
+            nint library = LibrarySearch.TryLoad(name, trace);
+            if (library == 0)
             {
-                try
-                {
-                    return new MpiLibrary(library, name);
-                }
-                catch (EntryPointNotFoundException e)
-                {
-                    throw new DeviceUnavailableException($"{name} is not Open MPI, or too old ({e.Message.TrimEnd('.')}): install openmpi-bin, or name its library in {OverrideVariable}.", e);
-                }
+                continue;
+            }
+
+            try
+            {
+                return new MpiLibrary(library);
+            }
+            catch (EntryPointNotFoundException)
+            {
+                trace.Add($"{name}: not Open MPI");
             }
         }
 
-        throw new DeviceUnavailableException($"Open MPI was not found ({string.Join(", ", candidates)}): install openmpi-bin, or name its library in {OverrideVariable}.");
+        throw new DeviceUnavailableException(
+            $"mpirun started {LaunchedRanks} processes, but Open MPI's library was not found ({string.Join("; ", trace)}): install openmpi-bin, or name the library in {OverrideVariable}.");
     }
 
     /// <summary>Puts the sum over all processes in the place of each process's values.</summary>
@@ -99,6 +106,7 @@ public sealed unsafe class MpiLibrary : IDisposable
     /// <summary>Gives every process the values of all.</summary>
     /// <param name="own">As many on all processes.</param>
     /// <param name="all">Those of rank 0, then those of rank 1, and so on.</param>
+    /// <exception cref="ShapeException">There is no room for exactly these.</exception>
     public void Gather(ReadOnlySpan<float> own, Span<float> all)
     {
         if (all.Length != own.Length * Ranks)
@@ -113,16 +121,16 @@ public sealed unsafe class MpiLibrary : IDisposable
         }
     }
 
-    /// <summary>Gives every process a value of rank 0.</summary>
-    /// <param name="value">What rank 0 says; ignored elsewhere.</param>
-    /// <returns>What rank 0 said.</returns>
-    public long Broadcast(long value)
+    /// <summary>The least of the values that the processes bring.</summary>
+    /// <param name="value">What this process brings.</param>
+    /// <returns>The same on all processes.</returns>
+    public long Least(long value)
     {
-        Check(_broadcast(&value, 1, _long, RootRank, _world), "MPI_Bcast");
+        Check(_allReduce((void*)InPlace, &value, 1, _long, _least, _world), "MPI_Allreduce");
         return value;
     }
 
-    /// <summary>Ends all processes at once.</summary>
+    /// <summary>Ends all processes at once, this one too.</summary>
     /// <param name="exitCode">Their exit code.</param>
     public void Abort(int exitCode) => _ = _abort(_world, exitCode);
 

@@ -1,7 +1,7 @@
 // Mean cosine κ within dialogues, and weights from it: σ(slope · (κ − threshold)), max(0, κ), softmax(slope · κ), or the most compact. Row u · N + j is utterance u of dialogue j.
 //
 // cosines: a warp a dialogue, all pairs of its unit rows, f32 products summed in f64. weights: one block; with a state the running mean and
-// deviation of κ move first and then are threshold and scale of the slope. Softmax and ranks read all of κ for each dialogue.
+// deviation of κ move first and then are threshold and scale of the slope, which lies on the device where it changes from step to step. Softmax and ranks read all of κ for each dialogue.
 #include "common/reduce.cuh"
 
 namespace {
@@ -30,10 +30,10 @@ dialogue_compactness_cosines(const float* __restrict__ unit, int utterances, int
 EXPORT_KERNEL(dialogue_compactness_cosines)
 
 KERNEL_BOUNDS(THREADS)
-dialogue_compactness_weights(const float* __restrict__ compactness, int count, float* __restrict__ state, int rule, float fixed_slope,
-                             float fixed_threshold, float momentum, int kept_count, int normalize, float* __restrict__ weights) {
+dialogue_compactness_weights(const float* __restrict__ compactness, int count, float* __restrict__ state, int rule,
+                             const float* __restrict__ moving_slope, float fixed_slope, float fixed_threshold, float momentum, int kept_count, int normalize, float* __restrict__ weights) {
   __shared__ double scratch[THREADS / WARP];
-  double slope = fixed_slope, threshold = fixed_threshold;
+  double slope = moving_slope != nullptr ? *moving_slope : fixed_slope, threshold = fixed_threshold;
   if (state != nullptr) {
     double sum = 0.0, squares = 0.0;
     for (int j = threadIdx.x; j < count; j += THREADS) sum += compactness[j];

@@ -42,10 +42,11 @@ __device__ __forceinline__ Candidate block_first(Candidate own, Candidate (&scra
 
 }  // namespace
 
-// start: number of the first of these rows among all_rows. results [4, all_rows] in f64: loss, cosine of the own class (NaN without one), sum
-// and number of the others' cosines; the loss is NaN where a label is no class. Grid: a block a row, block 256.
+// weights: factor of each of the rows, of rows that were mixed; null for 1. start: number of the first of these rows among all_rows. results
+// [4, all_rows] in f64: loss, cosine of the own class (NaN without one), sum and number of the others' cosines; the loss is NaN where a label is
+// no class. Grid: a block a row, block 256.
 KERNEL_BOUNDS(THREADS)
-one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __restrict__ labels, int start, int all_rows, int hardest,
+one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __restrict__ labels, const float* __restrict__ weights, int start, int all_rows, int hardest,
                        float target_cosine, float other_cosine, float scale, double* __restrict__ results, int* __restrict__ hits) {
   __shared__ Candidate candidates[WARPS];
   __shared__ double sums[WARPS];
@@ -65,6 +66,14 @@ one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __re
   }
   sum = block_sum(sum, sums);
   highest = block_first(highest, candidates);
+  double nan = double(__int_as_float(0x7fc00000));
+  if (threadIdx.x == 0) {
+    float own_cosine = own < 0 ? 0.0f : c[own];
+    results[all_rows + row] = own < 0 ? nan : double(own_cosine);
+    results[2 * all_rows + row] = sum;
+    results[3 * all_rows + row] = others;
+    hits[row] = own >= 0 && own_cosine >= highest.key ? 1 : 0;
+  }
 
   Candidate last = highest;
   for (int round = 1; round < wanted; round++) {
@@ -76,8 +85,8 @@ one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __re
     last = block_first(next, candidates);
   }
 
-  float own_cosine = own < 0 ? 0.0f : c[own];
-  __syncthreads();  // Before it is overwritten.
+  __syncthreads();  // Thread 0 has read the own cosine before it is overwritten.
+  float factor = weights == nullptr ? 1.0f : weights[row];
   double loss = 0.0;
   for (int k = threadIdx.x; k < classes; k += THREADS) {
     float cosine = c[k];
@@ -85,16 +94,10 @@ one_class_softmax_rows(float* __restrict__ cosines, int classes, const int* __re
     double weight = hardest == 0 ? 1.0 / classes : k == own ? 1.0 : comes_first(last, candidate) ? 0.0 : 1.0 / wanted;
     double slope = k == own ? -scale : scale;
     double u = slope * (double(cosine) - (k == own ? target_cosine : other_cosine)), tail = exp(-fabs(u));
-    c[k] = weight == 0.0 ? 0.0f : float(weight * slope / all_rows * (u >= 0.0 ? 1.0 / (1.0 + tail) : tail / (1.0 + tail)));
+    c[k] = weight == 0.0 ? 0.0f : factor * float(weight * slope / all_rows * (u >= 0.0 ? 1.0 / (1.0 + tail) : tail / (1.0 + tail)));
     if (weight != 0.0) loss += weight * ((u <= 0.0 ? 0.0 : u) + log1p(tail));
   }
   loss = block_sum(loss, sums);
-  if (threadIdx.x != 0) return;
-  double nan = double(__int_as_float(0x7fc00000));
-  results[row] = known ? loss : nan;
-  results[all_rows + row] = own < 0 ? nan : double(own_cosine);
-  results[2 * all_rows + row] = sum;
-  results[3 * all_rows + row] = others;
-  hits[row] = own >= 0 && own_cosine >= highest.key ? 1 : 0;
+  if (threadIdx.x == 0) results[row] = known ? factor * loss : nan;
 }
 EXPORT_KERNEL(one_class_softmax_rows)

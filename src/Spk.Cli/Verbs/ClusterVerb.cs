@@ -19,13 +19,22 @@ internal sealed class ClusterVerb : Verb
     private readonly Argument<string> _file = new("FILE") { Description = "Matrix of rows: X.npy (names in X.ids.txt, if there), X.ark or X.scp." };
     private readonly Option<int?> _k = new("--k") { Description = "Number of clusters.", HelpName = "K" };
     private readonly Option<string> _sweep = new("--sweep") { Description = "Instead of --k: several K, such as 2-40, 50-500:50 or 8,16,32; the one with the highest silhouette is taken.", HelpName = "LIST" };
-    private readonly Option<string> _method = Choice("--method", "kmeans; minibatch (k-means on random batches); gmm (diagonal Gaussians, from k-means); ahc (tree); pseudo (k-means, then Ward on its centroids).", "kmeans", "minibatch", "gmm", "ahc", "pseudo");
+    private readonly Option<string> _method = Choice("--method", "kmeans; minibatch (k-means on random batches); gmm (diagonal Gaussians, from k-means); ahc (tree); pseudo (k-means, then Ward on its centroids); camsat and imsat (a network; K is an upper bound).", "kmeans", "minibatch", "gmm", "ahc", "pseudo", "camsat", "imsat");
     private readonly Option<string> _metric = Choice("--metric", "euclidean or cosine.", "euclidean", "cosine");
     private readonly Option<string> _init = Choice("--init", "First centroids: plusplus, parallel (k-means||, for large K) or random rows.", "plusplus", "parallel", "random");
     private readonly Option<string> _empty = Choice("--empty", "Clusters that lose all rows: farthest, keep or split.", "farthest", "keep", "split");
     private readonly Option<string> _linkage = Choice("--linkage", "For ahc: ward or average.", "ward", "average");
     private readonly Option<int> _first = Number("--centroids-first", "For pseudo: k-means clusters that Ward joins to K; 0 for 5 K.", 0, "N");
     private readonly Option<int> _restarts = Number("--restarts", "Independent starts of k-means; the best is kept.", 1, "R");
+    private readonly Option<string> _views = new("--views") { Description = "For camsat: augmented views of the rows, [views, rows, columns]. Without it X.views.npy (see 'spk embed --views') if it is there, else noise; none asks for noise.", HelpName = "X.npy" };
+    private readonly Option<int> _epochs = Number("--epochs", "For camsat and imsat: passes over the rows.", 100, "N");
+    private readonly Option<int> _batch = Number("--batch", "For camsat and imsat: rows of a step.", 256, "B");
+    private readonly Option<int> _hidden = Number("--hidden", "For camsat and imsat: width of the two hidden layers.", 1200, "N");
+    private readonly Option<double> _rate = new("--learning-rate") { Description = "For camsat and imsat: first step size.", HelpName = "X", DefaultValueFactory = _ => 1e-3 };
+    private readonly Option<double> _lambda = new("--lambda") { Description = "For camsat and imsat: weight of information maximisation.", HelpName = "X", DefaultValueFactory = _ => 0.1 };
+    private readonly Option<double> _mu = new("--mu") { Description = "For camsat and imsat: weight of the entropy of the marginal.", HelpName = "X", DefaultValueFactory = _ => 4 };
+    private readonly Option<double> _contrast = new("--info-nce") { Description = "For camsat: weight of InfoNCE between two views in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
+    private readonly Option<double> _share = new("--marginal-share") { Description = "For camsat and imsat: share of a batch in the running marginal, to 1; 0 for what suits batch and K.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<int> _iterations = Number("--iterations", "Most iterations of a start.", 100, "N");
     private readonly Option<double> _tolerance = new("--tolerance") { Description = "Stop when the objective falls by no more than this fraction; 0 until no label changes.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seed of everything random.", HelpName = "N", DefaultValueFactory = _ => 0UL };
@@ -39,7 +48,8 @@ internal sealed class ClusterVerb : Verb
         Arguments.Add(_file);
         foreach (Option option in new Option[]
         {
-            _k, _sweep, _method, _metric, _init, _empty, _linkage, _first, _restarts, _iterations, _tolerance, _seed, _truth, _out, _centroids, _silhouette,
+            _k, _sweep, _method, _metric, _init, _empty, _linkage, _first, _restarts, _iterations, _tolerance, _views, _epochs, _batch, _hidden, _rate, _lambda,
+            _mu, _share, _contrast, _seed, _truth, _out, _centroids, _silhouette,
         })
         {
             Options.Add(option);
@@ -52,6 +62,7 @@ internal sealed class ClusterVerb : Verb
         "spk cluster embeddings.npy --k 100 --metric cosine --restarts 5 --out clusters.csv",
         "spk cluster embeddings.npy --k 100 --truth corpus/eval.csv --json",
         "spk cluster embeddings.npy --sweep 10-200:10 --metric cosine --out clusters.csv --centroids centroids.npy",
+        "spk cluster embeddings.npy --k 700 --method camsat --truth corpus/train.csv --out clusters.csv --verbose",
         "spk cluster x.ark --k 7500 --method pseudo --centroids-first 50000 --metric cosine --out labels.npy",
     ];
 
@@ -75,13 +86,14 @@ internal sealed class ClusterVerb : Verb
             CommonOptions.RequireFolder(file);
         }
 
+        input = WithViews(options, input, path, context);
         int silhouettePoints = options.GetValue(_silhouette);
         var settings = Settings(options, clusters[0]);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<KMeansSweepPoint> sweep = [];
         var found = WorkDisplay.Run(context, "clustering", progress =>
         {
-            var job = new ClusterJob(input, settings, context, progress);
+            var job = new ClusterJob(input, truth, settings, context, progress);
             if (options.GetValue(_sweep) is null)
             {
                 return job.Run();
@@ -109,6 +121,7 @@ internal sealed class ClusterVerb : Verb
             ["centroidsFirst"] = found.FirstClusters,
             ["counts"] = new JsonArray([.. counts.Select(count => (JsonNode)count)]),
             ["metrics"] = metrics,
+            ["epochs"] = found.Epochs.Count == 0 ? null : new JsonArray([.. found.Epochs.Select(ClusterFigures.ToJson)]),
             ["sweep"] = sweep.Count == 0 ? null : new JsonArray([.. sweep.Select(ClusterFigures.Describe)]),
             ["seconds"] = watch.Elapsed.TotalSeconds,
             ["out"] = output,
@@ -137,7 +150,43 @@ internal sealed class ClusterVerb : Verb
             Seed = options.GetValue(_seed),
         };
         var linkage = options.GetValue(_linkage) == "ward" ? Linkage.Ward : Linkage.Average;
-        return new ClusterSettings(options.GetValue(_method)!, kMeans, linkage, options.GetValue(_first));
+        var camsat = (options.GetValue(_method) == "imsat" ? CamsatOptions.Imsat : new CamsatOptions()) with
+        {
+            Clusters = clusters,
+            Epochs = options.GetValue(_epochs),
+            BatchSize = options.GetValue(_batch),
+            HiddenWidth = options.GetValue(_hidden),
+            LearningRate = options.GetValue(_rate),
+            InformationWeight = options.GetValue(_lambda),
+            MarginalWeight = options.GetValue(_mu),
+            InfoNceWeight = options.GetValue(_contrast),
+            MarginalShare = options.GetValue(_share),
+            Seed = options.GetValue(_seed),
+        };
+        return new ClusterSettings(options.GetValue(_method)!, kMeans, linkage, options.GetValue(_first), camsat);
+    }
+
+    private ClusterInput WithViews(ParseResult options, ClusterInput input, string path, CommandContext context)
+    {
+        if (options.GetValue(_method) != "camsat")
+        {
+            return input;
+        }
+
+        string? asked = options.GetValue(_views);
+        if (asked is not null && asked != "none")
+        {
+            return input.WithViews(asked);
+        }
+
+        string beside = ClusterInput.ViewsOf(path);
+        if (asked is null && File.Exists(beside))
+        {
+            return input.WithViews(beside);
+        }
+
+        context.Note($"views: noise on the embeddings{(asked is null ? $"; 'spk embed --views 4' makes better ones of the recordings, in {beside}" : "")}");
+        return input;
     }
 
     private int[] RequireClusters(ParseResult options)
@@ -159,6 +208,14 @@ internal sealed class ClusterVerb : Verb
         Require(_first, value => value >= 0, "0 or more");
         Require(_restarts, value => value is >= 1 and <= 10_000, "1 to 10,000");
         Require(_iterations, value => value >= 0, "0 or more");
+        Require(_epochs, value => value >= 1, "1 or more");
+        Require(_batch, value => value >= 2, "2 or more");
+        Require(_hidden, value => value >= 1, "1 or more");
+        Require(_rate, value => value > 0 && double.IsFinite(value), "numbers above 0");
+        Require(_lambda, value => value >= 0 && double.IsFinite(value), "0 or more");
+        Require(_contrast, value => value >= 0 && double.IsFinite(value), "0 or more");
+        Require(_share, value => value is >= 0 and <= 1, "0 to 1");
+        Require(_mu, value => value >= 0 && double.IsFinite(value), "0 or more");
         Require(_tolerance, value => value is >= 0 and <= 1, "0 to 1");
         Require(_silhouette, value => value is 0 or >= 3, "0 or at least 3");
         Require(_out, value => value is null || Path.GetExtension(value) is ".csv" or ".npy", "a file name that ends in .csv or .npy");
@@ -179,6 +236,13 @@ internal sealed class ClusterVerb : Verb
         Require(_sweep, "kmeans", "minibatch");
         Require(_linkage, "ahc");
         Require(_first, "pseudo");
+        Require(_views, "camsat");
+        Require(_contrast, "camsat");
+        foreach (Option option in new Option[] { _epochs, _batch, _hidden, _rate, _lambda, _mu, _share })
+        {
+            Require(option, "camsat", "imsat");
+        }
+
         Require(_centroids, "kmeans", "minibatch", "gmm");
         foreach (Option option in new Option[] { _init, _empty, _restarts, _iterations, _tolerance })
         {

@@ -193,6 +193,11 @@ internal sealed class ReproduceVerb : Verb
                 output.WriteLine($"  {system.System.Name,-20} EER {Screen.Percent(system.Mean(Measure.Eer)),8}   by seed {string.Join(", ", system.Runs.Select(r => Screen.Percent(r.Evaluation.Eer)))}");
             }
 
+            foreach (var found in corpus.Grid?.Claims ?? [])
+            {
+                output.WriteLine($"  {found.Verdict.ToText(),-15}{found.Claim.Statement}");
+            }
+
             foreach (var found in corpus.Claims)
             {
                 output.WriteLine($"  {found.Verdict.ToText(),-15}{found.Claim.Statement}");

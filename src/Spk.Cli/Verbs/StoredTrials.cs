@@ -48,7 +48,7 @@ internal sealed class StoredTrials
         var speakerOf = _scoring.SpeakerOf(options);
         var trials = options.GetValue(_trials) is { } list ? TrialList.Read(list) : TrialList.AllPairs(table.Ids, speakerOf);
         var enrolments = options.GetValue(_profiles) is { } profiles ? table.Means(EnrolmentList.Read(profiles)) : table;
-        var device = new Lazy<Device>(context.OpenDevice);
+        var device = new Lazy<Device>(() => context.OpenDevice());
         try
         {
             var (scores, scoring) = _scoring.Score(options, trials.Trials, enrolments, table, EmbeddingTable.Load, device, context.Stop);

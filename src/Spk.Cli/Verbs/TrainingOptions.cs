@@ -55,13 +55,21 @@ internal sealed class TrainingOptions
     /// <exception cref="InvalidOptionException">The folder holds a run, and the options do not say what to do with it.</exception>
     public TrainingJob Job(ParseResult options, Recipe recipe)
     {
-        string folder = options.GetRequiredValue(_out);
-        bool resume = options.GetValue(_resume);
-        if (!resume && !options.GetValue(_restart) && new RunFolder(folder).HasCheckpoint)
-        {
-            throw new InvalidOptionException($"{folder} holds a run already: add --resume to go on with it, --restart to replace it, or choose another --out.");
-        }
+        string folder = Folder(options, f => new RunFolder(f).HasCheckpoint, out var resume);
+        return new TrainingJob(recipe, Path.GetFileName(options.GetRequiredValue(_recipe)), folder, resume == ResumeMode.Auto, options.GetValue(_profile));
+    }
 
-        return new TrainingJob(recipe, Path.GetFileName(options.GetRequiredValue(_recipe)), folder, resume, options.GetValue(_profile));
+    /// <summary>Where to train, and what to do with what is there.</summary>
+    /// <param name="options">The command line.</param>
+    /// <param name="isUsed">Whether a folder holds results already.</param>
+    /// <param name="resume">Goes on or starts anew.</param>
+    /// <exception cref="InvalidOptionException">The folder is used, and the options do not say what to do with it.</exception>
+    public string Folder(ParseResult options, Func<string, bool> isUsed, out ResumeMode resume)
+    {
+        string folder = options.GetRequiredValue(_out);
+        resume = options.GetValue(_resume) ? ResumeMode.Auto : ResumeMode.Restart;
+        return resume == ResumeMode.Auto || options.GetValue(_restart) || !isUsed(folder)
+            ? folder
+            : throw new InvalidOptionException($"{folder} holds a run already: add --resume to go on with it, --restart to replace it, or choose another --out.");
     }
 }

@@ -91,6 +91,9 @@ public sealed class Parameter
     /// <summary>True for weights, false for buffers.</summary>
     public bool IsTrainable { get; }
 
+    /// <summary>Whether it stays as it is: a batch norm whose running statistics are frozen uses them as in evaluation.</summary>
+    public bool IsFrozen { get; set; }
+
     /// <summary>The values; its <see cref="Tensor.Grad"/> exists from the start for weights.</summary>
     /// <exception cref="InvalidOperationException">The set has not been allocated.</exception>
     public Tensor Value => Storage ?? throw new InvalidOperationException($"Parameter {Name} has no memory yet: call ParameterSet.Allocate first.");

@@ -66,7 +66,17 @@ public sealed class ParameterSet
     /// <summary>Makes the memory and draws the initial values. The values depend on the seed and each parameter's position.</summary>
     /// <param name="seed">The run's seed.</param>
     /// <param name="gradients">False for inference: half the memory, and nothing can be trained.</param>
-    public void Allocate(ulong seed, bool gradients = true)
+    public void Allocate(ulong seed, bool gradients = true) => Place(seed, gradients, shape => Device.AllocatePersistent(shape));
+
+    /// <summary>As <see cref="Allocate(ulong, bool)"/>, in the device's workspace: what is rented goes back with it, however long the device lives.</summary>
+    internal void Rent(ulong seed) => Place(seed, gradients: true, shape =>
+    {
+        var tensor = Device.Workspace.Rent(shape);
+        Device.Zero(tensor);
+        return tensor;
+    });
+
+    private void Place(ulong seed, bool gradients, Func<Shape, Tensor> take)
     {
         if (_values is not null)
         {
@@ -74,8 +84,8 @@ public sealed class ParameterSet
         }
 
         int total = _trainable.Sum(p => Padded(p.Shape.Count));
-        _values = Device.AllocatePersistent(new Shape(total));
-        _gradients = gradients ? Device.AllocatePersistent(new Shape(total)) : null;
+        _values = take(new Shape(total));
+        _gradients = gradients ? take(new Shape(total)) : null;
         int offset = 0;
         for (int i = 0; i < _trainable.Count; i++)
         {
@@ -92,7 +102,7 @@ public sealed class ParameterSet
 
         for (int i = 0; i < _buffers.Count; i++)
         {
-            _buffers[i].Storage = Device.AllocatePersistent(_buffers[i].Shape);
+            _buffers[i].Storage = take(_buffers[i].Shape);
             Initialize(_buffers[i], seed, _trainable.Count + i);
         }
     }

@@ -1,5 +1,5 @@
-using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
+using Spk.Interop;
 
 namespace Spk.Engine.Collectives;
 
@@ -9,13 +9,14 @@ namespace Spk.Engine.Collectives;
 /// </summary>
 /// <remarks>
 /// How gradients stay right: embeddings are gathered (<see cref="GatherViews"/>) and every process computes the whole loss, so that what comes after
-/// has its full gradient everywhere, while the encoder's is a sum over processes. Gathering multiplies what goes back by the number of processes, and
+/// has its full gradient everywhere, while what comes before sums over processes. Gathering multiplies what goes back by the number of processes, and
 /// the average over processes is then right for both.
 /// </remarks>
 public abstract class Collective : IDisposable
 {
-    // One array for each purpose: contents of one call must not move while another is prepared.
-    private float[] _own = [], _all = [];
+    private protected Collective()
+    {
+    }
 
     /// <summary>A process that works alone.</summary>
     public static Collective Alone { get; } = new Single();
@@ -29,10 +30,10 @@ public abstract class Collective : IDisposable
     /// <summary>Whether this process writes files and shows progress.</summary>
     public bool IsLead => Rank == 0;
 
-    /// <summary>Gives every process a value of rank 0.</summary>
-    /// <param name="value">What rank 0 says; ignored elsewhere.</param>
-    /// <returns>What rank 0 said.</returns>
-    public abstract long Broadcast(long value);
+    /// <summary>The least of the values that the processes bring.</summary>
+    /// <param name="value">What this process brings.</param>
+    /// <returns>The same on all processes.</returns>
+    public abstract long Least(long value);
 
     /// <summary>Ends all processes at once, because this one cannot go on.</summary>
     /// <param name="exitCode">Their exit code.</param>
@@ -40,56 +41,58 @@ public abstract class Collective : IDisposable
 
     /// <summary>Puts the average over all processes in the place of each process's values.</summary>
     /// <param name="tensor">A contiguous f32 tensor, of one shape on all processes.</param>
+    /// <exception cref="ShapeException">The tensor is not contiguous.</exception>
     public void Average(Tensor tensor)
     {
-        ArgumentNullException.ThrowIfNull(tensor);
-        if (Ranks == 1)
+        RequireContiguous(tensor);
+        if (Ranks > 1)
         {
-            return;
+            AverageOver(tensor);
         }
-
-        if (tensor.Device is CpuDevice && tensor.IsContiguous)
-        {
-            Average(tensor.AsSpan());
-            return;
-        }
-
-        var values = Room(ref _own, tensor.Count);
-        tensor.CopyTo(values);
-        Average(values);
-        tensor.CopyFrom(values);
     }
 
     /// <summary>Gives every process the values of all.</summary>
-    /// <param name="tensor">An f32 tensor, of one shape on all processes.</param>
-    /// <returns>Those of rank 0, then those of rank 1, and so on; valid until the next call.</returns>
-    public Span<float> Gather(Tensor tensor)
+    /// <param name="own">A contiguous f32 tensor, of one shape on all processes.</param>
+    /// <param name="all">Receives those of rank 0, then those of rank 1, and so on: contiguous f32, with room for exactly these.</param>
+    /// <exception cref="ShapeException">A tensor is not contiguous, or <paramref name="all"/> has another size.</exception>
+    public void Gather(Tensor own, Tensor all)
     {
-        ArgumentNullException.ThrowIfNull(tensor);
-        var own = Room(ref _own, tensor.Count);
-        var all = Room(ref _all, tensor.Count * Ranks);
-        tensor.CopyTo(own);
-        Gather(own, all);
-        return all;
+        RequireContiguous(own);
+        RequireContiguous(all);
+        if (all.Count != own.Count * Ranks)
+        {
+            throw new ShapeException($"{Ranks} processes gather {own.Count} values each, and a tensor of shape {all.Shape} does not hold exactly these.");
+        }
+
+        GatherFrom(own, all);
+    }
+
+    /// <summary>Makes sure that all processes do the same work.</summary>
+    /// <param name="fingerprint">A number made from all that must be the same.</param>
+    /// <returns>Whether all processes bring the same; every process learns it.</returns>
+    public bool Agrees(long fingerprint)
+    {
+        // Half the range, so that its negative exists.
+        fingerprint &= long.MaxValue;
+        return Least(fingerprint) == -Least(-fingerprint);
     }
 
     /// <inheritdoc/>
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
-    /// <summary>Averages host values over all processes, in place.</summary>
-    private protected abstract void Average(Span<float> values);
+    /// <summary>Averages a tensor of several processes' devices, in place.</summary>
+    private protected abstract void AverageOver(Tensor tensor);
 
-    /// <summary>Gathers host values of all processes.</summary>
-    private protected abstract void Gather(ReadOnlySpan<float> own, Span<float> all);
+    /// <summary>Gathers tensors that fit.</summary>
+    private protected abstract void GatherFrom(Tensor own, Tensor all);
 
-    private static Span<float> Room(ref float[] array, int count)
+    private static void RequireContiguous(Tensor tensor)
     {
-        if (array.Length < count)
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (!tensor.IsContiguous || tensor.ElementType != ElementType.Float32)
         {
-            array = GC.AllocateArray<float>(count, pinned: true);
+            throw new ShapeException($"Processes exchange contiguous f32 tensors, not {tensor.ElementType} of shape {tensor.Shape} with rows {tensor.RowStride} apart.");
         }
-
-        return array.AsSpan(0, count);
     }
 
     private sealed class Single : Collective
@@ -98,12 +101,16 @@ public abstract class Collective : IDisposable
 
         public override int Ranks => 1;
 
-        public override long Broadcast(long value) => value;
+        public override long Least(long value) => value;
 
-        public override void Abort(int exitCode) { }
+        public override void Abort(int exitCode)
+        {
+        }
 
-        private protected override void Average(Span<float> values) { }
+        private protected override void AverageOver(Tensor tensor)
+        {
+        }
 
-        private protected override void Gather(ReadOnlySpan<float> own, Span<float> all) => own.CopyTo(all);
+        private protected override void GatherFrom(Tensor own, Tensor all) => all.CopyFrom(own.AsSpan());
     }
 }

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using Spk.Engine.Autograd;
 using Spk.Interop;
+using Shape = Spk.Engine.Tensors.Shape;
 using Tensor = Spk.Engine.Tensors.Tensor;
 
 namespace Spk.Engine.Collectives;
@@ -13,7 +14,7 @@ public static class GatherViews
 {
     /// <summary>Gathers.</summary>
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
-    /// <param name="x">This process's share, f32 [V·B/R, D], view-major.</param>
+    /// <param name="x">This process's share, contiguous f32 [V·B/R, D], view-major, of one shape on all R processes.</param>
     /// <param name="views">V.</param>
     /// <returns>The whole batch, f32 [V·B, D], view-major, in each view rank 0's rows first; <paramref name="x"/> itself where a process works alone.</returns>
     /// <exception cref="ShapeException">The rows are no whole number of views.</exception>
@@ -26,20 +27,22 @@ public static class GatherViews
             return x;
         }
 
-        int rows = x.Shape.Rows, width = x.Shape.Last, own = rows / Math.Max(1, views) * width;
+        int rows = x.Shape.Rows, ranks = collective.Ranks;
         if (views < 1 || rows % views != 0)
         {
             throw new ShapeException($"{rows} rows are no whole number of {views} views.");
         }
 
-        var y = x.Device.Workspace.Rent(new Tensors.Shape(rows * collective.Ranks, width));
-        var all = collective.Gather(x);
-        for (int rank = 0; rank < collective.Ranks; rank++)
+        var workspace = x.Device.Workspace;
+        var gathered = workspace.Rent(new Shape(ranks * rows, x.Shape.Last));
+        collective.Gather(x, gathered);
+        var y = workspace.Rent(gathered.Shape);
+        int each = rows / views;
+        for (int rank = 0; rank < ranks; rank++)
         {
             for (int view = 0; view < views; view++)
             {
-                int first = ((view * collective.Ranks) + rank) * (rows / views);
-                y.Slice(first, rows / views).CopyFrom(all.Slice(((rank * views) + view) * own, own));
+                Rows(gathered, (rank * rows) + (view * each), each).CopyTo(Rows(y, ((view * ranks) + rank) * each, each));
             }
         }
 
@@ -53,11 +56,12 @@ public static class GatherViews
         return y;
     }
 
+    private static Span<float> Rows(Tensor tensor, int first, int count) => tensor.AsSpan().Slice(first * tensor.Shape.Last, count * tensor.Shape.Last);
+
     private sealed class Node : TapeNode
     {
         public Tensor X = null!, Y = null!;
         public int Views;
-        private float[] _own = [], _before = [];
 
         public override void Backward()
         {
@@ -67,26 +71,21 @@ public static class GatherViews
             }
 
             var collective = X.Device.Collective;
-            int rows = X.Shape.Rows, each = rows / Views, own = each * X.Shape.Last;
-            if (_own.Length != X.Count)
-            {
-                (_own, _before) = (new float[X.Count], new float[X.Count]);
-            }
-
+            int each = X.Shape.Rows / Views;
+            var dx = X.GradForWrite(out bool accumulate);
             for (int view = 0; view < Views; view++)
             {
-                dy.Slice(((view * collective.Ranks) + collective.Rank) * each, each).CopyTo(_own.AsSpan(view * own, own));
+                var from = Rows(dy, ((view * collective.Ranks) + collective.Rank) * each, each);
+                var to = Rows(dx, view * each, each);
+                if (accumulate)
+                {
+                    TensorPrimitives.MultiplyAdd(from, (float)collective.Ranks, to, to);
+                }
+                else
+                {
+                    TensorPrimitives.Multiply(from, (float)collective.Ranks, to);
+                }
             }
-
-            TensorPrimitives.Multiply(_own, collective.Ranks, _own);
-            var dx = X.GradForWrite(out bool accumulate);
-            if (accumulate)
-            {
-                dx.CopyTo(_before);
-                TensorPrimitives.Add(_own, _before, _own);
-            }
-
-            dx.CopyFrom(_own);
         }
     }
 }

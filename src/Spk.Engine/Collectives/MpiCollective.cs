@@ -2,18 +2,17 @@ using System.Diagnostics;
 using System.Numerics.Tensors;
 using Spk.Interop;
 using Spk.Interop.Mpi;
+using Tensor = Spk.Engine.Tensors.Tensor;
 
 namespace Spk.Engine.Collectives;
 
-/// <summary>Processes that <c>mpirun</c> started, on one machine or several, connected by Open MPI.</summary>
+/// <summary>Processes on CPUs that <c>mpirun</c> started, on one machine or several, connected by Open MPI.</summary>
 public sealed class MpiCollective : Collective
 {
-    private readonly MpiLibrary _mpi = MpiLibrary.Load();
+    private readonly MpiLibrary _mpi;
     private long _waitingSince;
 
-    /// <summary>The processes this one was started among, or <see cref="Collective.Alone"/> where it was started by itself.</summary>
-    /// <exception cref="DeviceUnavailableException">There are others, but no Open MPI to reach them.</exception>
-    public static Collective OfLaunch() => MpiLibrary.LaunchedRanks > 1 ? new MpiCollective() : Alone;
+    private MpiCollective(MpiLibrary mpi) => _mpi = mpi;
 
     /// <inheritdoc/>
     public override int Rank => _mpi.Rank;
@@ -22,14 +21,19 @@ public sealed class MpiCollective : Collective
     public override int Ranks => _mpi.Ranks;
 
     /// <summary>How long the present call has been waiting for another process; zero between calls. Any thread may ask.</summary>
-    public TimeSpan Waiting => Volatile.Read(ref _waitingSince) is > 0 and { } since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
+    public TimeSpan Waiting => Volatile.Read(ref _waitingSince) is > 0 and var since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
+
+    /// <summary>Joins the processes that <c>mpirun</c> started this one among; once a process.</summary>
+    /// <returns>The processes, or null where this one was started by itself: then nothing is loaded.</returns>
+    /// <exception cref="DeviceUnavailableException">There are others, but no Open MPI to reach them.</exception>
+    public static MpiCollective? OfLaunch() => MpiLibrary.LaunchedRanks > 1 ? new MpiCollective(MpiLibrary.Load()) : null;
 
     /// <inheritdoc/>
-    public override long Broadcast(long value)
+    public override long Least(long value)
     {
-        Wait();
-        value = _mpi.Broadcast(value);
-        GoOn();
+        BeginWait();
+        value = _mpi.Least(value);
+        EndWait();
         return value;
     }
 
@@ -43,22 +47,23 @@ public sealed class MpiCollective : Collective
         base.Dispose();
     }
 
-    private protected override void Average(Span<float> values)
+    private protected override void AverageOver(Tensor tensor)
     {
-        Wait();
+        var values = tensor.AsSpan();
+        BeginWait();
         _mpi.Sum(values);
-        GoOn();
+        EndWait();
         TensorPrimitives.Divide(values, Ranks, values);
     }
 
-    private protected override void Gather(ReadOnlySpan<float> own, Span<float> all)
+    private protected override void GatherFrom(Tensor own, Tensor all)
     {
-        Wait();
-        _mpi.Gather(own, all);
-        GoOn();
+        BeginWait();
+        _mpi.Gather(own.AsSpan(), all.AsSpan());
+        EndWait();
     }
 
-    private void Wait() => Volatile.Write(ref _waitingSince, Stopwatch.GetTimestamp());
+    private void BeginWait() => Volatile.Write(ref _waitingSince, Stopwatch.GetTimestamp());
 
-    private void GoOn() => Volatile.Write(ref _waitingSince, 0);
+    private void EndWait() => Volatile.Write(ref _waitingSince, 0);
 }

@@ -48,7 +48,7 @@ public sealed class EcapaEncoder : Encoder
     /// <remarks>Reflect padding mirrors up to 4 frames without the edge; the unbiased deviation of wespeaker needs two.</remarks>
     public override int MinimumFrames => Spec.Variant == EncoderVariant.Sslsv ? 5 : 2;
 
-    private protected override Tensor Embed(Tape? tape, Tensor features, bool training)
+    private protected override Tensor Pool(Tape? tape, Tensor features, bool training)
     {
         int width = Spec.Width;
         var x = _stem.Forward(tape, features, training);
@@ -65,10 +65,10 @@ public sealed class EcapaEncoder : Encoder
         x = _aggregationNorm is not null
             ? _aggregationNorm.Forward(tape, x, training, ActivationKind.Relu)
             : Activation.Forward(tape, x, ActivationKind.Relu, output: x);
-        x = Spec.Variant == EncoderVariant.Sslsv
+        return Spec.Variant == EncoderVariant.Sslsv
             ? AttentiveStatsPool.Forward(tape, x, _pool, training)
             : AttentiveStatsPool.Forward(tape, x, _pool, training, eps: 1e-7f, context: PoolVariance.UnbiasedPlusEps);
-        x = _norm.Forward(tape, x, training);
-        return _embedding.Forward(tape, x);
     }
+
+    private protected override Tensor Embed(Tape? tape, Tensor pooled, bool training) => _embedding.Forward(tape, _norm.Forward(tape, pooled, training));
 }

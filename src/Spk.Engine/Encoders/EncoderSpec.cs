@@ -7,7 +7,7 @@ namespace Spk.Engine.Encoders;
 /// <summary>Everything that fixes an encoder's shape; it travels in checkpoints and model files.</summary>
 public sealed record EncoderSpec
 {
-    /// <summary>"tdnn" (x-vector), "ecapa" or "resnet" (Fast ResNet-34).</summary>
+    /// <summary>"tdnn" (x-vector), "ecapa", "resnet" (Fast ResNet-34) or "gru" (recurrent layers, the encoder of APC).</summary>
     public string Kind { get; init; } = "tdnn";
 
     /// <summary>Whose details to follow.</summary>
@@ -18,7 +18,7 @@ public sealed record EncoderSpec
 
     /// <summary>
     /// Channels of the frame layers, above 0; for ECAPA a multiple of <see cref="Scale"/>. ResNet: channels of the first stage, a
-    /// multiple of 8. 0 on input stands for the default: 512, ResNet 16.
+    /// multiple of 8. GRU: units of every layer. 0 on input stands for the default: 512, ResNet 16.
     /// </summary>
     public int Width
     {
@@ -28,7 +28,7 @@ public sealed record EncoderSpec
 
     /// <summary>
     /// Channels before the pooling; 0 on input stands for the default: TDNN 1500 from width 512 and three times the width
-    /// below; ECAPA three times the width (sslsv) or 1536 (wespeaker); ResNet always eight times the width.
+    /// below; ECAPA three times the width (sslsv) or 1536 (wespeaker); ResNet always eight times the width, GRU always the width.
     /// </summary>
     public int LastWidth
     {
@@ -51,8 +51,12 @@ public sealed record EncoderSpec
     /// <summary>ResNet: how the last map becomes one vector.</summary>
     public EncoderPooling Pooling { get; init; } = EncoderPooling.Sap;
 
+    /// <summary>GRU: recurrent layers, above 0.</summary>
+    public int Layers { get; init; } = 3;
+
     private int DefaultLastWidth => Kind switch
     {
+        "gru" => Width,
         "ecapa" => Variant == EncoderVariant.Sslsv ? 3 * Width : 1536,
         "resnet" => 8 * Width,
         _ => Width >= 512 ? 1500 : 3 * Width,
@@ -62,9 +66,9 @@ public sealed record EncoderSpec
     /// <exception cref="InvalidOptionException">A field is out of range; the message names it and what is allowed.</exception>
     public void Validate()
     {
-        if (Kind is not ("tdnn" or "ecapa" or "resnet"))
+        if (Kind is not ("tdnn" or "ecapa" or "resnet" or "gru"))
         {
-            throw new InvalidOptionException($"encoder.kind = '{Kind}': allowed are tdnn, ecapa and resnet.");
+            throw new InvalidOptionException($"encoder.kind = '{Kind}': allowed are tdnn, ecapa, resnet and gru.");
         }
 
         if (!Enum.IsDefined(Variant))
@@ -83,6 +87,7 @@ public sealed record EncoderSpec
         Above("embeddingSize", EmbeddingSize, 1);
         Above("scale", Scale, 2);
         Above("bottleneck", Bottleneck, 1);
+        Above("layers", Layers, 1);
         if (Kind == "ecapa" && Width % Scale != 0)
         {
             throw new InvalidOptionException($"encoder.width = {Width}: an ECAPA width must be a multiple of scale = {Scale}.");
@@ -91,6 +96,11 @@ public sealed record EncoderSpec
         if (Kind == "resnet")
         {
             ValidateResNet();
+        }
+
+        if (Kind == "gru" && LastWidth != Width)
+        {
+            throw new InvalidOptionException($"encoder.lastWidth = {LastWidth}: that of a GRU is its width, {Width}; leave it out.");
         }
     }
 
@@ -111,6 +121,12 @@ public sealed record EncoderSpec
             writer.WriteNumber("scale", Scale);
             writer.WriteNumber("bottleneck", Bottleneck);
             writer.WriteString("pooling", Pooling == EncoderPooling.Sap ? "sap" : "stats");
+            if (Kind == "gru")
+            {
+                // Others have none: what was written of them before, and the identity of their models, stays the same.
+                writer.WriteNumber("layers", Layers);
+            }
+
             writer.WriteEndObject();
         }
 
@@ -142,6 +158,7 @@ public sealed record EncoderSpec
                     "segment" => spec with { Segment = field.Value.GetBoolean() },
                     "scale" => spec with { Scale = field.Value.GetInt32() },
                     "bottleneck" => spec with { Bottleneck = field.Value.GetInt32() },
+                    "layers" => spec with { Layers = field.Value.GetInt32() },
                     "pooling" => spec with { Pooling = ParsePooling(field.Value.GetString()) },
                     _ => throw new DataFormatException($"The encoder spec has an unknown field '{field.Name}': it was written by another version."),
                 };

@@ -70,7 +70,7 @@ public sealed class ResNetEncoder : Encoder
     /// <remarks>Zeros stand beyond the borders, and a pooled variance over one frame is its floor.</remarks>
     public override int MinimumFrames => 1;
 
-    private protected override Tensor Embed(Tape? tape, Tensor features, bool training)
+    private protected override Tensor Pool(Tape? tape, Tensor features, bool training)
     {
         var workspace = features.Device.Workspace;
         int items = features.Shape[0];
@@ -85,15 +85,19 @@ public sealed class ResNetEncoder : Encoder
 
         if (_pool is not null && _attention is not null)
         {
-            x = SelfAttentivePool.Forward(tape, x, _pool.Weight, _pool.Bias, _attention);
-            return Linear.Forward(tape, x, _weight.Value, _bias.Value);
+            return SelfAttentivePool.Forward(tape, x, _pool.Weight, _pool.Bias, _attention);
         }
 
         int height = x.Shape[1];
         x = workspace.Reshape(x, new Shape(items * height, x.Shape[2], x.Shape[3]));
         x = StatsPool.Forward(tape, x, VarianceFloor, PoolVariance.BiasedClamped);
-        x = workspace.Reshape(x, new Shape(items, height * x.Shape[1]));
-        return Linear.Forward(tape, x, workspace.Reshape(_weight.Value, new Shape(_weight.Shape[0], _weight.Shape[1] * _weight.Shape[2])), _bias.Value);
+        return workspace.Reshape(x, new Shape(items, height * x.Shape[1]));
+    }
+
+    private protected override Tensor Embed(Tape? tape, Tensor pooled, bool training)
+    {
+        var weight = _pool is null ? pooled.Device.Workspace.Reshape(_weight.Value, new Shape(_weight.Shape[0], _weight.Shape[1] * _weight.Shape[2])) : _weight.Value;
+        return Linear.Forward(tape, pooled, weight, _bias.Value);
     }
 
     private static int Half(int length) => (length + 1) / 2;

@@ -50,7 +50,7 @@ public sealed class TdnnEncoder : Encoder
     /// <remarks>The frame layers consume 14 frames, and a deviation needs two.</remarks>
     public override int MinimumFrames => 16;
 
-    private protected override Tensor Embed(Tape? tape, Tensor features, bool training)
+    private protected override Tensor Pool(Tape? tape, Tensor features, bool training)
     {
         var x = features;
         foreach (var block in _frames)
@@ -58,7 +58,12 @@ public sealed class TdnnEncoder : Encoder
             x = block.Forward(tape, x, training);
         }
 
-        x = StatsPool.Forward(tape, x);
+        return StatsPool.Forward(tape, x);
+    }
+
+    private protected override Tensor Embed(Tape? tape, Tensor pooled, bool training)
+    {
+        var x = pooled;
         if (_segment is not null && _segmentNorm is not null)
         {
             x = _segmentNorm.Forward(tape, _segment.Forward(tape, x), training, ActivationKind.Relu);

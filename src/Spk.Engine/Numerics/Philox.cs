@@ -89,6 +89,18 @@ public enum RandomPurpose
 
     /// <summary>Utterances drawn of a dialogue, and synthetic dialogues.</summary>
     Dialogue = 16,
+
+    /// <summary>Partners and weights of rows that are mixed (i-mix, l-mix).</summary>
+    Mix = 17,
+
+    /// <summary>Wrong labels given on purpose.</summary>
+    LabelNoise = 18,
+
+    /// <summary>Vectors of an alignment's batches.</summary>
+    Alignment = 19,
+
+    /// <summary>Directions and weights that CAMSAT perturbs and mixes rows with.</summary>
+    Perturbation = 20,
 }
 
 /// <summary>A sequence of random numbers for one (seed, stream, epoch, item): a value type, cheap to make anywhere.</summary>

@@ -164,6 +164,56 @@ public sealed class RankedTrials
         return eer;
     }
 
+    /// <summary>False rejection rate at a false acceptance rate when every trial counts several times, or not at all.</summary>
+    /// <param name="weights">How often each trial counts, in the order of <see cref="Order"/>; not negative.</param>
+    /// <param name="far">False acceptance rate, a fraction of (0, 1).</param>
+    /// <returns>
+    /// The interpolated rate, as <see cref="VerificationMetrics.FrrAtFar"/>; NaN without target weight, and with less non-target weight than 10 / FAR.
+    /// </returns>
+    public double WeightedFrr(ReadOnlySpan<int> weights, double far)
+    {
+        if (weights.Length != Count)
+        {
+            throw new ShapeException($"{weights.Length} weights for {Count} trials: every trial needs one.");
+        }
+
+        long targets = 0, nonTargets = 0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            long weight = weights[i];
+            targets += _isTarget[i] ? weight : 0;
+            nonTargets += _isTarget[i] ? 0 : weight;
+        }
+
+        if (targets == 0 || nonTargets < 10 / far)
+        {
+            return double.NaN;
+        }
+
+        double previousFar = 1, previousFrr = 0;
+        long missed = 0, accepted = nonTargets;
+        int rank = 0;
+        foreach (int end in _tieEnds)
+        {
+            for (; rank < end; rank++)
+            {
+                int weight = weights[rank];
+                missed += _isTarget[rank] ? weight : 0;
+                accepted -= _isTarget[rank] ? 0 : weight;
+            }
+
+            double reached = (double)accepted / nonTargets, frr = (double)missed / targets;
+            if (reached <= far)
+            {
+                return previousFrr + ((previousFar - far) / (previousFar - reached) * (frr - previousFrr));
+            }
+
+            (previousFar, previousFrr) = (reached, frr);
+        }
+
+        return 1;
+    }
+
     /// <summary>Where FAR = FRR on the line between two neighbouring operating points that lie on either side of it.</summary>
     internal static double Crossing(double far0, double frr0, double far1, double frr1)
     {

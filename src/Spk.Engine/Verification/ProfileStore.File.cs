@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using Spk.Engine.Alignment;
 using Spk.Engine.Models;
 using Spk.Interop;
 
@@ -44,7 +45,7 @@ public sealed partial class ProfileStore
         if (maker != modelIdentity)
         {
             throw new DataFormatException(
-                $"{path} holds profiles of another model ({SpeakerVerifier.Short(maker)}, this is {SpeakerVerifier.Short(modelIdentity)}): scores between the two mean nothing; load that model, or enrol the speakers again.");
+                $"{path} holds profiles of another model ({SpeakerVerifier.Short(maker)}, this is {SpeakerVerifier.Short(modelIdentity)}): scores between the two mean nothing; load that model, give an aligner of the two, or enrol the speakers again.");
         }
 
         store.ReadFrom(file);
@@ -79,6 +80,21 @@ public sealed partial class ProfileStore
             });
             SafetensorsFile.Write(path, content);
         }
+    }
+
+    /// <summary>These profiles as an aligner compares them, in memory: a store of its space.</summary>
+    internal ProfileStore Mapped(Aligner aligner)
+    {
+        using var reading = Read();
+        var profiles = new Profile[_ids.Count];
+        Parallel.For(0, profiles.Length, row => profiles[row] = new Profile(_ids[row], aligner.MapEnrolment(Row(row)), _recordings[row]));
+        var mapped = new ProfileStore(aligner.Identity, aligner.SharedSize);
+        foreach (var profile in profiles)
+        {
+            mapped.Put(profile);
+        }
+
+        return mapped;
     }
 
     /// <summary>Puts a profile and saves, where there is a file; on failure the profile is as before.</summary>

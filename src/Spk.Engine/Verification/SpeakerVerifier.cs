@@ -1,3 +1,4 @@
+using Spk.Engine.Alignment;
 using Spk.Engine.Models;
 using Spk.Engine.Scoring;
 using Spk.Interop;
@@ -31,7 +32,7 @@ public sealed class SpeakerVerifier : IDisposable
     /// <summary>Threshold and ratios; null where there is none, so that nothing can be verified.</summary>
     public Calibration? Calibration { get; }
 
-    /// <summary>The enrolled speakers.</summary>
+    /// <summary>The enrolled speakers; with an aligner what it makes of them, in memory.</summary>
     public ProfileStore Profiles { get; }
 
     /// <summary>Sample rate that audio must have, Hz.</summary>
@@ -63,10 +64,11 @@ public sealed class SpeakerVerifier : IDisposable
         try
         {
             string identity = models.Any.ComputeIdentity();
-            var store = profiles is null
-                ? new ProfileStore(identity, models.Any.EmbeddingSize)
+            var store = options.Aligner is { } aligner ? Aligned(profiles, aligner, identity)
+                : profiles is null ? new ProfileStore(identity, models.Any.EmbeddingSize)
                 : ProfileStore.Open(profiles, identity, models.Any.EmbeddingSize);
-            return new SpeakerVerifier(options, models, identity, Usable(options.Calibration ?? Beside(model), identity), store);
+            string scoring = options.Aligner?.Scoring ?? Calibration.Cosine;
+            return new SpeakerVerifier(options, models, identity, Usable(options.Calibration ?? Beside(model, options.Aligner), identity, scoring), store);
         }
         catch
         {
@@ -145,7 +147,7 @@ public sealed class SpeakerVerifier : IDisposable
     /// <param name="recordings">One or more, each as for <see cref="Embed"/>; several, from different days, make a better profile.</param>
     /// <param name="cancellation">As for <see cref="Embed"/>.</param>
     /// <returns>The profile. With a file of profiles it is on the disk; after an exception the file and the store are as they were.</returns>
-    /// <exception cref="InvalidOptionException">The name is empty, too long, or has control characters.</exception>
+    /// <exception cref="InvalidOptionException">The name is empty, too long, or has control characters; or the profiles are another model's.</exception>
     /// <exception cref="DataFormatException">There are no recordings.</exception>
     /// <exception cref="SpkException">The file of profiles cannot be written.</exception>
     /// <inheritdoc cref="Embed" path="/exception"/>
@@ -153,6 +155,11 @@ public sealed class SpeakerVerifier : IDisposable
     {
         ArgumentNullException.ThrowIfNull(recordings);
         ProfileStore.RequireId(id);
+        if (_options.Aligner is not null)
+        {
+            throw new InvalidOptionException($"'{id}' cannot be enrolled here: the profiles are those of another model, read through an aligner; open a verifier with that model.");
+        }
+
         var sum = new double[EmbeddingSize];
         int count = 0;
         foreach (var recording in recordings)
@@ -198,7 +205,7 @@ public sealed class SpeakerVerifier : IDisposable
     public float Score(string id, ReadOnlySpan<float> samples, CancellationToken cancellation = default)
     {
         var profile = Profiles.Find(id) ?? throw new InvalidOptionException($"nobody named '{id}' is enrolled: enrol this speaker first.");
-        return ProfileStore.Cosine(profile.Embedding.Span, Embed(samples, cancellation));
+        return ProfileStore.Cosine(profile.Embedding.Span, Comparable(samples, cancellation));
     }
 
     /// <summary>The profiles nearest to a recording.</summary>
@@ -209,7 +216,7 @@ public sealed class SpeakerVerifier : IDisposable
     /// <exception cref="InvalidOptionException"><paramref name="top"/> is below 1.</exception>
     /// <inheritdoc cref="Embed" path="/exception"/>
     public IReadOnlyList<SpeakerMatch> Identify(ReadOnlySpan<float> samples, int top, CancellationToken cancellation = default) =>
-        Profiles.Nearest(Embed(samples, cancellation), top, cancellation);
+        Profiles.Nearest(Comparable(samples, cancellation), top, cancellation);
 
     /// <summary>Waits for recordings that are being embedded, then frees the models.</summary>
     public void Dispose()
@@ -221,19 +228,48 @@ public sealed class SpeakerVerifier : IDisposable
         }
     }
 
+    private float[] Comparable(ReadOnlySpan<float> samples, CancellationToken cancellation)
+    {
+        float[] embedding = Embed(samples, cancellation);
+        return _options.Aligner?.MapRuntime(embedding) ?? embedding;
+    }
+
     private RecordingEmbedder NewEmbedder(RecordingEmbedder.Embedding embed) => new(
         (int)(_options.WindowSeconds * SampleRate), (int)(Math.Max(_options.MinimumSeconds, 1) * SampleRate), EmbeddingSize, embed);
 
     private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
 
-    private static Calibration? Beside(string model)
+    // What lies beside the model is of its own profiles.
+    private static Calibration? Beside(string model, Aligner? aligner)
     {
+        if (aligner is not null)
+        {
+            return null;
+        }
+
         string folder = Directory.Exists(model) ? model : Path.GetDirectoryName(Path.GetFullPath(model))!;
         string path = Path.Combine(folder, CalibrationFile);
         return File.Exists(path) ? Calibration.Load(path) : null;
     }
 
-    private static Calibration? Usable(Calibration? calibration, string identity)
+    private static ProfileStore Aligned(string? profiles, Aligner aligner, string identity)
+    {
+        if (profiles is null)
+        {
+            throw new InvalidOptionException("an aligner is for stored profiles of another model: name their file.");
+        }
+
+        if (!File.Exists(profiles))
+        {
+            throw new DataFormatException($"{profiles} does not exist: an aligner reads profiles that another model has stored.");
+        }
+
+        aligner.RequirePair(aligner.Enrolment.Identity, identity);
+        using var stored = ProfileStore.Open(profiles, aligner.Enrolment.Identity, aligner.Enrolment.EmbeddingSize);
+        return stored.Mapped(aligner);
+    }
+
+    private static Calibration? Usable(Calibration? calibration, string identity, string scoring)
     {
         if (calibration is null)
         {
@@ -245,9 +281,9 @@ public sealed class SpeakerVerifier : IDisposable
             throw new DataFormatException($"the calibration belongs to another model ({Short(other)}, this is {Short(identity)}): calibrate this model.");
         }
 
-        return calibration.Scoring == Calibration.Cosine
+        return calibration.Scoring == scoring
             ? calibration
-            : throw new DataFormatException($"the calibration is of scores of the kind '{calibration.Scoring}', a verifier scores by cosine: calibrate without score normalization.");
+            : throw new DataFormatException($"the calibration is of scores of the kind '{calibration.Scoring}', this verifier's are '{scoring}': calibrate scores of that kind.");
     }
 
     internal static string Short(string identity) => identity.Length > 12 ? identity[..12] : identity;

@@ -1,3 +1,4 @@
+using Spk.Engine.Alignment;
 using Spk.Engine.Scoring;
 using Spk.Interop;
 
@@ -20,6 +21,12 @@ public sealed record VerifierOptions
 
     /// <summary>Decision threshold and log-likelihood ratios; null looks for calibration.json in the model's folder.</summary>
     public Calibration? Calibration { get; init; }
+
+    /// <summary>
+    /// Makes profiles of another model comparable with this model's embeddings: an aligner of exactly these two. Profiles are then read and never
+    /// written. Null for profiles of this model.
+    /// </summary>
+    public Aligner? Aligner { get; init; }
 
     /// <summary>Longer recordings are embedded in windows of this many seconds, 1 to 600, and the windows' embeddings averaged.</summary>
     public double WindowSeconds { get; init; } = 20;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Spk.Engine.Models;
@@ -42,8 +43,8 @@ internal sealed record CheckpointState
     /// <summary>Best development EER so far.</summary>
     public required EarlyStop EarlyStop { get; init; }
 
-    /// <summary>Identifies a corpus by ids, speakers and lengths, and by what its rows are where they are no utterances.</summary>
-    public static string Fingerprint(Corpus corpus, UtteranceGroups? groups)
+    /// <summary>Identifies a corpus by ids, speakers and lengths, by what its rows are where they are no utterances, and by pseudo-labels.</summary>
+    public static string Fingerprint(Corpus corpus, UtteranceGroups? groups, ClassLabels? labels = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (int i = 0; i < corpus.Count; i++)
@@ -55,6 +56,11 @@ internal sealed record CheckpointState
         for (int g = 0; g < (groups?.Utterances.Length ?? 0); g++)
         {
             hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{groups!.Devices[g]}:{string.Join(' ', groups.Utterances[g])}\n")));
+        }
+
+        if (labels is not null)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(labels.All));
         }
 
         return $"{corpus.Count} utterances, sha256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}";

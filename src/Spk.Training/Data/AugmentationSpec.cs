@@ -20,6 +20,9 @@ public sealed record AugmentationSpec
     /// </summary>
     public string? Noise { get; init; }
 
+    /// <summary>Kinds of recordings to draw from; all where there is none of these.</summary>
+    internal NoiseKinds NoiseKinds { get; init; } = NoiseKinds.All;
+
     /// <summary>Folder of room impulse responses, relative to the data root; null for synthetic ones.</summary>
     public string? Rir { get; init; }
 

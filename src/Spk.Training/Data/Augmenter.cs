@@ -200,14 +200,15 @@ public sealed class Augmenter : IDisposable
         int[] Of(Func<string?, bool> test) => [.. Enumerable.Range(0, noise.Count).Where(i => test(noise.Utterances[i].Speaker))];
         Category[] all =
         [
-            new(Of(c => c is not ("speech" or "music")), spec.SnrMinimumDb, spec.SnrMaximumDb),
-            new(Of(c => c is "speech"), spec.SpeechSnrMinimumDb, spec.SpeechSnrMaximumDb),
-            new(Of(c => c is "music"), spec.MusicSnrMinimumDb, spec.MusicSnrMaximumDb),
+            new(NoiseKinds.Noise, Of(c => c is not ("speech" or "music")), spec.SnrMinimumDb, spec.SnrMaximumDb),
+            new(NoiseKinds.Speech, Of(c => c is "speech"), spec.SpeechSnrMinimumDb, spec.SpeechSnrMaximumDb),
+            new(NoiseKinds.Music, Of(c => c is "music"), spec.MusicSnrMinimumDb, spec.MusicSnrMaximumDb),
         ];
-        return [.. all.Where(c => c.Recordings.Length > 0)];
+        Category[] present = [.. all.Where(c => c.Recordings.Length > 0)], wanted = [.. present.Where(c => (spec.NoiseKinds & c.Kind) != 0)];
+        return wanted.Length > 0 ? wanted : present;
     }
 
-    private readonly record struct Category(int[] Recordings, float SnrMinimumDb, float SnrMaximumDb);
+    private readonly record struct Category(NoiseKinds Kind, int[] Recordings, float SnrMinimumDb, float SnrMaximumDb);
 }
 
 /// <summary>What happens to one crop.</summary>

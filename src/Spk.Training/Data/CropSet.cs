@@ -1,4 +1,5 @@
 using Spk.Engine.Audio;
+using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Engine.Ops.Audio;
 using Spk.Engine.Tensors;
@@ -12,11 +13,9 @@ internal sealed class CropSet
     private readonly CropSampler _sampler;
     private readonly Augmenter? _augmenter;
     private readonly int _batch, _views, _samples, _reach, _firstItem, _itemsEach;
-    private readonly CropRequest[] _requests;
-    private readonly int[] _items;
-    private readonly CropRequest[] _ownRequests;
-    private readonly int[] _ownItems;
-    private readonly int _firstRow, _ownRows;
+    private readonly int _ownRow, _ownRows;
+    private readonly CropRequest[] _requests, _ownRequests;
+    private readonly int[] _items, _ownItems;
     private readonly int[] _starts, _otherStarts;
 
     /// <summary>Makes room for the crops.</summary>
@@ -28,17 +27,18 @@ internal sealed class CropSet
     /// <param name="samples">Samples of each crop.</param>
     /// <param name="firstItem">Number of the first of them among all changed crops of an utterance.</param>
     /// <param name="itemsEach">How many changed crops an utterance has in all.</param>
-    /// <param name="rank">Which of the processes that share a batch this one is.</param>
-    /// <param name="ranks">Number of those processes; a divisor of the batch.</param>
-    public CropSet(Corpus corpus, CropSampler sampler, Augmenter? augmenter, int batch, int views, int samples, int firstItem, int itemsEach, int rank, int ranks)
+    /// <param name="collective">The processes that share a batch; their number divides it.</param>
+    public CropSet(
+        Corpus corpus, CropSampler sampler, Augmenter? augmenter, int batch, int views, int samples, int firstItem, int itemsEach, Collective collective)
     {
         (_corpus, _sampler, _augmenter) = (corpus, sampler, augmenter);
         (_batch, _views, _samples, _firstItem, _itemsEach) = (batch, views, samples, firstItem, itemsEach);
         _requests = new CropRequest[batch * views];
         _items = new int[_requests.Length];
-        (_firstRow, _ownRows) = (rank * (batch / ranks), batch / ranks);
-        _ownRequests = ranks == 1 ? _requests : new CropRequest[_ownRows * views];
-        _ownItems = ranks == 1 ? _items : new int[_ownRequests.Length];
+        _ownRows = batch / collective.Ranks;
+        _ownRow = collective.Rank * _ownRows;
+        _ownRequests = _ownRows == batch ? _requests : new CropRequest[_ownRows * views];
+        _ownItems = _ownRows == batch ? _items : new int[_ownRequests.Length];
         _starts = new int[views];
         _otherStarts = new int[views];
 
@@ -97,8 +97,8 @@ internal sealed class CropSet
         }
     }
 
-    /// <summary>Cuts and changes this process's share of the crops that were chosen last.</summary>
-    /// <returns>f32 [V·B/R, L], view-major, in the device's workspace.</returns>
+    /// <summary>Cuts and changes this process's rows of the crops that were chosen last.</summary>
+    /// <returns>f32 [V·B, L], view-major, in the device's workspace; B/R rows of each view where R processes share the batch.</returns>
     public Tensor Read(Device device, long epoch, StepProfile? profile)
     {
         TakeOwn();
@@ -126,7 +126,7 @@ internal sealed class CropSet
 
         for (int view = 0; view < _views; view++)
         {
-            int from = (view * _batch) + _firstRow, to = view * _ownRows;
+            int from = (view * _batch) + _ownRow, to = view * _ownRows;
             _requests.AsSpan(from, _ownRows).CopyTo(_ownRequests.AsSpan(to));
             _items.AsSpan(from, _ownRows).CopyTo(_ownItems.AsSpan(to));
         }

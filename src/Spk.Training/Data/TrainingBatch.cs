@@ -23,8 +23,8 @@ public sealed class TrainingBatch
     public Device Device => Waves.Device;
 
     /// <summary>
-    /// Samples in ±1, f32 [V·B, L]: all first views, then all second views, and so on; in the device's workspace. Where R processes train together,
-    /// only the B/R rows of this process.
+    /// Samples in ±1, f32 [V·B, L]: all first views, then all second views, and so on; in the device's workspace. Where processes train together,
+    /// the rows of this process only, unlike the speakers and utterances.
     /// </summary>
     public Tensor Waves { get; internal set; }
 

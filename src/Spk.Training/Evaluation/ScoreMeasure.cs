@@ -8,6 +8,11 @@ public enum ScoreMeasure
     /// <summary>Equal error rate (interpolated, ties grouped), a fraction.</summary>
     Eer,
 
+    /// <summary>
+    /// Natural logarithm of the equal error rate, of 0.0001 at least: its differences are relative, so that reductions at different levels compare.
+    /// </summary>
+    LogEer,
+
     /// <summary>Minimum normalized detection cost at target prior 0.01, unit costs.</summary>
     MinDcf01,
 
@@ -31,12 +36,26 @@ public enum ScoreMeasure
 
     /// <summary>Share of non-target trials at or above the threshold of equal error, which is set once on all trials.</summary>
     FalseAcceptances,
+
+    /// <summary>False rejection rate at a false acceptance rate of 1 %, interpolated; NaN below 1,000 non-target trials.</summary>
+    FrrAtFar01,
+
+    /// <summary>The same at 2 %; NaN below 500 non-target trials.</summary>
+    FrrAtFar02,
+
+    /// <summary>The same at 5 %; NaN below 200 non-target trials.</summary>
+    FrrAtFar05,
+
+    /// <summary>The same at 10 %; NaN below 100 non-target trials.</summary>
+    FrrAtFar10,
 }
 
 /// <summary>One run's scores, ready to be measured on any draw of the speakers.</summary>
 internal sealed class MeasuredScores
 {
     private static readonly DetectionCost[] Prior01 = [DetectionCost.Prior01], Prior05 = [DetectionCost.Prior05];
+
+    private const double LeastEer = 1e-4;
 
     private readonly RankedTrials _ranked;
     private readonly SpeakerBootstrap.Sample _sample;
@@ -73,9 +92,19 @@ internal sealed class MeasuredScores
         {
             case ScoreMeasure.Eer:
                 return _ranked.Weighted(weights, [], []);
+            case ScoreMeasure.LogEer:
+                return Math.Log(Math.Max(LeastEer, _ranked.Weighted(weights, [], [])));
             case ScoreMeasure.MinDcf01 or ScoreMeasure.MinDcf05:
                 _ranked.Weighted(weights, _measure == ScoreMeasure.MinDcf01 ? Prior01 : Prior05, cost);
                 return cost[0];
+            case ScoreMeasure.FrrAtFar01:
+                return _ranked.WeightedFrr(weights, 0.01);
+            case ScoreMeasure.FrrAtFar02:
+                return _ranked.WeightedFrr(weights, 0.02);
+            case ScoreMeasure.FrrAtFar05:
+                return _ranked.WeightedFrr(weights, 0.05);
+            case ScoreMeasure.FrrAtFar10:
+                return _ranked.WeightedFrr(weights, 0.1);
             default:
                 return Moment(weights);
         }

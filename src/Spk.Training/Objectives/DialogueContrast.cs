@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -55,8 +56,8 @@ public sealed class DialogueContrast : Objective
     /// <inheritdoc/>
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
-        Embeddings = EmbedViews(tape, features);
-        return Compare(tape, Embeddings);
+        Embeddings = Trained.Forward(tape, features.Views, training: true);
+        return Compare(tape, GatherViews.Forward(tape, Embeddings, Context.Views));
     }
 
     /// <summary>The loss of embeddings, f32 [M·N, D], view-major.</summary>

@@ -1,5 +1,4 @@
 using Spk.Engine.Autograd;
-using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Models;
 using Spk.Engine.Tensors;
@@ -13,7 +12,7 @@ namespace Spk.Training.Objectives;
 /// <summary>
 /// What a run minimises, with all networks it needs: the trained encoder, heads, momentum encoders, queues. The trainer owns the
 /// step, so that no objective has a training loop of its own; it calls, in this order, <see cref="BeginEpoch"/> (before the first
-/// step of an epoch), <see cref="Prepare"/>, <see cref="Loss"/>, the optimiser, <see cref="Update"/>.
+/// step of an epoch), <see cref="Input"/>, <see cref="Prepare"/>, <see cref="Loss"/>, the optimiser, <see cref="Update"/>.
 /// </summary>
 public abstract class Objective
 {
@@ -55,7 +54,10 @@ public abstract class Objective
     /// <summary>Figures of the last <see cref="Loss"/>; read them before the workspace is reset.</summary>
     public abstract ObjectiveStatistics Statistics { get; }
 
-    /// <summary>The trained encoder's embeddings of the last <see cref="Loss"/>, f32 [V·B, D], valid until the workspace is reset.</summary>
+    /// <summary>
+    /// The trained encoder's embeddings of the last <see cref="Loss"/>, f32 [V·B, D], valid until the workspace is reset. Where processes train
+    /// together, those of this process's rows.
+    /// </summary>
     public Tensor Embeddings { get; private protected set; } = null!;
 
     /// <summary>Changes where <see cref="Loss"/> would compute with other arguments than before: a recording of it is then made anew.</summary>
@@ -77,20 +79,17 @@ public abstract class Objective
             throw new InvalidOptionException($"ssps.source = {ObjectiveRules.Word(positives.Source)}: objective.kind {ObjectiveRules.Word(spec.Kind)} has no positives to replace; use simClr, moco or dino.");
         }
 
-        ObjectiveRules.RequireOneProcess(spec, positives, context);
         return spec.Kind switch
         {
             ObjectiveKind.SimClr => new SimClr(spec, positives, context),
             ObjectiveKind.Moco => new Moco(spec, positives, context),
             ObjectiveKind.Dino => new Dino(spec, positives, context),
             ObjectiveKind.Supervised => new SpeakerClassifier(spec, context),
+            ObjectiveKind.Cola => new Cola(spec, context),
+            ObjectiveKind.Apc => new Apc(spec, context),
             _ => new DialogueContrast(spec, context),
         };
     }
-
-    /// <summary>Embeds this process's share of the views in training mode, and gathers those of all processes, f32 [V·B, D].</summary>
-    private protected Tensor EmbedViews(Tape? tape, in StepFeatures features) =>
-        GatherViews.Forward(tape, Trained.Forward(tape, features.Views, training: true), Context.Views);
 
     /// <summary>Makes memory and initial values.</summary>
     /// <param name="seed">The run's seed.</param>
@@ -104,6 +103,16 @@ public abstract class Objective
     /// <param name="epoch">Epoch, from 0.</param>
     /// <param name="cancellation">Ends it early.</param>
     public virtual void BeginEpoch(long epoch, CancellationToken cancellation) { }
+
+    /// <summary>The waves that features are computed of: those of the batch, or something made of them.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="place">Where in the run.</param>
+    /// <returns>f32 [V·B, L].</returns>
+    public virtual Tensor Input(TrainingBatch batch, in StepPlace place)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return batch.Waves;
+    }
 
     /// <summary>Brings to the device what the loss needs to know of a batch besides its features, such as labels.</summary>
     /// <param name="batch">The batch.</param>

@@ -20,6 +20,9 @@ public sealed record ObjectiveContext
     /// <summary>Indices of the utterances that are trained on; empty for all of the corpus.</summary>
     public IReadOnlyList<int> Utterances { get; init; } = [];
 
+    /// <summary>Classes of the utterances, for classifiers; null for the corpus' speakers.</summary>
+    public ClassLabels? Labels { get; init; }
+
     /// <summary>What the rows of a batch are, where they are dialogues or speakers; else null.</summary>
     public UtteranceGroups? Groups { get; init; }
 

@@ -1,5 +1,4 @@
 using Spk.Interop;
-using Spk.Training.Positives;
 
 namespace Spk.Training.Objectives;
 
@@ -19,17 +18,6 @@ internal static class ObjectiveRules
         if (spec.OracleMask && context.Speakers == 0)
         {
             throw new InvalidOptionException("objective.oracleMask = true: the training manifest names no speakers; add a speaker column or set it to false.");
-        }
-    }
-
-    // Keys, teachers and stored positives of all processes are not gathered.
-    public static void RequireOneProcess(ObjectiveSpec spec, PositiveSamplingSpec positives, ObjectiveContext context)
-    {
-        bool stores = spec.Kind is ObjectiveKind.Moco or ObjectiveKind.Dino || positives.Source != PositiveSource.SameUtterance;
-        if (stores && context.Device.Collective.Ranks > 1)
-        {
-            throw new InvalidOptionException(
-                $"objective.kind = {Word(spec.Kind)}, ssps.source = {Word(positives.Source)}: {context.Device.Collective.Ranks} processes can only train simClr, supervised and dialogue objectives together; start one process.");
         }
     }
 

@@ -15,7 +15,7 @@ public enum ObjectiveKind
     /// <summary>Self-distillation without labels or negatives (Caron et al., "Emerging properties", ICCV 2021).</summary>
     Dino,
 
-    /// <summary>Classification of the manifest's speakers with a margin softmax (Deng et al., "ArcFace", CVPR 2019).</summary>
+    /// <summary>Classification by the manifest's speakers or by pseudo-labels, with one of the heads of <see cref="ClassifierHead"/>.</summary>
     Supervised,
 
     /// <summary>All versus all: every utterance of a dialogue finds the others among the utterances of all other dialogues, without centroids.</summary>
@@ -26,6 +26,12 @@ public enum ObjectiveKind
 
     /// <summary>Generalised end-to-end loss (Wan et al., ICASSP 2018).</summary>
     Ge2e,
+
+    /// <summary>Two crops of a recording find each other by a bilinear similarity (Saeed et al., arXiv:2010.10915).</summary>
+    Cola,
+
+    /// <summary>Autoregressive predictive coding: features some frames ahead from those so far (Chung et al., arXiv:1904.03240).</summary>
+    Apc,
 }
 
 /// <summary>How the margin grows over training.</summary>
@@ -111,6 +117,20 @@ public sealed record DistillSpec
         : FirstTeacherTemperature + ((TeacherTemperature - FirstTeacherTemperature) * epoch / Math.Max(1, TemperatureEpochs - 1));
 }
 
+/// <summary>What COLA compares: g = tanh(layer norm(linear(embedding))), by gᵀ·W·g' (methods.md 11).</summary>
+public sealed record ColaSpec
+{
+    /// <summary>Elements of g.</summary>
+    public int Outputs { get; init; } = 512;
+}
+
+/// <summary>What APC predicts (methods.md 11).</summary>
+public sealed record ApcSpec
+{
+    /// <summary>Frames from what is known to what is predicted, 1 or more: neighbours are too alike to learn from.</summary>
+    public int Ahead { get; init; } = 3;
+}
+
 /// <summary>Everything an objective needs to know; fields that another kind uses are ignored.</summary>
 public sealed record ObjectiveSpec
 {
@@ -138,8 +158,14 @@ public sealed record ObjectiveSpec
     /// <summary>Leaves utterances of the anchor's own speaker out of the negatives, by the manifest's labels: a diagnosis, not self-supervision (SimCLR, MoCo).</summary>
     public bool OracleMask { get; init; }
 
-    /// <summary>Scale of the cosines (supervised).</summary>
-    public float Scale { get; init; } = 30f;
+    /// <summary>Scale of the cosines (supervised); 20 is usual with OC-Softmax.</summary>
+    public float Scale { get; init; } = HeadSpec.DefaultScale(ClassifierHead.Margin);
+
+    /// <summary>The classifier's loss (supervised).</summary>
+    public HeadSpec Head { get; init; } = new();
+
+    /// <summary>Mixed rows (supervised).</summary>
+    public MixSpec Mix { get; init; } = new();
 
     /// <summary>Keys of past batches in a queue, a batch or more (MoCo).</summary>
     public int QueueSize { get; init; } = 32_768;
@@ -161,4 +187,10 @@ public sealed record ObjectiveSpec
 
     /// <summary>Scale and rejection of the objectives over dialogues.</summary>
     public DialogueSpec Dialogue { get; init; } = new();
+
+    /// <summary>COLA's head.</summary>
+    public ColaSpec Cola { get; init; } = new();
+
+    /// <summary>What APC predicts.</summary>
+    public ApcSpec Apc { get; init; } = new();
 }

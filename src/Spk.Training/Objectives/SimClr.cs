@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
@@ -68,8 +69,8 @@ public sealed class SimClr : Objective
     /// <inheritdoc/>
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
-        Embeddings = EmbedViews(tape, features);
-        var projections = _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings;
+        Embeddings = Trained.Forward(tape, features.Views, training: true);
+        var projections = GatherViews.Forward(tape, _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings, Context.Views);
         _second = projections.Slice(Context.Batch, Context.Batch);
         _sampling?.Reference(Trained, features);
         return Compare(tape, projections.Slice(0, Context.Batch), _sampling?.Replace(tape, _second, 0) ?? _second);

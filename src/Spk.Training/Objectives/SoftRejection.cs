@@ -13,10 +13,10 @@ internal sealed class SoftRejection
 {
     private readonly RejectionSpec _spec;
     private readonly ObjectiveContext _context;
-    private readonly Tensor? _state;
+    private readonly Tensor? _state, _slope;
     private readonly CompactnessFigures _figures;
     private Tensor? _compactness, _weights;
-    private float _slope;
+    private float _slopeNow = float.NaN;
     private bool _begun;
 
     /// <summary>Makes the running statistics.</summary>
@@ -26,11 +26,29 @@ internal sealed class SoftRejection
     {
         (_spec, _context) = (spec, context);
         _state = spec.Kind == RejectionKind.Standardized ? context.Device.AllocatePersistent(new Shape(2)) : null;
+        _slope = HasSlope ? context.Device.AllocatePersistent(new Shape(1)) : null;
         _figures = new CompactnessFigures(context);
     }
 
-    /// <summary>Changes where the weights are computed with other arguments.</summary>
-    public long ReplayKey => BitConverter.SingleToUInt32Bits(_slope) | (_begun ? 1L << 32 : 0);
+    /// <summary>Changes where the weights are computed with other arguments: rules without slope begin after the warm-up.</summary>
+    public long ReplayKey => _begun && _spec.Kind is RejectionKind.Rectified or RejectionKind.Top ? 1 : 0;
+
+    private bool HasSlope => _spec.Kind is RejectionKind.Standardized or RejectionKind.Absolute or RejectionKind.Softmax;
+
+    private DialogueWeightOptions Options => new()
+    {
+        Rule = _spec.Kind switch
+        {
+            RejectionKind.Rectified => DialogueWeightRule.Rectified,
+            RejectionKind.Softmax => DialogueWeightRule.Softmax,
+            RejectionKind.Top => DialogueWeightRule.Top,
+            _ => DialogueWeightRule.Sigmoid,
+        },
+        Threshold = _spec.Threshold,
+        Momentum = _spec.Momentum,
+        Kept = _spec.Kept,
+        Normalize = _spec.Normalize,
+    };
 
     /// <summary>Mean compactness of the last batch.</summary>
     public float Compactness => _figures.LastMean;
@@ -39,7 +57,13 @@ internal sealed class SoftRejection
     {
         long warmup = (long)Math.Round((double)_spec.Warmup * _context.Steps);
         _begun = place.Step >= warmup;
-        _slope = _begun ? _spec.Slope : (float)((double)_spec.Slope * place.Step / warmup);
+        float slope = _begun ? _spec.Slope : (float)((double)_spec.Slope * place.Step / warmup);
+        if (_slope is not null && slope != _slopeNow)
+        {
+            _slopeNow = slope;
+            _slope.CopyFrom([slope]);
+        }
+
         _figures.Prepare(batch);
     }
 
@@ -48,22 +72,7 @@ internal sealed class SoftRejection
     public Tensor? Weigh(Tensor embeddings)
     {
         _compactness = DialogueCompactness.Forward(embeddings, _context.Views);
-        bool hasSlope = _spec.Kind is RejectionKind.Standardized or RejectionKind.Absolute or RejectionKind.Softmax;
-        _weights = _spec.Kind == RejectionKind.None || !(hasSlope || _begun) ? null : DialogueCompactness.Weigh(_compactness, _state, new DialogueWeightOptions
-        {
-            Rule = _spec.Kind switch
-            {
-                RejectionKind.Rectified => DialogueWeightRule.Rectified,
-                RejectionKind.Softmax => DialogueWeightRule.Softmax,
-                RejectionKind.Top => DialogueWeightRule.Top,
-                _ => DialogueWeightRule.Sigmoid,
-            },
-            Slope = _slope,
-            Threshold = _spec.Threshold,
-            Momentum = _spec.Momentum,
-            Kept = _spec.Kept,
-            Normalize = _spec.Normalize,
-        });
+        _weights = _spec.Kind == RejectionKind.None || !(HasSlope || _begun) ? null : DialogueCompactness.Weigh(_compactness, _state, Options, _slope);
         return _weights;
     }
 

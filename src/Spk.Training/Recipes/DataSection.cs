@@ -57,11 +57,17 @@ public sealed record DataSection
     /// <summary>In what order an epoch goes through the utterances.</summary>
     public BatchSampling Sampler { get; init; }
 
+    /// <summary>Train on a part of the speakers only, such as "1/6" or "3-6/6": the seed deals them to so many disjoint parts. Null for all.</summary>
+    public string? SpeakerPart { get; init; }
+
     /// <summary>Most training speakers, drawn by the seed; 0 for all.</summary>
     public int LimitSpeakers { get; init; }
 
     /// <summary>Most utterances of each training speaker, drawn by the seed; 0 for all.</summary>
     public int LimitUtterances { get; init; }
+
+    /// <summary>Classes of a classifier.</summary>
+    public LabelSpec Labels { get; init; } = new();
 
     /// <summary>Noise, rooms, gain and speed.</summary>
     public AugmentationSpec Augmentation { get; init; } = new();

@@ -12,8 +12,8 @@ public sealed record FineTuneSection
     public double EncoderRate { get; init; } = 1;
 
     /// <summary>
-    /// Beginnings of the names of parameters that stay as they are, with commas between: "encoder." for the whole encoder. Running statistics of
-    /// batch norms follow the data all the same. Null for none.
+    /// Beginnings of the names of parameters that stay as they are, with commas between: "encoder." for the whole encoder. Frozen batch norms
+    /// work with their running statistics, as in evaluation. Null for none.
     /// </summary>
     public string? Freeze { get; init; }
 

@@ -34,6 +34,9 @@ public sealed record Recipe
     /// <summary>What training starts from, and what of it moves.</summary>
     public FineTuneSection FineTune { get; init; } = new();
 
+    /// <summary>Rounds of pseudo-label training.</summary>
+    public RoundsSection Rounds { get; init; } = new();
+
     /// <summary>How parameters follow the gradients.</summary>
     public OptimizerSpec Optimizer { get; init; } = new();
 

@@ -4,13 +4,14 @@ using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
 using Spk.Training.Positives;
+using Spk.Training.PseudoLabelling;
 
 namespace Spk.Training.Recipes;
 
 /// <summary>The one description of every recipe field: its key, default and range. Used to read, write, compare and list recipes.</summary>
 internal static class RecipeBinding
 {
-    private static readonly string[] EncoderKinds = ["tdnn", "ecapa", "resnet"];
+    private static readonly string[] EncoderKinds = ["tdnn", "ecapa", "resnet", "gru"];
 
     /// <summary>An encoder small enough for a first training on a CPU.</summary>
     public static EncoderSpec DefaultEncoder { get; } = new() { Width = 128, EmbeddingSize = 128 };
@@ -24,6 +25,7 @@ internal static class RecipeBinding
         Objective = fields.Section("objective", recipe.Objective, Bind),
         Ssps = fields.Section("ssps", recipe.Ssps, Bind),
         FineTune = fields.Section("finetune", recipe.FineTune, Bind),
+        Rounds = fields.Section("rounds", recipe.Rounds, Bind),
         Optimizer = fields.Section("optimizer", recipe.Optimizer, Bind),
         Schedule = fields.Section("schedule", recipe.Schedule, Bind),
         Training = fields.Section("training", recipe.Training, Bind),
@@ -48,9 +50,19 @@ internal static class RecipeBinding
         Pairing = fields.Choice("pairing", data.Pairing),
         Positives = fields.Choice("positives", data.Positives),
         Sampler = fields.Choice("sampler", data.Sampler),
+        SpeakerPart = fields.OptionalText("speakerPart", data.SpeakerPart),
         LimitSpeakers = fields.Integer("limitSpeakers", data.LimitSpeakers, 0, int.MaxValue),
         LimitUtterances = fields.Integer("limitUtterances", data.LimitUtterances, 0, int.MaxValue),
+        Labels = fields.Section("labels", data.Labels, Bind),
         Augmentation = fields.Section("augmentation", data.Augmentation, Bind),
+    };
+
+    private static LabelSpec Bind(IRecipeFields fields, LabelSpec labels) => new()
+    {
+        File = fields.OptionalText("file", labels.File),
+        SmallestCluster = fields.Integer("smallestCluster", labels.SmallestCluster, 1, 1 << 24),
+        NearestShare = fields.Number("nearestShare", labels.NearestShare, 0.01f, 1f),
+        Noise = fields.Number("noise", labels.Noise, 0f, 1f),
     };
 
     private static AugmentationSpec Bind(IRecipeFields fields, AugmentationSpec augmentation) => new()
@@ -121,26 +133,58 @@ internal static class RecipeBinding
             Scale = fields.Integer("scale", encoder.Scale, 2, 64),
             Bottleneck = fields.Integer("bottleneck", encoder.Bottleneck, 1, 16384),
             Pooling = fields.Choice("pooling", encoder.Pooling),
+            Layers = fields.Integer("layers", encoder.Layers, 1, 64),
         };
     }
 
-    private static ObjectiveSpec Bind(IRecipeFields fields, ObjectiveSpec objective) => new()
+    private static ObjectiveSpec Bind(IRecipeFields fields, ObjectiveSpec objective)
     {
-        Kind = fields.Choice("kind", objective.Kind),
-        Temperature = fields.Number("temperature", objective.Temperature, 0.001f, 10f),
-        Symmetric = fields.Flag("symmetric", objective.Symmetric),
-        MarginKind = fields.Choice("marginKind", objective.MarginKind),
-        Margin = fields.Number("margin", objective.Margin, 0, 1),
-        MarginCurve = fields.Choice("marginCurve", objective.MarginCurve),
-        OracleMask = fields.Flag("oracleMask", objective.OracleMask),
-        Scale = fields.Number("scale", objective.Scale, 1, 1000),
-        QueueSize = fields.Integer("queueSize", objective.QueueSize, 1, 1 << 24),
-        KeyGroup = fields.Integer("keyGroup", objective.KeyGroup, 0, 65536),
-        Momentum = fields.Section("momentum", objective.Momentum, Bind),
-        Projector = fields.Section("projector", objective.Projector, Bind),
-        Distill = fields.Section("distill", objective.Distill, Bind),
-        Dialogue = fields.Section("dialogue", objective.Dialogue, Bind),
+        // The head is read first: it decides what scale and margin are when they are absent.
+        var kind = fields.Choice("kind", objective.Kind);
+        var head = fields.Section("head", objective.Head, Bind);
+        bool same = head.Kind == objective.Head.Kind;
+        return new ObjectiveSpec
+        {
+            Kind = kind,
+            Head = head,
+            Temperature = fields.Number("temperature", objective.Temperature, 0.001f, 10f),
+            Symmetric = fields.Flag("symmetric", objective.Symmetric),
+            MarginKind = fields.Choice("marginKind", objective.MarginKind),
+            Margin = fields.Number("margin", same ? objective.Margin : HeadSpec.DefaultMargin(head.Kind), 0, 1),
+            MarginCurve = fields.Choice("marginCurve", objective.MarginCurve),
+            OracleMask = fields.Flag("oracleMask", objective.OracleMask),
+            Scale = fields.Number("scale", same ? objective.Scale : HeadSpec.DefaultScale(head.Kind), 1, 1000),
+            Mix = fields.Section("mix", objective.Mix, Bind),
+            QueueSize = fields.Integer("queueSize", objective.QueueSize, 1, 1 << 24),
+            KeyGroup = fields.Integer("keyGroup", objective.KeyGroup, 0, 65536),
+            Momentum = fields.Section("momentum", objective.Momentum, Bind),
+            Projector = fields.Section("projector", objective.Projector, Bind),
+            Distill = fields.Section("distill", objective.Distill, Bind),
+            Dialogue = fields.Section("dialogue", objective.Dialogue, Bind),
+            Cola = fields.Section("cola", objective.Cola, Bind),
+            Apc = fields.Section("apc", objective.Apc, Bind),
+        };
+    }
+
+    private static HeadSpec Bind(IRecipeFields fields, HeadSpec head) => new()
+    {
+        Kind = fields.Choice("kind", head.Kind),
+        TargetCosine = fields.Number("targetCosine", head.TargetCosine, -1f, 1f),
+        OtherCosine = fields.Number("otherCosine", head.OtherCosine, -1f, 1f),
+        TopNegatives = fields.Integer("topNegatives", head.TopNegatives, 0, 256),
+        Concentration = fields.Number("concentration", head.Concentration, 0.001f, 100f),
+        Rate = fields.Number("rate", head.Rate, 0.0001f, 1f),
     };
+
+    private static MixSpec Bind(IRecipeFields fields, MixSpec mix) => new()
+    {
+        Kind = fields.Choice("kind", mix.Kind),
+        Alpha = fields.Number("alpha", mix.Alpha, 0.01f, 100f),
+    };
+
+    private static ColaSpec Bind(IRecipeFields fields, ColaSpec cola) => new() { Outputs = fields.Integer("outputs", cola.Outputs, 1, 65536) };
+
+    private static ApcSpec Bind(IRecipeFields fields, ApcSpec apc) => new() { Ahead = fields.Integer("ahead", apc.Ahead, 1, 1000) };
 
     private static MomentumSpec Bind(IRecipeFields fields, MomentumSpec momentum) => new()
     {
@@ -206,6 +250,21 @@ internal static class RecipeBinding
         Model = fields.OptionalText("model", section.Model),
         EncoderRate = fields.Number("encoderRate", section.EncoderRate, 0.0, 100.0),
         Freeze = fields.OptionalText("freeze", section.Freeze),
+    };
+
+    private static RoundsSection Bind(IRecipeFields fields, RoundsSection rounds) => new()
+    {
+        Count = fields.Integer("count", rounds.Count, 0, 1000),
+        Model = fields.OptionalText("model", rounds.Model),
+        Start = fields.Choice("start", rounds.Start),
+        Clustering = new ClusteringSpec
+        {
+            Method = fields.Name("method", rounds.Clustering.Method, ClusteringMethods.Names),
+            Clusters = fields.Integer("clusters", rounds.Clustering.Clusters, 2, 1 << 24),
+            Normalization = fields.Choice("normalization", rounds.Clustering.Normalization),
+            Restarts = fields.Integer("restarts", rounds.Clustering.Restarts, 1, 10_000),
+            FirstClusters = fields.Integer("firstClusters", rounds.Clustering.FirstClusters, 0, 1 << 24),
+        },
     };
 
     private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()

@@ -1,6 +1,7 @@
 using Spk.Engine.Devices;
 using Spk.Interop;
 using Spk.Training.Data;
+using Spk.Training.Objectives;
 using Spk.Training.Positives;
 
 namespace Spk.Training.Recipes;
@@ -31,6 +32,11 @@ internal static class RecipeCorpus
         return corpus;
     }
 
+    /// <summary>The speakers that are held back, or null.</summary>
+    public static DevelopmentSplit? Development(Recipe recipe, Corpus corpus) => recipe.Data.DevSpeakers > 0
+        ? DevelopmentSplit.Create(corpus.Utterances, recipe.Data.DevSpeakers, recipe.Training.Seed, recipe.Evaluation.DevPairs)
+        : null;
+
     /// <summary>What changes the crops, or null where the recipe changes nothing.</summary>
     public static Augmenter? Augmenter(Recipe recipe, Device device, Corpus corpus) => recipe.Data.Augmentation.IsIdentity
         ? null
@@ -39,8 +45,33 @@ internal static class RecipeCorpus
             recipe.CorpusOptions);
 
     /// <summary>Indices of the utterances to train on: what the development speakers leave, within the recipe's limits.</summary>
-    public static int[] Members(Recipe recipe, Corpus corpus, DevelopmentSplit? development) => TrainingSubset.Choose(
-        corpus, development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training], recipe.Data.LimitSpeakers, recipe.Data.LimitUtterances, recipe.Training.Seed);
+    public static int[] Members(Recipe recipe, Corpus corpus, DevelopmentSplit? development)
+    {
+        int[] candidates = development is null ? [.. Enumerable.Range(0, corpus.Count)] : [.. development.Training];
+        var data = recipe.Data;
+        ulong seed = recipe.Training.Seed;
+        if (SpeakerPart.Parse(data.SpeakerPart) is { } part)
+        {
+            candidates = [.. part.Choose([.. candidates.Select(i => corpus.Utterances[i])], seed).Select(i => candidates[i])];
+        }
+
+        return TrainingSubset.Choose(corpus, candidates, data.LimitSpeakers, data.LimitUtterances, seed);
+    }
+
+    /// <summary>Classes of the utterances, where a classifier is trained; else null.</summary>
+    /// <exception cref="InvalidOptionException">The recipe has rounds that make its labels, and none are made: true speakers must not take their place.</exception>
+    public static ClassLabels? Labels(Recipe recipe, Corpus corpus, IReadOnlyList<int> members)
+    {
+        if (recipe.Rounds.Count > 0 && recipe.Data.Labels.File is null)
+        {
+            throw new InvalidOptionException(
+                $"rounds.count = {recipe.Rounds.Count}: the recipe trains on labels that its rounds make; run it with `spk pseudo-label MODEL RECIPE`, or set data.labels.file.");
+        }
+
+        return recipe.Objective.Kind == ObjectiveKind.Supervised
+            ? ClassLabels.Make(recipe.Data.Labels, recipe.Data.Root, corpus, members, recipe.Training.Seed)
+            : null;
+    }
 
     /// <summary>The rows of the batches, where they are no utterances; else null.</summary>
     public static UtteranceGroups? Groups(Recipe recipe, Corpus corpus, IReadOnlyList<int> members)

@@ -12,8 +12,8 @@ internal static class RecipeRules
     // What leaves every step up to the present one as it was.
     private static readonly string[] Changeable =
     [
-        "name", "data.root", "data.train", "data.pack", "training.epochs", "training.maximumSteps", "training.stopAfterEpochs",
-        "training.checkpointEverySteps", "evaluation.",
+        "name", "data.root", "data.train", "data.pack", "data.labels.file", "training.epochs", "training.maximumSteps", "training.stopAfterEpochs",
+        "training.checkpointEverySteps", "rounds.count", "evaluation.",
     ];
 
     public static void Check(Recipe recipe)
@@ -27,9 +27,11 @@ internal static class RecipeRules
         string kind = ObjectiveRules.Word(objective.Kind);
         recipe.Ssps.Validate();
         bool compares = objective.Kind is ObjectiveKind.Ava or ObjectiveKind.AngularPrototypical or ObjectiveKind.Ge2e;
-        Require(objective.Kind == ObjectiveKind.Supervised || (compares ? data.Views >= 2 : data.Views == 2),
+        bool anyViews = objective.Kind is ObjectiveKind.Supervised or ObjectiveKind.Apc;
+        Require(anyViews || (compares ? data.Views >= 2 : data.Views == 2),
             $"data.views = {data.Views}: objective.kind {kind} needs 2{(compares ? " or more" : "")}.");
         CheckRows(recipe, compares);
+        CheckPrediction(recipe);
         Require(data.LocalViews == 0 || objective.Kind == ObjectiveKind.Dino,
             $"data.localViews = {data.LocalViews}: objective.kind {kind} uses none; set it to 0 or use dino.");
         Require(objective.Projector.Layers == 0 || objective.Kind is ObjectiveKind.SimClr or ObjectiveKind.Moco,
@@ -44,6 +46,12 @@ internal static class RecipeRules
             $"data.views = {data.Views}: data.pairing apart places 2 crops; use pairing random for another number.");
         Require(recipe.FineTune.Model is null || objective.Kind is not (ObjectiveKind.Moco or ObjectiveKind.Dino),
             $"finetune.model = {recipe.FineTune.Model}: objective.kind {kind} trains a momentum encoder beside and starts anew; use ge2e, angularPrototypical, ava, simClr or supervised.");
+        Require(data.Labels == new LabelSpec() || objective.Kind == ObjectiveKind.Supervised,
+            $"data.labels: objective.kind {kind} uses no labels; use supervised, or leave the section out.");
+        Require(objective.Mix.Kind == MixKind.None || objective.Kind == ObjectiveKind.Supervised,
+            $"objective.mix.kind = {ObjectiveRules.Word(objective.Mix.Kind)}: objective.kind {kind} has no labels to mix; use supervised.");
+        Require(recipe.Rounds.Count == 0 || objective.Kind == ObjectiveKind.Supervised,
+            $"rounds.count = {recipe.Rounds.Count}: objective.kind {kind} trains on no labels; use supervised.");
         var curve = recipe.Schedule.Kind;
         Require(curve is LearningRateKind.Constant or LearningRateKind.Step || recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
             $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");
@@ -51,6 +59,7 @@ internal static class RecipeRules
             "schedule.minimum = 0: an exponential schedule needs a minimum above 0.");
         Require(recipe.Schedule.WarmupEpochs < recipe.Training.Epochs,
             $"schedule.warmupEpochs = {FieldText.Of(recipe.Schedule.WarmupEpochs)} leaves nothing of training.epochs = {recipe.Training.Epochs}.");
+        _ = SpeakerPart.Parse(data.SpeakerPart);
         Require(data.DevSpeakers != 1,
             "data.devSpeakers = 1: trials need two speakers or more; allowed are 0 and 2 or more.");
         Require(recipe.Evaluation.Patience == 0 || data.DevSpeakers > 0,
@@ -68,6 +77,21 @@ internal static class RecipeRules
             $"data.rows = {rows}: data.sampler and data.positives are for rows of utterances; remove them.");
         Require(data.DialogueGap == 0 || data.Rows == RowSource.Dialogues,
             $"data.dialogueGap = {FieldText.Of(data.DialogueGap)}: set data.rows to dialogues, or the gap to 0.");
+    }
+
+    private static void CheckPrediction(Recipe recipe)
+    {
+        if (recipe.Objective.Kind != ObjectiveKind.Apc)
+        {
+            return;
+        }
+
+        var features = recipe.Features.Spec;
+        int frames = features.FrameCount(DataSection.Samples(recipe.Data.CropSeconds, features.SampleRate)), ahead = recipe.Objective.Apc.Ahead;
+        Require(recipe.Encoder.Kind == "gru",
+            $"encoder.kind = {recipe.Encoder.Kind}: objective.kind apc predicts from the frames so far and needs gru.");
+        Require(ahead < frames,
+            $"objective.apc.ahead = {ahead} leaves nothing to predict of the {frames} frames of data.cropSeconds = {FieldText.Of(recipe.Data.CropSeconds)}.");
     }
 
     /// <summary>The first field that differs and that a resumed run may not change, or null.</summary>

@@ -138,6 +138,33 @@ internal static class Figures
         }
     }
 
+    /// <summary>Detection error trade-offs of several systems in one plot, on the axes of <see cref="Det"/>.</summary>
+    /// <param name="systems">Name and error rates of each; colours repeat after six, and lines are broken from then on.</param>
+    public static string DetOverlay(IReadOnlyList<(string Name, EvaluationResult Result)> systems)
+    {
+        if (systems.Count == 0)
+        {
+            return "";
+        }
+
+        const string Title = "Detection error trade-offs";
+        var axis = Axis.NormalDeviate();
+        var plot = new Plot(Title, axis, axis, "false acceptances, %", "false rejections, %", 480, 462);
+        plot.Line([(0.001, 0.001), (0.5, 0.5)], "diagonal");
+        for (int k = 0; k < systems.Count; k++)
+        {
+            var (name, result) = systems[k];
+            plot.Line(result.Metrics.DetPoints().Select(p => (p.Far, p.Frr)), (k < Colors ? "line " : "line broken ") + Style(k % Colors), name);
+            if (result.Eer is >= 0.001 and <= 0.5)
+            {
+                plot.Dot(result.Eer, result.Eer, 4, "point " + Style(k % Colors), $"{name}: EER {Format.Percent(result.Eer)}");
+            }
+        }
+
+        return Figure(
+            Title, plot.End(), Legend([.. systems.Select((s, k) => (s.Name, Style(k % Colors)))]), "Closer to the lower left corner is better; dots are at equal error.");
+    }
+
     /// <summary>
     /// Histograms of target and non-target scores, each of area 1, over their own range: an untrained encoder puts all
     /// utterances close together.

@@ -65,6 +65,7 @@ internal static class ReportStyle
         .diagonal { stroke: var(--soft); stroke-dasharray: 2 4; fill: none; }
         .rule { stroke: var(--ink); stroke-dasharray: 5 4; }
         .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+        .line.broken { stroke-dasharray: 8 5; }
         path.before { fill: none; stroke: var(--soft); stroke-width: 1.6; stroke-dasharray: 6 4; }
         .area { fill: currentColor; fill-opacity: 0.2; stroke: none; }
         .point { fill: currentColor; stroke: var(--card); stroke-width: 1.5; }

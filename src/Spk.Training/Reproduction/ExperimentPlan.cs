@@ -7,7 +7,7 @@ namespace Spk.Training.Reproduction;
 internal sealed class ExperimentPlan
 {
     // Decided by --data and --seeds.
-    private static readonly string[] Reserved = ["data.root", "training.seed"];
+    private static readonly string[] Reserved = ["data.root", "data.labels.file", "training.seed"];
 
     private readonly ExperimentOptions _options;
 
@@ -18,7 +18,7 @@ internal sealed class ExperimentPlan
         Corpora = Choose(experiment);
         Systems = [.. experiment.Systems.Where(s => s.InQuick || !options.Quick)];
         var names = Systems.Select(s => s.Name).ToHashSet(StringComparer.Ordinal);
-        Claims = [.. experiment.Claims.Where(c => names.Contains(c.System) && (c.Than is null || names.Contains(c.Than)))];
+        Claims = [.. experiment.Claims.Where(c => c.Systems.Concat(c.Than).All(names.Contains))];
         Seeds = options.Seeds.Count > 0 ? options.Seeds : options.Quick ? experiment.QuickSeeds : experiment.Seeds;
         if (Seeds.Distinct().Count() != Seeds.Count)
         {
@@ -30,7 +30,7 @@ internal sealed class ExperimentPlan
             throw new InvalidOptionException($"--set {reserved} is decided by the experiment: use --data and --seeds.");
         }
 
-        Runs = [.. Make()];
+        Runs = [.. Make(experiment)];
     }
 
     public IReadOnlyList<ExperimentCorpus> Corpora { get; }
@@ -66,7 +66,7 @@ internal sealed class ExperimentPlan
             : throw new InvalidOptionException($"experiment {experiment.Name} needs a corpus here: name its folder with --data.");
     }
 
-    private IEnumerable<SystemRun> Make()
+    private IEnumerable<SystemRun> Make(Experiment experiment)
     {
         foreach (var corpus in Corpora)
         {
@@ -75,10 +75,24 @@ internal sealed class ExperimentPlan
                 var made = new Dictionary<string, SystemRun>(StringComparer.Ordinal);
                 foreach (var system in Systems)
                 {
-                    var from = system.Continues is null ? null : made.GetValueOrDefault(system.Continues)
-                        ?? throw new InvalidOptionException($"the system {system.Name} continues {system.Continues}, which a quick run leaves out.");
+                    SystemRun? Made(string? name) => name is null ? null : made.GetValueOrDefault(name)
+                        ?? throw new InvalidOptionException($"the system {system.Name} builds on {name}, which a quick run leaves out.");
+                    var pretrained = Made(system.FineTunes);
                     string folder = Path.Combine(_options.Folder, "runs", corpus.Name, system.Name, FormattableString.Invariant($"seed-{seed}"));
-                    var run = new SystemRun(corpus, system, seed, new RunFolder(folder), Recipe(corpus, system, seed), from);
+                    string? labels = system.Labels is null
+                        ? null
+                        : Path.GetFullPath(Path.Combine(_options.Folder, "labels", corpus.Name, FormattableString.Invariant($"seed-{seed}"), system.Labels.Name + ".csv"));
+                    var recipe = Recipe(corpus, system, seed, labels);
+                    var run = new SystemRun(
+                        corpus, system, seed, new RunFolder(folder), pretrained is null ? recipe : FineTuning.Of(recipe, pretrained.Recipe, pretrained.Folder.Path))
+                    {
+                        From = Made(system.Continues),
+                        Pretrained = pretrained,
+                        Aligns = system.Alignment is { } alignment ? (Made(alignment.Enrolment)!, Made(alignment.Runtime)!) : null,
+                        EnrolmentUtterances = experiment.EnrolmentUtterances,
+                        LabelPath = labels,
+                        Labels = Made(system.Labels?.From),
+                    };
                     made.Add(system.Name, run);
                     yield return run;
                 }
@@ -86,7 +100,7 @@ internal sealed class ExperimentPlan
         }
     }
 
-    private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed)
+    private Recipe Recipe(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, string? labels)
     {
         string name = corpus.Recipe;
         List<string> overrides = [.. corpus.Overrides];
@@ -110,6 +124,11 @@ internal sealed class ExperimentPlan
         overrides.Add($"data.root={Root(corpus)}");
         overrides.Add(FormattableString.Invariant($"training.seed={seed}"));
         overrides.Add($"name={system.Name}");
+        if (labels is not null)
+        {
+            overrides.Add($"data.labels.file={labels}");
+        }
+
         return ShippedRecipes.Load(name, overrides);
     }
 

@@ -13,9 +13,6 @@ namespace Spk.Training.Reproduction;
 /// </summary>
 public sealed class ExperimentSession
 {
-    // Confidence intervals are drawn when the claims are judged.
-    private static readonly EvaluationOptions WithoutIntervals = new() { BootstrapDraws = 0 };
-
     private readonly ExperimentOptions _options;
     private readonly ExperimentPlan _plan;
 
@@ -61,9 +58,10 @@ public sealed class ExperimentSession
                     $"{run.Folder.Path} holds a run with {made.Path} = {made.Value}, asked for is {wanted.Value}: choose another --out, or delete that folder.");
             }
 
-            if (run.Corpus.Voices is null && !File.Exists(run.TrialList))
+            if (run.Corpus.Voices is null && !File.Exists(RunTrials.Source(run)))
             {
-                throw new DataFormatException($"The trial list {run.TrialList} does not exist: --data names a folder with train.csv and trials.txt.");
+                string list = run.EnrolmentUtterances > 0 ? "manifest" : "trial list";
+                throw new DataFormatException($"The {list} {RunTrials.Source(run)} does not exist: --data names a folder with train.csv, eval.csv and trials.txt.");
             }
         }
 
@@ -124,36 +122,12 @@ public sealed class ExperimentSession
             return;
         }
 
-        if (run.From is { IsFinished: false } from)
+        if (run.Needs.FirstOrDefault(r => !r.IsFinished) is { } before)
         {
-            throw new InvalidOperationException($"{run.Folder.Path} builds on {from.Folder.Path}, which is not finished.");
+            throw new InvalidOperationException($"{run.Folder.Path} builds on {before.Folder.Path}, which is not finished.");
         }
 
-        var watch = Stopwatch.StartNew();
-        using var trainer = run.From is null
-            ? Trainer.Open(run.Recipe, run.Folder.Path, device, cancellation: cancellation)
-            : Trainer.OpenFrom(run.From.Folder.Path, run.Recipe, run.Folder.Path, device, cancellation: cancellation);
-        var outcome = trainer.Run(training, cancellation);
-        cancellation.ThrowIfCancellationRequested();
-
-        var trials = TrialSet.Open(run.TrialList, run.Recipe.Data.Root, audio: run.Recipe.CorpusOptions, options: WithoutIntervals);
-        var result = trials.Evaluate(trainer.Model, out var embeddings, embedding, cancellation);
-        embeddings.Save(run.Embeddings);
-        ScoreFile.Write(run.Folder.Scores, trials.Trials.Trials, result.Scores);
-        var quantities = RunFigures.LastEpoch(run.Folder.Log);
-        foreach (var (name, value) in EmbeddingClusters.Measure(embeddings, run.Recipe.Data.Root, run.Corpus.Voices?.ChannelStrength is not null))
-        {
-            quantities[name] = value;
-        }
-
-        var figures = new RunFigures
-        {
-            Steps = outcome.Step,
-            Seconds = watch.Elapsed.TotalSeconds,
-            UtterancesPerSecond = outcome.UtterancesPerSecond,
-            Device = device.Name,
-            Quantities = quantities,
-        };
+        var figures = run.Aligns is null ? Train(run, device, training, embedding, cancellation) : AlignmentRun.Execute(run, device, embedding, cancellation);
         figures.Write(run.Figures);
     }
 
@@ -162,14 +136,14 @@ public sealed class ExperimentSession
     public TimeSpan? RemainingAfter(SystemRun current)
     {
         ArgumentNullException.ThrowIfNull(current);
-        var finished = Runs.Where(r => r.IsFinished).Select(r => (r.Corpus.Name, RunFigures.Read(r.Figures).Seconds)).ToArray();
+        var finished = Runs.Where(r => r.IsFinished).Select(r => (r.Corpus.Name, IsAlignment: r.Aligns is not null, RunFigures.Read(r.Figures).Seconds)).ToArray();
         if (finished.Length == 0)
         {
             return null;
         }
 
         double Expected(SystemRun run) =>
-            finished.Where(f => f.Name == run.Corpus.Name).Select(f => f.Seconds).DefaultIfEmpty(finished.Average(f => f.Seconds)).Average();
+            finished.Where(f => f.Name == run.Corpus.Name && f.IsAlignment == run.Aligns is not null).Select(f => f.Seconds).DefaultIfEmpty(finished.Average(f => f.Seconds)).Average();
         return TimeSpan.FromSeconds(Runs.Where(r => r != current && !r.IsFinished).Sum(Expected));
     }
 
@@ -179,4 +153,39 @@ public sealed class ExperimentSession
     public Findings Judge() => FindingsMaker.Make(this);
 
     internal SyntheticVoicesSpec? Voices(ExperimentCorpus corpus) => _options.Quick ? corpus.QuickVoices ?? corpus.Voices : corpus.Voices;
+
+    private RunFigures Train(SystemRun run, Device device, ITrainingProgress? training, IProgress<DataProgress>? embedding, CancellationToken cancellation)
+    {
+        var watch = Stopwatch.StartNew();
+        LabelStage.Make(run, Runs, device, cancellation);
+        using var trainer = run.From is null
+            ? Trainer.Open(run.Recipe, run.Folder.Path, device, cancellation: cancellation)
+            : Trainer.OpenFrom(run.From.Folder.Path, run.Recipe, run.Folder.Path, device, cancellation: cancellation);
+        var outcome = trainer.Run(training, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+
+        var trials = RunTrials.Open(run);
+        var embeddings = trials.Embed(trainer.Model, embedding, cancellation);
+        embeddings.Save(run.Embeddings);
+        ScoreFile.Write(run.Folder.Scores, trials.Trials, TrialEvaluation.Score(trials.Trials, trials.Enrolments(embeddings), embeddings, cancellation: cancellation));
+        var quantities = RunFigures.LastEpoch(run.Folder.Log);
+        foreach (var (name, value) in EmbeddingClusters.Measure(embeddings, run.Recipe.Data.Root, run.Corpus.Voices?.ChannelStrength is not null))
+        {
+            quantities[name] = value;
+        }
+
+        foreach (var (name, value) in LabelStage.Measures(run))
+        {
+            quantities[name] = value;
+        }
+
+        return new RunFigures
+        {
+            Steps = outcome.Step,
+            Seconds = watch.Elapsed.TotalSeconds,
+            UtterancesPerSecond = outcome.UtterancesPerSecond,
+            Device = device.Name,
+            Quantities = quantities,
+        };
+    }
 }

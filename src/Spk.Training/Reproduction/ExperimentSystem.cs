@@ -18,6 +18,21 @@ public sealed record ExperimentSystem(string Name, string Title, params IReadOnl
     /// </summary>
     public string? Continues { get; init; }
 
+    /// <summary>
+    /// The system whose encoder, trained with the same seed, this one starts from: features and encoder are that system's, all else its own
+    /// recipe's. Null to start from random weights.
+    /// </summary>
+    public string? FineTunes { get; init; }
+
+    /// <summary>Instead of a training: two systems before this one, made comparable; null for a training.</summary>
+    public ExperimentAlignment? Alignment { get; init; }
+
+    /// <summary>The pseudo-labels it is trained on; null for none.</summary>
+    public LabelSource? Labels { get; init; }
+
+    /// <summary>Its place in the experiment's grid; null for a system that stands on its own.</summary>
+    public GridCell? Cell { get; init; }
+
     /// <summary>Whether it is a stage that others continue and no system to compare: it is trained, but has no row in the tables.</summary>
     public bool IsStage { get; init; }
 

@@ -13,8 +13,32 @@ public sealed record Findings(Experiment Experiment, IReadOnlyList<CorpusFinding
 /// <param name="Voices">What it holds, where it was made for the experiment; else null.</param>
 /// <param name="Systems">The systems with at least one finished run.</param>
 /// <param name="Claims">The claims whose systems have at least one finished seed in common.</param>
+/// <param name="Gains">What the alignments recover, in the experiment's error rates.</param>
 public sealed record CorpusFindings(
-    ExperimentCorpus Corpus, string Root, string? Voices, IReadOnlyList<SystemFindings> Systems, IReadOnlyList<ClaimFindings> Claims);
+    ExperimentCorpus Corpus,
+    string Root,
+    string? Voices,
+    IReadOnlyList<SystemFindings> Systems,
+    IReadOnlyList<ClaimFindings> Claims,
+    IReadOnlyList<GainFindings> Gains)
+{
+    /// <summary>What the experiment's grid shows; null for none.</summary>
+    public GridFindings? Grid { get; init; }
+
+    /// <summary>1 − EER / EER of the baseline, of the means over seeds; NaN where one of them has no finished run.</summary>
+    /// <param name="cell">The two systems.</param>
+    public double Reduction(ReductionCell cell)
+    {
+        double Eer(string name) => Systems.FirstOrDefault(s => s.System.Name == name)?.Mean(Measure.Eer) ?? double.NaN;
+        return cell.System == cell.Baseline ? 0 * Eer(cell.System) : 1 - (Eer(cell.System) / Eer(cell.Baseline));
+    }
+}
+
+/// <summary>What an alignment recovers of its runtime system's gain over its enrolment system.</summary>
+/// <param name="System">The alignment.</param>
+/// <param name="Measure">The error rate.</param>
+/// <param name="Gain">Over seeds.</param>
+public sealed record GainFindings(ExperimentSystem System, Measure Measure, RecoveredGain Gain);
 
 /// <summary>The finished runs of a system.</summary>
 /// <param name="System">The system.</param>
@@ -51,8 +75,14 @@ public sealed record RunFindings(SystemRun Run, EvaluationResult Evaluation, IRe
 public sealed record ClaimFindings(
     Claim Claim, Verdict Verdict, SystemComparison? Comparison, IReadOnlyList<SeedFindings> Seeds, IReadOnlyList<GroupFindings> Groups)
 {
+    /// <summary>The recovered gain over seeds, where the claim is about one.</summary>
+    public RecoveredGain? Gain { get; init; }
+
+    /// <summary>Interval of <see cref="Value"/> − <see cref="Reference"/> over speakers; null where there is none.</summary>
+    public Interval? Interval => Comparison?.Interval ?? (Gain?.Interval is { } ends ? new Interval(ends.Low - Claim.Limit, ends.High - Claim.Limit) : null);
+
     /// <summary>The system's mean over seeds.</summary>
-    public double Value => Seeds.Average(s => s.Value);
+    public double Value => Gain?.Share ?? Seeds.Average(s => s.Value);
 
     /// <summary>What it is compared with: the other system's mean, or the limit.</summary>
     public double Reference => Seeds.Average(s => s.Reference);

@@ -13,6 +13,9 @@ public sealed record Measure
     /// <summary>Equal error rate.</summary>
     public static Measure Eer { get; } = new("eer", "EER", ScoreMeasure.Eer, percent: true);
 
+    /// <summary>Its logarithm, by whose differences relative reductions compare; it has no column of its own.</summary>
+    public static Measure LogEer { get; } = new("logEer", "ln EER", ScoreMeasure.LogEer, percent: false);
+
     /// <summary>Minimum detection cost at target prior 0.01.</summary>
     public static Measure MinDcf01 { get; } = new("minDcf01", "minDCF 0.01", ScoreMeasure.MinDcf01, percent: false);
 
@@ -31,7 +34,19 @@ public sealed record Measure
     /// <summary>False positives at the threshold of equal error.</summary>
     public static Measure FalsePositives { get; } = new("falsePositives", "false positives", ScoreMeasure.FalseAcceptances, percent: true);
 
-    /// <summary>The measures of scores, in the order of the tables.</summary>
+    /// <summary>False rejection rate at a false acceptance rate of 1 %.</summary>
+    public static Measure FrrAtFar01 { get; } = new("frrAtFar01", "FRR at FAR 1 %", ScoreMeasure.FrrAtFar01, percent: true);
+
+    /// <summary>The same at 2 %.</summary>
+    public static Measure FrrAtFar02 { get; } = new("frrAtFar02", "FRR at FAR 2 %", ScoreMeasure.FrrAtFar02, percent: true);
+
+    /// <summary>The same at 5 %.</summary>
+    public static Measure FrrAtFar05 { get; } = new("frrAtFar05", "FRR at FAR 5 %", ScoreMeasure.FrrAtFar05, percent: true);
+
+    /// <summary>The same at 10 %.</summary>
+    public static Measure FrrAtFar10 { get; } = new("frrAtFar10", "FRR at FAR 10 %", ScoreMeasure.FrrAtFar10, percent: true);
+
+    /// <summary>The measures of scores that the tables show unless an experiment names others.</summary>
     public static IReadOnlyList<Measure> OfScores { get; } =
         [Eer, MinDcf01, FalseNegatives, FalsePositives, TargetCosine, NonTargetCosine, ScatterRatio];
 

@@ -46,11 +46,31 @@ public static class ReproductionFiles
                 ["voices"] = corpus.Voices,
                 ["recipe"] = corpus.Corpus.Recipe,
                 ["claims"] = Array(corpus.Claims, ToJson),
+                ["reductions"] = Array(findings.Experiment.Reductions, grid => new JsonObject
+                {
+                    ["title"] = grid.Title,
+                    ["columns"] = Array(grid.Columns, c => JsonValue.Create(c)),
+                    ["rows"] = Array(grid.Rows, row => new JsonObject
+                    {
+                        ["title"] = row.Title,
+                        ["values"] = Array(row.Cells, c => JsonValue.Create(Number(corpus.Reduction(c)))),
+                    }),
+                }),
+                ["recoveredGains"] = Array(corpus.Gains, found => new JsonObject
+                {
+                    ["system"] = found.System.Name,
+                    ["measure"] = found.Measure.Key,
+                    ["share"] = Number(found.Gain.Share),
+                    ["interval"] = ToJson(found.Gain.Interval),
+                    ["bootstrapDraws"] = found.Gain.BootstrapDraws,
+                }),
+                ["grid"] = corpus.Grid is { } grid ? ToJson(grid) : null,
                 ["systems"] = Array(corpus.Systems, system => new JsonObject
                 {
                     ["name"] = system.System.Name,
                     ["overrides"] = Array(system.System.Overrides, o => JsonValue.Create(o)),
                     ["continues"] = system.System.Continues,
+                    ["fineTunes"] = system.System.FineTunes,
                     ["runs"] = Array(system.Runs, ToJson),
                 }),
             }),
@@ -61,15 +81,16 @@ public static class ReproductionFiles
     {
         ["claim"] = found.Claim.Statement,
         ["measure"] = found.Claim.Measure.Key,
-        ["system"] = found.Claim.System,
-        ["than"] = found.Claim.Than,
-        ["limit"] = found.Claim.Than is null ? found.Claim.Limit : null,
+        ["systems"] = Array(found.Claim.Systems, s => JsonValue.Create(s)),
+        ["than"] = Array(found.Claim.Than, s => JsonValue.Create(s)),
+        ["limit"] = found.Claim.HasLimit ? found.Claim.Limit : null,
+        ["recoveredGain"] = found.Claim.IsGain,
         ["claimed"] = found.Claim.IsLower ? "lower" : "higher",
         ["verdict"] = found.Verdict.ToText(),
         ["value"] = Number(found.Value),
         ["reference"] = Number(found.Reference),
         ["difference"] = Number(found.Value - found.Reference),
-        ["interval"] = ToJson(found.Comparison?.Interval),
+        ["interval"] = ToJson(found.Interval),
         ["shareLower"] = found.Comparison?.ShareSecondLower,
         ["confidence"] = found.Comparison?.Confidence,
         ["seeds"] = Array(found.Seeds, s => new JsonObject
@@ -88,6 +109,32 @@ public static class ReproductionFiles
             ["difference"] = Number(g.Comparison.Difference),
             ["interval"] = ToJson(g.Comparison.Interval),
             ["verdict"] = g.Verdict.ToText(),
+        }),
+    };
+
+    private static JsonObject ToJson(GridFindings found) => new()
+    {
+        ["columns"] = Array(found.Grid.Columns, c => JsonValue.Create(c)),
+        ["rows"] = Array(found.Rows, r => new JsonObject { ["row"] = r.Row, ["seed"] = r.Seed, ["eer"] = Array(r.Eers, e => JsonValue.Create(Number(e))) }),
+        ["correlations"] = Array(found.Correlations, table => new JsonObject
+        {
+            ["rows"] = table.Title,
+            ["count"] = table.Rows,
+            ["targets"] = Array(table.Targets, t => JsonValue.Create(t)),
+            ["measures"] = Array(found.Grid.Predictors.Select((p, i) => (p, table.Table[i])), row => new JsonObject
+            {
+                ["measure"] = row.p.Key,
+                ["r"] = Array(row.Item2, c => JsonValue.Create(Number(c.Value))),
+                ["intervals"] = Array(row.Item2, c => ToJson(c.Interval)),
+            }),
+        }),
+        ["claims"] = Array(found.Claims, c => new JsonObject
+        {
+            ["claim"] = c.Claim.Statement,
+            ["verdict"] = c.Verdict.ToText(),
+            ["difference"] = Number(c.Value),
+            ["interval"] = ToJson(c.Interval),
+            ["rows"] = c.Rows,
         }),
     };
 

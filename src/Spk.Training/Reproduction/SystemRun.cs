@@ -7,8 +7,8 @@ public sealed class SystemRun
 {
     private const string FiguresFile = "figures.json";
 
-    internal SystemRun(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe, SystemRun? from) =>
-        (Corpus, System, Seed, Folder, Recipe, From) = (corpus, system, seed, folder, recipe, from);
+    internal SystemRun(ExperimentCorpus corpus, ExperimentSystem system, ulong seed, RunFolder folder, Recipe recipe) =>
+        (Corpus, System, Seed, Folder, Recipe) = (corpus, system, seed, folder, recipe);
 
     /// <summary>What it learns from.</summary>
     public ExperimentCorpus Corpus { get; }
@@ -26,7 +26,25 @@ public sealed class SystemRun
     public Recipe Recipe { get; }
 
     /// <summary>The run whose last checkpoint it starts from; null for none.</summary>
-    public SystemRun? From { get; }
+    public SystemRun? From { get; internal init; }
+
+    /// <summary>The run whose encoder it fine-tunes; null for none.</summary>
+    public SystemRun? Pretrained { get; internal init; }
+
+    /// <summary>The runs that it aligns; null for a training.</summary>
+    public (SystemRun Enrolment, SystemRun Runtime)? Aligns { get; internal init; }
+
+    /// <summary><see cref="Experiment.EnrolmentUtterances"/>.</summary>
+    internal int EnrolmentUtterances { get; init; }
+
+    /// <summary>The runs that have to be finished before this one.</summary>
+    internal IEnumerable<SystemRun> Needs => new[] { From, Pretrained, Labels, Aligns?.Enrolment, Aligns?.Runtime }.OfType<SystemRun>();
+
+    /// <summary>The run whose embeddings were clustered into its pseudo-labels; null for none.</summary>
+    public SystemRun? Labels { get; internal init; }
+
+    /// <summary>File of its pseudo-labels; null for none.</summary>
+    internal string? LabelPath { get; init; }
 
     /// <summary>Whether it was trained and measured, now or earlier.</summary>
     public bool IsFinished => File.Exists(Figures);
@@ -37,8 +55,8 @@ public sealed class SystemRun
     /// <summary>Embeddings of the evaluation utterances.</summary>
     internal string Embeddings => Path.Combine(Folder.Path, "embeddings.npy");
 
-    /// <summary>The trial list it is scored on.</summary>
-    internal string TrialList => Path.Combine(Recipe.Data.Root, Recipe.Evaluation.Trials);
+    /// <summary>How the encoders were aligned.</summary>
+    internal string AlignmentSpec => Path.Combine(Folder.Path, "alignment.txt");
 
     /// <summary>The first field in which the recipe of the run that lies in the folder differs from this one; null where it is the same or there is none.</summary>
     internal (RecipeField Made, RecipeField Wanted)? Difference()
@@ -48,12 +66,17 @@ public sealed class SystemRun
             return null;
         }
 
-        foreach (var (made, wanted) in Recipe.Load(Folder.Recipe).Fields().Zip(Recipe.Fields()))
+        if (System.Alignment is { } alignment && File.Exists(AlignmentSpec) && File.ReadAllText(AlignmentSpec).Trim() is var made && made != $"{alignment.Spec}")
+        {
+            return (new RecipeField("alignment", made, ""), new RecipeField("alignment", $"{alignment.Spec}", ""));
+        }
+
+        foreach (var (found, wanted) in Recipe.Load(Folder.Recipe).Fields().Zip(Recipe.Fields()))
         {
             // A folder may be moved, and checkpoints change nothing.
-            if (made.Value != wanted.Value && made.Path is not ("name" or "data.root" or "training.checkpointEverySteps"))
+            if (found.Value != wanted.Value && found.Path is not ("name" or "data.root" or "data.labels.file" or "finetune.model" or "training.checkpointEverySteps"))
             {
-                return (made, wanted);
+                return (found, wanted);
             }
         }
 

@@ -45,6 +45,15 @@ internal static class VerdictRule
         ? Verdict.Inconclusive
         : ends.High < 0 == secondIsLower ? Verdict.Reproduced : Verdict.NotReproduced;
 
+    /// <summary>Judges a recovered gain over seeds, by its interval.</summary>
+    /// <param name="gain">The gain.</param>
+    /// <param name="share">The share that it is claimed to exceed.</param>
+    public static Verdict Of(RecoveredGain gain, double share) =>
+        gain.Interval is not { } ends ? Verdict.Inconclusive
+        : ends.Low > share ? Verdict.Reproduced
+        : ends.High < share ? Verdict.NotReproduced
+        : Verdict.Inconclusive;
+
     /// <summary>Judges numbers, one a seed: how far each lies on the claimed side; 0 and NaN are on neither.</summary>
     public static Verdict Of(IReadOnlyCollection<double> margins) =>
         margins.Count < 2 ? Verdict.Inconclusive

@@ -74,7 +74,8 @@ public static class EmbeddingExtractor
         return new EmbeddingTable(ids, values, size);
     }
 
-    private static float[] Read(Utterance utterance, int sampleRate, CorpusOptions options)
+    /// <summary>A recording at the rate of a model.</summary>
+    internal static float[] Read(Utterance utterance, int sampleRate, CorpusOptions options)
     {
         var clip = WavFile.Read(utterance.Path, options.Channels);
         if (clip.SampleRate == sampleRate)

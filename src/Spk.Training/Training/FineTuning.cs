@@ -31,6 +31,17 @@ public static class FineTuning
         return tuned;
     }
 
+    /// <summary>The same for a model that may not be there yet.</summary>
+    /// <param name="recipe">Data, objective, optimizer and schedule.</param>
+    /// <param name="pretraining">The recipe that the model is trained by.</param>
+    /// <param name="model">Its run folder.</param>
+    internal static Recipe Of(Recipe recipe, Recipe pretraining, string model)
+    {
+        var tuned = recipe with { Features = pretraining.Features, Encoder = pretraining.Encoder, FineTune = recipe.FineTune with { Model = model } };
+        tuned.Validate();
+        return tuned;
+    }
+
     /// <summary>Puts the weights of a pretrained encoder in the place of the random ones.</summary>
     internal static void Load(string model, ParameterSet parameters)
     {
@@ -38,9 +49,9 @@ public static class FineTuning
         ParameterTensors.Load(file, parameters, ModelKeys.EncoderPrefix, "the recipe's encoder");
     }
 
-    /// <summary>The factor on the learning rate of each parameter; 0 for frozen ones.</summary>
+    /// <summary>Freezes what the recipe names, and finds the factor on the learning rate of each parameter; 0 for frozen ones.</summary>
     /// <exception cref="InvalidOptionException">A name to freeze begins no parameter's, or all are frozen.</exception>
-    internal static Func<Parameter, double> Rates(FineTuneSection section, ParameterSet parameters)
+    internal static Func<Parameter, double> Freeze(FineTuneSection section, ParameterSet parameters)
     {
         var frozen = section.FrozenNames;
         if (frozen.FirstOrDefault(name => !parameters.Trainable.Any(p => Begins(p, name))) is { } unknown)
@@ -49,9 +60,14 @@ public static class FineTuning
             throw new InvalidOptionException($"finetune.freeze = {unknown}: no parameter's name begins so; there are {layers}.");
         }
 
-        return parameters.Trainable.All(p => frozen.Any(name => Begins(p, name)))
+        foreach (var parameter in parameters.All)
+        {
+            parameter.IsFrozen = frozen.Any(name => Begins(parameter, name));
+        }
+
+        return parameters.Trainable.All(p => p.IsFrozen)
             ? throw new InvalidOptionException($"finetune.freeze = {section.Freeze}: nothing is left to train; leave out some layer.")
-            : p => frozen.Any(name => Begins(p, name)) ? 0 : Begins(p, ModelKeys.EncoderPrefix) ? section.EncoderRate : 1;
+            : p => p.IsFrozen ? 0 : Begins(p, ModelKeys.EncoderPrefix) ? section.EncoderRate : 1;
     }
 
     // Whole words of a dotted name: frames.1 is no beginning of frames.10.

@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
@@ -14,12 +18,12 @@ namespace Spk.Training;
 /// </summary>
 /// <remarks>
 /// One trainer uses one device from one thread; nothing runs after <see cref="Run"/> has returned. Where processes train together
-/// (<see cref="Device.Collective"/>), each has a trainer of the same recipe and folder, and the one of rank 0 decides, writes and reports.
+/// (<see cref="Device.Collective"/>), each has a trainer of the same recipe and folder, and only that of rank 0 evaluates, writes and reports.
 /// </remarks>
 public sealed class Trainer : IDisposable
 {
-    // What rank 0 tells the others ahead of a step, where it is no reason to end.
-    private const long GoOn = -1;
+    // Comes after every reason to end.
+    private const long GoOn = long.MaxValue;
 
     private readonly RunFolder _folder;
     private readonly Device _device;
@@ -38,7 +42,7 @@ public sealed class Trainer : IDisposable
         _device = device;
         _deviceKind = device is CpuDevice ? "cpu" : "cuda";
         _pipeline = new TrainingPipeline(recipe, device, loading, cancellation);
-        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus, _pipeline.Groups);
+        _corpus = CheckpointState.Fingerprint(_pipeline.Corpus, _pipeline.Groups, recipe.Data.Labels.File is null ? null : _pipeline.Labels);
         _store = new CheckpointStore(folder, _pipeline.Objective, _pipeline.Optimizer, recipe.Features.Spec, recipe.ResolvedEncoder);
     }
 
@@ -68,8 +72,10 @@ public sealed class Trainer : IDisposable
     /// <param name="loading">Told about the loading of audio; may be null.</param>
     /// <param name="cancellation">Ends the loading early.</param>
     /// <returns>The trainer; dispose it.</returns>
-    /// <exception cref="InvalidOptionException">The recipe does not fit the corpus, or differs from the run's in a field that may not change.</exception>
-    /// <exception cref="DataFormatException">Audio or the checkpoint cannot be used.</exception>
+    /// <exception cref="InvalidOptionException">
+    /// The recipe does not fit the corpus, differs from the run's in a field that may not change, or cannot be trained by several processes.
+    /// </exception>
+    /// <exception cref="DataFormatException">Audio or the checkpoint cannot be used, or processes that train together found different ones.</exception>
     /// <exception cref="SpkException">The folder cannot be written.</exception>
     public static Trainer Open(
         Recipe recipe, string runFolder, Device device, ResumeMode resume = ResumeMode.Auto, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default) =>
@@ -112,8 +118,8 @@ public sealed class Trainer : IDisposable
         var trainer = new Trainer(recipe, folder, device, loading, cancellation);
         try
         {
-            // Rank 0 may have cleared the folder before another process looks into it.
-            bool resumes = device.Collective.Broadcast(resume != ResumeMode.Restart && folder.HasCheckpoint ? 1 : 0) == 1;
+            bool resumes = resume != ResumeMode.Restart && folder.HasCheckpoint;
+            RequireAgreement(device.Collective, resumes ? 1 : 0); // All have looked before rank 0 clears the folder.
             if (resumes)
             {
                 trainer.Restore(folder, isOwn: true);
@@ -135,6 +141,7 @@ public sealed class Trainer : IDisposable
                 }
             }
 
+            RequireAgreement(device.Collective, trainer.Fingerprint()); // All have read what rank 0 will write over.
             if (device.Collective.IsLead)
             {
                 AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
@@ -152,14 +159,14 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the end, to the step limit, to an early stop or until cancelled.</summary>
     /// <param name="progress">Told about every step; may be null.</param>
     /// <param name="cancellation">Ends training after the present step, with a checkpoint.</param>
-    /// <returns>How it ended; of processes that follow rank 0, only the steps.</returns>
+    /// <returns>How it ended; processes other than rank 0 know the end and the steps only.</returns>
     /// <exception cref="NonFiniteException">A loss, gradient or parameter is not finite; the message names it. Checkpoints written before are kept.</exception>
     /// <exception cref="SpkException">A file could not be written; checkpoints written before are kept.</exception>
     public TrainingOutcome Run(ITrainingProgress? progress = null, CancellationToken cancellation = default)
     {
         if (!_device.Collective.IsLead)
         {
-            return Follow();
+            return Follow(cancellation);
         }
 
         using var session = new TrainingSession(_pipeline, _folder, _step, progress, _device.Name);
@@ -174,6 +181,11 @@ public sealed class Trainer : IDisposable
                 string rows = ObjectiveRules.Word(recipe.Data.Rows);
                 session.Warn($"{groups.LeftOut} {rows} have fewer than data.views = {recipe.Data.Views} utterances and are left out; {groups.All.Count} are used.", 0, 0);
             }
+        }
+
+        if (_step == 0 && _pipeline.Labels?.Warning is { } leftOut)
+        {
+            session.Warn(leftOut, 0, 0);
         }
 
         if (_restoredFrom is { } kind && kind != _deviceKind)
@@ -192,12 +204,10 @@ public sealed class Trainer : IDisposable
                 Save(session, isBest: eer is not null && _earlyStop.BestStep == _step);
             }
 
-            var end = End(limit, cancellation);
-            _device.Collective.Broadcast(end is { } reason ? (long)reason : GoOn);
-            if (end is { } why)
+            if (EndOfAll(End(limit, cancellation)) is { } end)
             {
                 Save(session, isBest: false);
-                return session.Finish(why, _step, _closedEpochs, _earlyStop);
+                return session.Finish(end, _step, _closedEpochs, _earlyStop);
             }
 
             session.Step(_step, cancellation);
@@ -213,20 +223,42 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _pipeline.Dispose();
 
-    // Steps as rank 0 says, until it ends.
-    private TrainingOutcome Follow()
+    // Makes the steps of rank 0, and leaves epochs, evaluation and files to it.
+    private TrainingOutcome Follow(CancellationToken cancellation)
     {
         while (true)
         {
-            long order = _device.Collective.Broadcast(GoOn);
-            if (order != GoOn)
+            if (EndOfAll(cancellation.IsCancellationRequested ? TrainingEnd.Cancelled : null) is { } end)
             {
-                return new TrainingOutcome((TrainingEnd)order, _step, (int)(_step / _pipeline.Batches.BatchesPerEpoch), float.NaN, 0, null, 0);
+                return new TrainingOutcome(end, _step, (int)(_step / _pipeline.Batches.BatchesPerEpoch), float.NaN, 0, null, 0);
             }
 
-            _pipeline.Step(_step);
+            _pipeline.Step(_step, cancellation);
             _step++;
         }
+    }
+
+    // All processes end ahead of the same step, whichever of them sees a reason.
+    private TrainingEnd? EndOfAll(TrainingEnd? own)
+    {
+        long first = _device.Collective.Least(own is { } end ? (long)end : GoOn);
+        return first == GoOn ? null : (TrainingEnd)first;
+    }
+
+    private static void RequireAgreement(Collective processes, long fingerprint)
+    {
+        if (!processes.Agrees(fingerprint))
+        {
+            throw new DataFormatException(
+                $"The {processes.Ranks} processes see different recipes, corpora or checkpoints: give all of them the same options and folders.");
+        }
+    }
+
+    // Of all that processes must have in common.
+    private long Fingerprint()
+    {
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{_pipeline.Recipe.ToYaml()}\n{_corpus}\n{_step}"));
+        return BinaryPrimitives.ReadInt64LittleEndian(hash);
     }
 
     private static long Limit(long wanted, long most) => wanted > 0 ? Math.Min(wanted, most) : most;

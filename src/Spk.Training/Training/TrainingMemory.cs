@@ -26,12 +26,13 @@ public sealed record TrainingMemory(long Parameters, long Step, long HostPerUtte
     /// of a batch with itself, which are computed in blocks, make it a little too low above some thousand utterances.
     /// </summary>
     /// <param name="recipe">A recipe.</param>
+    /// <param name="classes">Classes of a supervised recipe; below 2 where they are not known, and its head is left out.</param>
     /// <exception cref="Spk.Interop.SpkException">The recipe cannot be built, or even the small step does not fit this machine.</exception>
-    public static TrainingMemory Estimate(Recipe recipe)
+    public static TrainingMemory Estimate(Recipe recipe, int classes = 0)
     {
         ArgumentNullException.ThrowIfNull(recipe);
-        var (persistent, few) = Measure(recipe, FewUtterances);
-        long more = Measure(recipe, MoreUtterances).Step;
+        var (persistent, few) = Measure(recipe, FewUtterances, classes);
+        long more = Measure(recipe, MoreUtterances, classes).Step;
         long each = Math.Max(0, (more - few) / (MoreUtterances - FewUtterances));
         bool samples = recipe.Ssps.Source != PositiveSource.SameUtterance;
         long embedding = (long)recipe.ResolvedEncoder.EmbeddingSize * sizeof(float);
@@ -45,7 +46,7 @@ public sealed record TrainingMemory(long Parameters, long Step, long HostPerUtte
         return new TrainingMemory(persistent + stored, few + (each * (recipe.Training.Batch - FewUtterances)), samples ? embedding : 0);
     }
 
-    private static (long Persistent, long Step) Measure(Recipe recipe, int batch)
+    private static (long Persistent, long Step) Measure(Recipe recipe, int batch, int classes)
     {
         using var device = new CpuDevice(0);
         var features = recipe.Features.Spec;
@@ -56,10 +57,10 @@ public sealed record TrainingMemory(long Parameters, long Step, long HostPerUtte
             return device.Workspace.Rent(new Shape(rows, features.FrameCount(samples), features.Bins));
         }
 
-        // Classes are those of a corpus, which need not be at hand: the supervised head is left out.
+        // Classes are those of a corpus or of a clustering, which need not be at hand.
         var spec = recipe.Objective with
         {
-            Kind = recipe.Objective.Kind == ObjectiveKind.Supervised ? ObjectiveKind.SimClr : recipe.Objective.Kind,
+            Kind = recipe.Objective.Kind == ObjectiveKind.Supervised && classes < 2 ? ObjectiveKind.SimClr : recipe.Objective.Kind,
             OracleMask = false,
             KeyGroup = 0,
         };
@@ -67,6 +68,7 @@ public sealed record TrainingMemory(long Parameters, long Step, long HostPerUtte
         {
             Device = device,
             Encoder = recipe.ResolvedEncoder,
+            Labels = classes < 2 ? null : ClassLabels.Unknown(classes),
             Batch = batch,
             Views = 2,
             LocalViews = recipe.Data.LocalViews,
@@ -84,7 +86,9 @@ public sealed record TrainingMemory(long Parameters, long Step, long HostPerUtte
             device.Zero(local);
         }
 
-        objective.Prepare(new TrainingBatch(batch, 2) { Waves = input.Views }, default);
+        var silence = new TrainingBatch(batch, 2) { Waves = input.Views };
+        objective.Input(silence, default);
+        objective.Prepare(silence, default);
         var loss = objective.Loss(tape, input);
         tape.Backward(loss);
         return (device.Memory.Persistent, device.Workspace.UsedBytes * recipe.Data.Views / 2);

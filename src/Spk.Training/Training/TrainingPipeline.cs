@@ -40,15 +40,16 @@ internal sealed class TrainingPipeline : IDisposable
     {
         Recipe = recipe;
         _device = device;
+        ProcessRules.Check(recipe, device.Collective.Ranks);
         device.Precision = recipe.Training.Precision;
         Corpus = RecipeCorpus.Load(recipe, progress, cancellation);
         try
         {
-            Development = recipe.Data.DevSpeakers > 0
-                ? DevelopmentSplit.Create(Corpus.Utterances, recipe.Data.DevSpeakers, recipe.Training.Seed, recipe.Evaluation.DevPairs)
-                : null;
+            Development = RecipeCorpus.Development(recipe, Corpus);
             _augmenter = RecipeCorpus.Augmenter(recipe, device, Corpus);
-            Members = RecipeCorpus.Members(recipe, Corpus, Development);
+            int[] members = RecipeCorpus.Members(recipe, Corpus, Development);
+            Labels = RecipeCorpus.Labels(recipe, Corpus, members);
+            Members = Labels is null ? members : [.. members.Where(m => Labels.Of(m) >= 0)];
             Groups = RecipeCorpus.Groups(recipe, Corpus, Members);
             Batches = RecipeCorpus.Batches(recipe, device, Corpus, _augmenter, Members, Groups);
             _extractor = new FeatureExtractor(device, recipe.Features.Spec);
@@ -58,6 +59,7 @@ internal sealed class TrainingPipeline : IDisposable
                 Encoder = recipe.ResolvedEncoder,
                 Corpus = Corpus,
                 Utterances = Members,
+                Labels = Labels,
                 Groups = Groups,
                 Batch = recipe.Training.Batch,
                 Views = recipe.Data.Views,
@@ -69,7 +71,7 @@ internal sealed class TrainingPipeline : IDisposable
             RequireFrames(recipe, Objective.Trained);
             Objective.Allocate(recipe.Training.Seed);
             _embeddingSize = Objective.Trained.EmbeddingSize;
-            Optimizer = Optimizer.Create(recipe.Optimizer, Parameters, FineTuning.Rates(recipe.FineTune, Parameters));
+            Optimizer = Optimizer.Create(recipe.Optimizer, Parameters, FineTuning.Freeze(recipe.FineTune, Parameters));
             StepsInAll = (long)recipe.Training.Epochs * Batches.BatchesPerEpoch;
             _learningRate = recipe.Schedule.Create(recipe.Training.Epochs, Batches.BatchesPerEpoch);
             _learningRate.Validate();
@@ -80,7 +82,7 @@ internal sealed class TrainingPipeline : IDisposable
                 Epochs = recipe.Training.Epochs,
             };
             Model = new SpeakerModel(_extractor, Objective.Encoder, Objective.EncoderParameters);
-            int rows = recipe.Training.Batch * recipe.Data.Views;
+            int rows = recipe.Training.Batch * recipe.Data.Views / device.Collective.Ranks;
             _embeddingValues = new float[rows * _embeddingSize];
             _forwardBackward = new ReplayedWork(device, ForwardBackward);
             _collapse = new CollapseGuard(rows, _embeddingSize);
@@ -100,6 +102,9 @@ internal sealed class TrainingPipeline : IDisposable
 
     /// <summary>Indices of the utterances to train on.</summary>
     public IReadOnlyList<int> Members { get; }
+
+    /// <summary>Classes of the utterances where a classifier is trained; else null.</summary>
+    public ClassLabels? Labels { get; }
 
     /// <summary>Rows of the batches that are no utterances; else null.</summary>
     public UtteranceGroups? Groups { get; }
@@ -147,12 +152,12 @@ internal sealed class TrainingPipeline : IDisposable
 
         // Noise and reverberation take more or less memory from step to step; what follows lies in the same place.
         _forwardBackward.Begin();
+        var place = new StepPlace(step, epoch, (float)_margin.At((int)epoch));
         _features = new StepFeatures(
-            _extractor.Compute(batch.Waves, Recipe.Training.Seed, step),
+            _extractor.Compute(Objective.Input(batch, place), Recipe.Training.Seed, step),
             batch.LocalWaves is { } local ? _extractor.Compute(local, Recipe.Training.Seed, step) : null,
             batch.ReferenceWaves is { } clean ? _extractor.Compute(clean) : null);
         Profile?.End(StepStage.Features, _device);
-        var place = new StepPlace(step, epoch, (float)_margin.At((int)epoch));
         Objective.Prepare(batch, place);
         Profile?.End(StepStage.Preparation, _device);
         if (Profile is null)

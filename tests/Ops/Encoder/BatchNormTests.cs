@@ -61,6 +61,23 @@ public class BatchNormTests(TestDevice on)
     }
 
     [Test]
+    public void Frozen_running_statistics_are_used_and_kept_in_training()
+    {
+        using var device = on.Open();
+        var p = LayerCheck.Parameters(
+            device, ("gamma", new Shape(5), Samples.Normal(2, 5)), ("beta", new Shape(5), Samples.Normal(3, 5)), ("mean", new Shape(5), Samples.Normal(4, 5)),
+            ("variance", new Shape(5), LayerCheck.Constant(5, 2)));
+        var x = Samples.Constant(device, new Shape(7, 5), Samples.Normal(1, 35));
+        float[] Run(bool training) => Samples.Read(BatchNorm.Forward(null, x, p[0], p[1], p[2], p[3], training));
+        float[] evaluation = Run(training: false);
+        p[2].IsFrozen = p[3].IsFrozen = true;
+        Assert.That(Run(training: true), Is.EqualTo(evaluation));
+        Assert.That(Samples.Read(p[2].Value), Is.EqualTo(Samples.Normal(4, 5)));
+        p[2].IsFrozen = false;
+        Assert.That(Run(training: true), Is.Not.EqualTo(evaluation));
+    }
+
+    [Test]
     public void Running_statistics_in_evaluation_and_their_gradient()
     {
         const int rows = 9, channels = 19;

@@ -57,7 +57,7 @@ public class GruTests(TestDevice on)
             [("x", new Shape(n, t, c), Samples.Normal(1, n * t * c)), ("first", new Shape(n, h), Samples.Normal(2, n * h))],
             Parameters(c, h),
             (tape, x, p) => Gru.Forward(tape, x[0], new GruParameters(p[0], p[1], p[2], p[3]), x[1]),
-            v => Reference(n, t, c, h, v[0], v[1], v[2], v[3], v[4], v[5]));
+            v => GruReference.States(n, t, c, h, v[0], v[1], v[2], v[3], v[4], v[5]));
     }
 
     [Test]
@@ -70,7 +70,7 @@ public class GruTests(TestDevice on)
             [("x", new Shape(n, t, c), Samples.Normal(1, n * t * c))],
             Parameters(c, h),
             (tape, x, p) => Gru.Forward(tape, x[0], new GruParameters(p[0], p[1], p[2], p[3])),
-            v => Reference(n, t, c, h, v[0], new double[n * h], v[1], v[2], v[3], v[4]));
+            v => GruReference.States(n, t, c, h, v[0], new double[n * h], v[1], v[2], v[3], v[4]));
     }
 
     [Test]
@@ -83,7 +83,7 @@ public class GruTests(TestDevice on)
             [("x", new Shape(n, t, wide), Samples.Normal(1, n * t * wide))],
             Parameters(c, h),
             (tape, x, p) => Gru.Forward(tape, x[0].Channels(left, c), new GruParameters(p[0], p[1], p[2], p[3])),
-            v => Reference(
+            v => GruReference.States(
                 n, t, c, h, [.. v[0].Where((_, i) => i % wide is >= left and < left + c)], new double[n * h], v[1], v[2], v[3], v[4]));
     }
 
@@ -198,43 +198,4 @@ public class GruTests(TestDevice on)
         ("input bias", new Shape(3 * h), Samples.Normal(5, 3 * h, 0.5f)),
         ("hidden bias", new Shape(3 * h), Samples.Normal(6, 3 * h, 0.5f)),
     ];
-
-    // The formula, unit by unit.
-    private static double[] Reference(int n, int t, int c, int h, double[] x, double[] first, double[] wi, double[] wh, double[] bi, double[] bh)
-    {
-        var y = new double[n * t * h];
-        for (int i = 0; i < n; i++)
-        {
-            double[] state = first[(i * h)..((i + 1) * h)];
-            for (int f = 0; f < t; f++)
-            {
-                double[] input = x[(((i * t) + f) * c)..(((i * t) + f + 1) * c)], next = new double[h];
-                for (int u = 0; u < h; u++)
-                {
-                    double r = Sigmoid(Affine(wi, bi, u, input) + Affine(wh, bh, u, state));
-                    double z = Sigmoid(Affine(wi, bi, h + u, input) + Affine(wh, bh, h + u, state));
-                    double fresh = Math.Tanh(Affine(wi, bi, (2 * h) + u, input) + (r * Affine(wh, bh, (2 * h) + u, state)));
-                    next[u] = ((1 - z) * fresh) + (z * state[u]);
-                }
-
-                next.CopyTo(y, ((i * t) + f) * h);
-                state = next;
-            }
-        }
-
-        return y;
-    }
-
-    private static double Affine(double[] weight, double[] bias, int row, double[] x)
-    {
-        double sum = bias[row];
-        for (int k = 0; k < x.Length; k++)
-        {
-            sum += weight[(row * x.Length) + k] * x[k];
-        }
-
-        return sum;
-    }
-
-    private static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
 }

@@ -82,6 +82,17 @@ public class DialogueCompactnessTests(TestDevice on)
     }
 
     [Test]
+    public void A_slope_on_the_device_is_that_of_the_options([Values(DialogueWeightRule.Sigmoid, DialogueWeightRule.Softmax)] DialogueWeightRule rule)
+    {
+        using var device = on.Open();
+        var compactness = Samples.Constant(device, new Shape(37), Samples.Normal(1, 37, 0.3f));
+        var slope = Samples.Constant(device, new Shape(1), [3.5f]);
+        float[] want = Samples.Read(DialogueCompactness.Weigh(compactness, null, new() { Rule = rule, Slope = 3.5f }));
+        Assert.That(Samples.Read(DialogueCompactness.Weigh(compactness, null, new() { Rule = rule, Slope = 99 }, slope)), Is.EqualTo(want));
+        Assert.That(() => DialogueCompactness.Weigh(compactness, null, new(), compactness), Throws.TypeOf<ShapeException>());
+    }
+
+    [Test]
     public void What_does_not_fit_is_named()
     {
         using var device = on.Open(1);

@@ -69,6 +69,30 @@ public class OneClassSoftmaxTests(TestDevice on)
     }
 
     [Test]
+    public void Mixed_labels_match_differences([Values(0, 1, 6)] int hardest, [Values(1, 17)] int rows, [Values(2, 33)] int classes)
+    {
+        const int width = 9;
+        int[] own = [.. Enumerable.Range(0, rows).Select(i => i * 7 % classes)], second = [.. Enumerable.Range(0, rows).Select(i => i * 5 / 2 % classes)];
+        float[] weights = [.. Enumerable.Range(0, rows).Select(i => 0.5f + (0.5f * i / rows))];
+        var options = new OneClassOptions
+        {
+            Scale = 3,
+            TargetCosine = 0.7f,
+            OtherCosine = 0.1f,
+            Hardest = Math.Max(1, hardest),
+            Reduction = hardest == 0 ? OneClassReduction.MeanAll : OneClassReduction.TargetPlusHardest,
+        };
+        using var device = on.Open();
+        GradientCheck.Run(
+            device,
+            [("x", new Shape(rows, width), Samples.Normal(1, rows * width)), ("w", new Shape(classes, width), Samples.Normal(2, classes * width, 0.2f))],
+            (tape, v) => OneClassSoftmax.Forward(
+                tape, v[0], v[1], Labels(device, own),
+                options with { Mix = new LabelMix(Labels(device, second), Samples.Constant(device, new Shape(rows), weights)) }, out _),
+            v => [Reference(v[0], v[1], width, own, options, i => weights[i]) + Reference(v[0], v[1], width, second, options, i => 1 - weights[i])]);
+    }
+
+    [Test]
     public void Many_rows_and_classes_match_the_reference()
     {
         const int rows = 261, classes = 70, width = 16;
@@ -187,7 +211,7 @@ public class OneClassSoftmaxTests(TestDevice on)
         Tensor Run(int[] labels, OneClassOptions options) => OneClassSoftmax.Forward(null, x, w, Labels(device, labels), options, out _);
     }
 
-    private static double Reference(double[] x, double[] w, int width, int[] labels, OneClassOptions options)
+    private static double Reference(double[] x, double[] w, int width, int[] labels, OneClassOptions options, Func<int, double>? weight = null)
     {
         var (rows, classes) = (LossReference.UnitRows(x, width), LossReference.UnitRows(w, width));
         double total = 0;
@@ -208,9 +232,9 @@ public class OneClassSoftmaxTests(TestDevice on)
                 }
             }
 
-            total += options.Reduction == OneClassReduction.MeanAll
+            total += (weight?.Invoke(i) ?? 1) * (options.Reduction == OneClassReduction.MeanAll
                 ? (own + others.Sum()) / classes.Length
-                : own + others.OrderDescending().Take(options.Hardest).DefaultIfEmpty(0).Average();
+                : own + others.OrderDescending().Take(options.Hardest).DefaultIfEmpty(0).Average());
         }
 
         return total / rows.Length;

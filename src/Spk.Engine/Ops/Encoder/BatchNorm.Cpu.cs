@@ -24,7 +24,33 @@ public static unsafe partial class BatchNorm
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Activate(float x, float slope) => x > 0f ? x : x * slope;
 
-    private static void CpuMeasure(
+    private static void CpuForward(
+        CpuDevice device,
+        Tensor x,
+        Tensor y,
+        Tensor statistics,
+        Tensor? gamma,
+        Tensor? beta,
+        Tensor runningMean,
+        Tensor runningVariance,
+        bool training,
+        float momentum,
+        float eps,
+        float slope)
+    {
+        if (training)
+        {
+            Measure(device, x, statistics, slope, runningMean, runningVariance, momentum, eps);
+        }
+        else
+        {
+            Recall(statistics, runningMean, runningVariance, eps);
+        }
+
+        Normalize(device, x, y, statistics, gamma, beta, slope);
+    }
+
+    private static void Measure(
         CpuDevice device, Tensor x, Tensor statistics, float slope, Tensor runningMean, Tensor runningVariance, float momentum, float eps)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
@@ -44,10 +70,25 @@ public static unsafe partial class BatchNorm
             Momentum = momentum,
             Eps = eps,
         };
-        device.Workers.For((channels + ChannelsPerTask - 1) / ChannelsPerTask, ref combine);
+        int tasks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
+        int ranks = device.Collective.Ranks;
+        if (ranks > 1)
+        {
+            // To the others, all rows of a process are one run.
+            var own = device.Workspace.Rent(new Shape(3, channels));
+            combine.Merged = own.Data;
+            device.Workers.For(tasks, ref combine);
+            var all = device.Workspace.Rent(new Shape(ranks * 3, channels));
+            device.Collective.Gather(own, all);
+            combine.Partial = all.Data;
+            combine.Merged = null;
+            (combine.Rows, combine.Each, combine.Chunks) = (ranks * rows, rows, ranks);
+        }
+
+        device.Workers.For(tasks, ref combine);
     }
 
-    private static void CpuRecall(Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps)
+    private static void Recall(Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps)
     {
         int channels = runningMean.Count;
         for (int c = 0; c < channels; c++)
@@ -57,7 +98,7 @@ public static unsafe partial class BatchNorm
         }
     }
 
-    private static void CpuApply(CpuDevice device, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
+    private static void Normalize(CpuDevice device, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows);
         var affine = device.Workspace.Rent(new Shape(2, channels));
@@ -154,10 +195,10 @@ public static unsafe partial class BatchNorm
         }
     }
 
-    /// <summary>Adds the runs' sums in order, in f64, and moves the running statistics.</summary>
+    /// <summary>Adds the runs' sums in order, in f64, and moves the running statistics; or writes the sums of one run that joins them.</summary>
     private struct CombineBody : IParallelBody
     {
-        public float* Partial, Statistics, RunningMean, RunningVariance;
+        public float* Partial, Merged, Statistics, RunningMean, RunningVariance;
         public int Rows, Each, Chunks, Channels;
         public float Momentum, Eps;
 
@@ -199,7 +240,16 @@ public static unsafe partial class BatchNorm
                 }
             }
 
-            for (int c = 0; c < count; c++)
+            for (int c = 0; Merged != null && c < count; c++)
+            {
+                float* shift = Merged + from + c;
+                *shift = (float)mean[c];
+                double away = mean[c] - *shift;
+                shift[Channels] = (float)(away * Rows);
+                shift[2 * Channels] = (float)(Math.Max(0, spread[c]) + (away * away * Rows));
+            }
+
+            for (int c = 0; Merged == null && c < count; c++)
             {
                 // Rounding may leave a constant channel slightly below 0.
                 double variance = spread[c] < 0 ? 0 : spread[c] * perRow;

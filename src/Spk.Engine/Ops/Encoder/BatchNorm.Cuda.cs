@@ -17,25 +17,36 @@ public static partial class BatchNorm
     private static readonly KernelId GradientCombineKernel = new(CudaSource, "batch_norm_gradient_combine");
     private static readonly KernelId GradientApplyKernel = new(CudaSource, "batch_norm_gradient_apply");
 
-    private static void CudaMeasure(
-        CudaDevice cuda, Tensor x, Tensor statistics, float slope, Tensor runningMean, Tensor runningVariance, float momentum, float eps)
+    private static void CudaForward(
+        CudaDevice cuda,
+        Tensor x,
+        Tensor y,
+        Tensor statistics,
+        Tensor? gamma,
+        Tensor? beta,
+        Tensor runningMean,
+        Tensor runningVariance,
+        bool training,
+        float momentum,
+        float eps,
+        float slope)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
-        var partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
-        cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
-        cuda.Launch(
-            CombineKernel, PerChannel(channels), partial.Address, chunks, each, rows, channels, momentum, eps, statistics.Address,
-            runningMean.Address, runningVariance.Address);
-    }
+        if (training)
+        {
+            var partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
+            cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
+            cuda.Launch(
+                CombineKernel, PerChannel(channels), partial.Address, chunks, each, rows, channels, momentum, eps, statistics.Address,
+                runningMean.Address, runningVariance.Address);
+        }
+        else
+        {
+            cuda.Launch(RecallKernel, PerChannel(channels), runningMean.Address, runningVariance.Address, channels, eps, statistics.Address);
+        }
 
-    private static void CudaRecall(CudaDevice cuda, Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps) =>
-        cuda.Launch(RecallKernel, PerChannel(statistics.Shape.Last), runningMean.Address, runningVariance.Address, statistics.Shape.Last, eps, statistics.Address);
-
-    private static void CudaApply(CudaDevice cuda, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
-    {
-        int rows = x.Shape.Rows, channels = x.Shape.Last;
         cuda.Launch(
-            ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, RowsEach(rows), slope, statistics.Address,
+            ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, each, slope, statistics.Address,
             gamma?.Address ?? 0, beta?.Address ?? 0);
     }
 
@@ -51,7 +62,6 @@ public static partial class BatchNorm
         cuda.Launch(
             GradientCombineKernel, PerChannel(channels), partial.Address, chunks, rows, channels, node.Training ? 1 : 0, node.Statistics.Address,
             node.Gamma?.Address ?? 0, node.Gamma?.GradForWrite(out _).Address ?? 0, node.Beta?.GradForWrite(out _).Address ?? 0, factors.Address);
-        ShareFactors(node, factors);
         if (dx is not null)
         {
             cuda.Launch(

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -11,7 +12,8 @@ namespace Spk.Engine.Ops.Encoder;
 /// </summary>
 /// <remarks>
 /// Training: y = γ·(a − μ)/√(σ² + eps) + β with a = activation(x), μ and the biased σ² over the rows; running statistics move
-/// by <c>momentum</c>, the variance unbiased. Evaluation: the running statistics. The activated tensor is never stored: it is
+/// by <c>momentum</c>, the variance unbiased. Where processes train together (<see cref="Device.Collective"/>), the rows are those of all of them,
+/// as many in each. Evaluation: the running statistics. The activated tensor is never stored: it is
 /// computed again from x where it is needed.
 /// </remarks>
 public static partial class BatchNorm
@@ -23,7 +25,7 @@ public static partial class BatchNorm
     /// <param name="beta">Offset [C], or null for 0.</param>
     /// <param name="runningMean">Buffer [C]; updated in training.</param>
     /// <param name="runningVariance">Buffer [C]; updated in training.</param>
-    /// <param name="training">True to use and record the statistics of this batch.</param>
+    /// <param name="training">True to use and record the statistics of this batch; frozen running statistics are used as they are.</param>
     /// <param name="momentum">Weight of this batch in the running statistics, 0 to 1.</param>
     /// <param name="eps">Added to the variance, above 0.</param>
     /// <param name="output">Where to write, of x's shape (may be a channel view); null for a new tensor.</param>
@@ -49,12 +51,13 @@ public static partial class BatchNorm
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(runningMean);
         ArgumentNullException.ThrowIfNull(runningVariance);
+        training &= !runningMean.IsFrozen;
         int channels = x.Shape.Last;
         CheckLength(gamma, channels);
         CheckLength(beta, channels);
         CheckLength(runningMean, channels);
         CheckLength(runningVariance, channels);
-        if (training && x.Shape.Rows < 2)
+        if (training && x.Shape.Rows * x.Device.Collective.Ranks < 2)
         {
             throw new ShapeException($"Batch norm in training needs at least 2 rows for a variance, not shape {x.Shape}: use a larger batch.");
         }
@@ -67,20 +70,16 @@ public static partial class BatchNorm
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
         var statistics = x.Device.Workspace.Rent(new Shape(StatisticsRows, channels));
         float negativeSlope = SlopeOf(before, slope);
-        if (!training)
+        if (x.Device is CudaDevice cuda)
         {
-            Recall(statistics, runningMean.Value, runningVariance.Value, eps);
-        }
-        else if (x.Device.Collective.Ranks > 1)
-        {
-            MeasureTogether(x.Device.Collective, x, statistics, negativeSlope, runningMean.Value, runningVariance.Value, momentum, eps);
+            CudaForward(cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
         }
         else
         {
-            Measure(x, statistics, negativeSlope, runningMean.Value, runningVariance.Value, momentum, eps);
+            CpuForward(
+                Cpu.Of(x.Device), x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
         }
 
-        Apply(x, y, statistics, gamma?.Value, beta?.Value, negativeSlope);
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
             y.RequiresGrad = true;
@@ -95,42 +94,6 @@ public static partial class BatchNorm
         }
 
         return y;
-    }
-
-    private static void Measure(Tensor x, Tensor statistics, float slope, Tensor runningMean, Tensor runningVariance, float momentum, float eps)
-    {
-        if (x.Device is CudaDevice cuda)
-        {
-            CudaMeasure(cuda, x, statistics, slope, runningMean, runningVariance, momentum, eps);
-        }
-        else
-        {
-            CpuMeasure(Cpu.Of(x.Device), x, statistics, slope, runningMean, runningVariance, momentum, eps);
-        }
-    }
-
-    private static void Recall(Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps)
-    {
-        if (statistics.Device is CudaDevice cuda)
-        {
-            CudaRecall(cuda, statistics, runningMean, runningVariance, eps);
-        }
-        else
-        {
-            CpuRecall(statistics, runningMean, runningVariance, eps);
-        }
-    }
-
-    private static void Apply(Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
-    {
-        if (x.Device is CudaDevice cuda)
-        {
-            CudaApply(cuda, x, y, statistics, gamma, beta, slope);
-        }
-        else
-        {
-            CpuApply(Cpu.Of(x.Device), x, y, statistics, gamma, beta, slope);
-        }
     }
 
     // Identity, ReLU and leaky ReLU are one formula: x above 0, slope·x elsewhere.

@@ -20,10 +20,10 @@ public static unsafe partial class DialogueCompactness
         cpu.Workers.For(compactness.Count, ref body);
     }
 
-    private static void CpuWeigh(Tensor compactness, Tensor? state, in DialogueWeightOptions options, Tensor weights)
+    private static void CpuWeigh(Tensor compactness, Tensor? state, in DialogueWeightOptions options, double slope, Tensor weights)
     {
         int count = compactness.Count;
-        double slope = options.Slope, threshold = options.Threshold;
+        double threshold = options.Threshold;
         if (state is not null)
         {
             var (mean, deviation) = Moments(compactness.Data, count);

@@ -22,8 +22,8 @@ public static unsafe partial class DialogueCompactness
             compactness.Count, rows.Shape[1], compactness.Address);
     }
 
-    private static void CudaWeigh(CudaDevice cuda, Tensor compactness, Tensor? state, in DialogueWeightOptions options, Tensor weights) =>
+    private static void CudaWeigh(CudaDevice cuda, Tensor compactness, Tensor? state, in DialogueWeightOptions options, Tensor? slope, Tensor weights) =>
         cuda.Launch(
-            WeightsKernel, new LaunchShape(1, Threads), compactness.Address, compactness.Count, state?.Address ?? 0, (int)options.Rule, options.Slope,
+            WeightsKernel, new LaunchShape(1, Threads), compactness.Address, compactness.Count, state?.Address ?? 0, (int)options.Rule, slope?.Address ?? 0, options.Slope,
             options.Threshold, options.Momentum, options.KeptOf(compactness.Count), options.Normalize ? 1 : 0, weights.Address);
 }

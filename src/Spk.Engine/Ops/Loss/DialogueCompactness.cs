@@ -41,15 +41,19 @@ public static partial class DialogueCompactness
     /// the mean as threshold. Null for the options' own threshold.
     /// </param>
     /// <param name="options">Rule, slope, threshold, momentum, scaling.</param>
+    /// <param name="slope">
+    /// The slope where it changes from step to step, f32 [1] on the device and finite, so that a recorded step stays valid; null for that of the options.
+    /// </param>
     /// <returns>f32 [N] in the workspace.</returns>
-    /// <exception cref="ShapeException">The state has not two elements, or there is no dialogue.</exception>
+    /// <exception cref="ShapeException">The state has not two elements, the slope not one, or there is no dialogue.</exception>
     /// <exception cref="InvalidOptionException">Slope or threshold is not finite, or the momentum or the kept share is outside 0 to 1.</exception>
-    public static Tensor Weigh(Tensor compactness, Tensor? state, in DialogueWeightOptions options)
+    public static Tensor Weigh(Tensor compactness, Tensor? state, in DialogueWeightOptions options, Tensor? slope = null)
     {
         ArgumentNullException.ThrowIfNull(compactness);
-        if (compactness.Shape.Rank != 1 || compactness.Count == 0 || state is { Count: not 2 })
+        if (compactness.Shape.Rank != 1 || compactness.Count == 0 || state is { Count: not 2 } || slope is { Count: not 1 })
         {
-            throw new ShapeException($"Weights of dialogues need compactness [N] and a state of 2 elements; given {compactness.Shape} and {state?.Shape}.");
+            throw new ShapeException(
+                $"Weights of dialogues need compactness [N], a state of 2 elements and a slope of 1; given {compactness.Shape}, {state?.Shape} and {slope?.Shape}.");
         }
 
         if (!float.IsFinite(options.Slope) || !float.IsFinite(options.Threshold) || !(options.Momentum is >= 0 and <= 1) || !(options.Kept is > 0 and <= 1))
@@ -62,11 +66,11 @@ public static partial class DialogueCompactness
         var weights = compactness.Device.Workspace.Rent(compactness.Shape);
         if (compactness.Device is CudaDevice cuda)
         {
-            CudaWeigh(cuda, compactness, state, options, weights);
+            CudaWeigh(cuda, compactness, state, options, slope, weights);
         }
         else
         {
-            CpuWeigh(compactness, state, options, weights);
+            CpuWeigh(compactness, state, options, slope is null ? options.Slope : slope.AsSpan()[0], weights);
         }
 
         return weights;

@@ -36,7 +36,7 @@ internal static unsafe class ElementLosses
             cuda.Launch(
                 TLoss.SumsKernel, new LaunchShape((x.Shape.Rows + RowsOfBlock - 1) / RowsOfBlock, 32 * RowsOfBlock), x.Address, x.RowStride, target.Address,
                 target.RowStride, x.Shape.Rows, x.Shape.Last, weights?.Address ?? 0, sums.Address);
-            cuda.Launch(MeanKernel, new LaunchShape(1, Threads), sums.Address, x.Shape.Rows, (double)x.Count, loss.Address);
+            CudaMean(cuda, sums, x.Shape.Rows, x.Count, loss);
         }
         else
         {
@@ -52,6 +52,10 @@ internal static unsafe class ElementLosses
 
         return loss;
     }
+
+    /// <summary>The sum of f64 numbers, a row each, over the number of elements; for other losses too.</summary>
+    public static void CudaMean(CudaDevice cuda, Tensor sums, int rows, double elements, Tensor loss) =>
+        cuda.Launch(MeanKernel, new LaunchShape(1, Threads), sums.Address, rows, elements, loss.Address);
 
     private sealed class Node<TLoss> : TapeNode where TLoss : struct, IElementLoss
     {

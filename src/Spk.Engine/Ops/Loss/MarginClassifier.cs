@@ -153,8 +153,8 @@ public static partial class MarginClassifier
         return qualities;
     }
 
-    // 1 − λ of every row.
-    private static Tensor Complement(Tensor weights)
+    /// <summary>1 − λ of every row.</summary>
+    internal static Tensor Complement(Tensor weights)
     {
         var result = weights.Device.Workspace.Rent(new Shape(weights.Count));
         if (weights.Device is CudaDevice cuda)

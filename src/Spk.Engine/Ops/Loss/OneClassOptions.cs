@@ -30,4 +30,7 @@ public readonly record struct OneClassOptions
 
     /// <summary>Others that count with <see cref="OneClassReduction.TargetPlusHardest"/>: those of the highest cosines, 1 to 256; fewer where there are fewer.</summary>
     public int Hardest { get; init; } = 32;
+
+    /// <summary>Second classes of mixed rows, each with a loss of its own; null for none.</summary>
+    public LabelMix? Mix { get; init; }
 }

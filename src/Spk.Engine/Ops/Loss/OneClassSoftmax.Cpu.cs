@@ -10,7 +10,7 @@ public static unsafe partial class OneClassSoftmax
     private const int RowsPerItem = 4;
 
     private static void CpuForward(
-        CpuDevice cpu, Tensor embeddings, Tensor weight, Tensor labels, in OneClassOptions options, in Saved saved, Tensor loss, Tensor statistics)
+        CpuDevice cpu, Tensor embeddings, Tensor weight, Tensor labels, Tensor? weights, in OneClassOptions options, in Saved saved, Tensor loss, Tensor statistics)
     {
         int rows = embeddings.Shape[0], classes = weight.Shape[0], width = weight.Shape[1], block = BlockOf(classes);
         RequireClasses(labels, classes);
@@ -23,8 +23,12 @@ public static unsafe partial class OneClassSoftmax
             Results = results,
             Cosines = cpu.Workspace.Rent(new Shape(Math.Min(block, rows), classes)).Data,
             Labels = labels.IntData,
+            Weights = weights is null ? null : weights.Data,
             Classes = classes,
-            Options = options,
+            TargetCosine = options.TargetCosine,
+            OtherCosine = options.OtherCosine,
+            Scale = options.Scale,
+            Hardest = options.Reduction == OneClassReduction.MeanAll ? 0 : options.Hardest,
         };
         var keys = MatrixView.Of(saved.UnitWeight.Data, classes, width, width);
         for (int start = 0; start < rows; start += block)
@@ -68,8 +72,9 @@ public static unsafe partial class OneClassSoftmax
     private struct RowBody : IParallelBody
     {
         public CosineProblem Results;
-        public OneClassOptions Options;
-        public float* Cosines;
+        public float TargetCosine, OtherCosine, Scale;
+        public int Hardest; // 0 for the mean over all classes.
+        public float* Cosines, Weights;
         public int* Labels;
         public int Start, Count, Classes;
 
@@ -81,7 +86,8 @@ public static unsafe partial class OneClassSoftmax
                 float* cosines = Cosines + ((nint)row * Classes);
                 int own = Labels[Start + row];
                 Survey(Start + row, own, cosines);
-                Results.Losses[Start + row] = Options.Reduction == OneClassReduction.MeanAll ? All(cosines, own) : Hardest(cosines, own);
+                double weight = Weights is null ? 1 : Weights[Start + row];
+                Results.Losses[Start + row] = Hardest == 0 ? OverAll(cosines, own, weight) : OverHardest(cosines, own, weight);
             }
         }
 
@@ -101,9 +107,10 @@ public static unsafe partial class OneClassSoftmax
             Results.HighestNegatives[row] = highest;
         }
 
-        private readonly double All(float* cosines, int own)
+        private readonly double OverAll(float* cosines, int own, double weight)
         {
-            double sum = 0, weight = 1.0 / Classes;
+            double sum = 0;
+            weight /= Classes;
             for (int k = 0; k < Classes; k++)
             {
                 sum += Term(cosines[k], k == own, weight, out cosines[k]);
@@ -112,9 +119,9 @@ public static unsafe partial class OneClassSoftmax
             return sum;
         }
 
-        private readonly double Hardest(float* cosines, int own)
+        private readonly double OverHardest(float* cosines, int own, double weight)
         {
-            int wanted = Math.Min(Options.Hardest, Classes - (own < 0 ? 0 : 1)), found = 0;
+            int wanted = Math.Min(Hardest, Classes - (own < 0 ? 0 : 1)), found = 0;
             int* hardest = stackalloc int[MostHardest];
             float* values = stackalloc float[MostHardest];
             for (int k = 0; k < Classes; k++)
@@ -136,10 +143,10 @@ public static unsafe partial class OneClassSoftmax
 
             float cosine = own < 0 ? 0 : cosines[own];
             new Span<float>(cosines, Classes).Clear();
-            double sum = own < 0 ? 0 : Term(cosine, true, 1, out cosines[own]);
+            double sum = own < 0 ? 0 : Term(cosine, true, weight, out cosines[own]);
             for (int i = 0; i < found; i++)
             {
-                sum += Term(values[i], false, 1.0 / found, out cosines[hardest[i]]);
+                sum += Term(values[i], false, weight / found, out cosines[hardest[i]]);
             }
 
             return sum;
@@ -148,8 +155,8 @@ public static unsafe partial class OneClassSoftmax
         // weight · log(1 + e^u), and its derivative by the cosine in the mean over rows.
         private readonly double Term(float cosine, bool own, double weight, out float derivative)
         {
-            double sign = own ? -1 : 1, scale = sign * Options.Scale;
-            double u = scale * ((double)cosine - (own ? Options.TargetCosine : Options.OtherCosine)), tail = Math.Exp(-Math.Abs(u));
+            double sign = own ? -1 : 1, scale = sign * Scale;
+            double u = scale * ((double)cosine - (own ? TargetCosine : OtherCosine)), tail = Math.Exp(-Math.Abs(u));
             derivative = (float)(weight * scale / Results.Rows * (u >= 0 ? 1 / (1 + tail) : tail / (1 + tail)));
             return weight * (Math.Max(u, 0) + CosineProblem.LogOnePlus(tail));
         }

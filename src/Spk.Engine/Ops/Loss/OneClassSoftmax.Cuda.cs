@@ -15,7 +15,7 @@ public static unsafe partial class OneClassSoftmax
     private static readonly KernelId RowsKernel = new("loss/one_class_softmax", "one_class_softmax_rows");
 
     private static void CudaForward(
-        CudaDevice cuda, Tensor embeddings, Tensor weight, Tensor labels, in OneClassOptions options, in Saved saved, Tensor loss, Tensor statistics)
+        CudaDevice cuda, Tensor embeddings, Tensor weight, Tensor labels, Tensor? weights, in OneClassOptions options, in Saved saved, Tensor loss, Tensor statistics)
     {
         int rows = embeddings.Shape[0], classes = weight.Shape[0], width = weight.Shape[1], block = BlockOf(classes);
         L2Normalize.CudaForward(cuda, embeddings, saved.Unit, saved.Norms, NormFloor);
@@ -33,7 +33,7 @@ public static unsafe partial class OneClassSoftmax
             var queries = MatrixView.Of(saved.Unit.Data + ((nint)start * width), count, width, width);
             CudaGemm.Multiply(cuda, queries, keys.Transposed, tile.Data, classes, accumulate: false, precision: Precision.Fp32);
             cuda.Launch(
-                RowsKernel, new LaunchShape(count, CudaThreads), tile.Address, classes, labels.Address, start, rows, hardest, options.TargetCosine,
+                RowsKernel, new LaunchShape(count, CudaThreads), tile.Address, classes, labels.Address, weights?.Address ?? 0, start, rows, hardest, options.TargetCosine,
                 options.OtherCosine, options.Scale, results.Address, hits.Address);
             var derivatives = MatrixView.Of(tile.Data, count, classes, classes);
             if (saved.UnitWeightGradient is { } weightGradient)

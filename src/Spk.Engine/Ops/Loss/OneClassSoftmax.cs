@@ -54,6 +54,26 @@ public static partial class OneClassSoftmax
         ArgumentNullException.ThrowIfNull(embeddings);
         ArgumentNullException.ThrowIfNull(labels);
         Check(embeddings, weight, labels, options);
+        if (options.Mix is not { } mix)
+        {
+            return Term(tape, embeddings, weight, labels, null, options, out statistics);
+        }
+
+        Check(embeddings, weight, mix.Labels, options);
+        if (mix.Weights.Count != embeddings.Shape[0])
+        {
+            throw new ShapeException($"A classifier of {embeddings.Shape[0]} mixed rows needs as many weights, not {mix.Weights.Shape}.");
+        }
+
+        var own = Term(tape, embeddings, weight, labels, mix.Weights, options, out statistics);
+        var second = Term(tape, embeddings, weight, mix.Labels, MarginClassifier.Complement(mix.Weights), options, out _);
+        return WeightedSum.Forward(tape, [own, second], [1f, 1f]);
+    }
+
+    // The loss by one set of labels, row by row times its weight.
+    private static Tensor Term(
+        Tape? tape, Tensor embeddings, Tensor weight, Tensor labels, Tensor? weights, in OneClassOptions options, out SimilarityStatistics statistics)
+    {
         var workspace = embeddings.Device.Workspace;
         var loss = workspace.Rent(new Shape(1));
         var values = workspace.Rent(new Shape(SimilarityStatistics.Count));
@@ -70,11 +90,11 @@ public static partial class OneClassSoftmax
         };
         if (embeddings.Device is CudaDevice cuda)
         {
-            CudaForward(cuda, embeddings, weight, labels, options, saved, loss, values);
+            CudaForward(cuda, embeddings, weight, labels, weights, options, saved, loss, values);
         }
         else
         {
-            CpuForward(Cpu.Of(embeddings.Device), embeddings, weight, labels, options, saved, loss, values);
+            CpuForward(Cpu.Of(embeddings.Device), embeddings, weight, labels, weights, options, saved, loss, values);
         }
 
         if (wantsEmbeddings || wantsWeight)

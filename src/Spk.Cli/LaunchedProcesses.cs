@@ -1,0 +1,67 @@
+using Spk.Cli.Terminal;
+using Spk.Engine.Collectives;
+using Spk.Training;
+
+namespace Spk.Cli;
+
+/// <summary>
+/// Work of the processes that <c>mpirun</c> started: where one fails, it says why and ends the others; where one is gone, the others say so and end.
+/// </summary>
+internal static class LaunchedProcesses
+{
+    // mpirun asks the processes that are left to end when one has died, and kills them a second later.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(400);
+
+    // What is wrong is wrong everywhere as a rule, and one message is enough: rank 0 ends the others before this has passed.
+    private static readonly TimeSpan LeadTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>Does this process's part.</summary>
+    /// <param name="context">Streams and the stop signal.</param>
+    /// <param name="runFolder">Where the checkpoint lies that a message names.</param>
+    /// <param name="work">The part; is told of the other processes.</param>
+    /// <returns>The exit code.</returns>
+    public static int Run(CommandContext context, string runFolder, Func<Collective, int> work)
+    {
+        using var processes = MpiCollective.OfLaunch();
+        if (processes is null)
+        {
+            return work(Collective.Alone);
+        }
+
+        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, runFolder)) { IsBackground = true }.Start());
+        try
+        {
+            if (processes.IsLead)
+            {
+                context.Note($"{processes.Ranks} processes train together");
+            }
+
+            return work(processes);
+        }
+#pragma warning disable CA1031 // The others wait for this process, so that nothing may pass without ending them.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Thread.Sleep(processes.IsLead ? TimeSpan.Zero : LeadTime);
+            int code = Failure.Report(e, context.Error, context.Verbose, context.Interruption);
+            context.Error.Flush();
+            processes.Abort(code);
+            return code;
+        }
+    }
+
+    // A process that waits for a dead one never hears of it: only the stop signal, and a wait that does not end, tell.
+    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, string runFolder)
+    {
+        while (processes.Waiting < LongestWait)
+        {
+            Thread.Sleep(LongestWait / 4);
+        }
+
+        var run = new RunFolder(runFolder);
+        string next = run.HasCheckpoint ? $"the checkpoint is {run.Latest}; the same command with --resume goes on" : "there is no checkpoint yet";
+        context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process of this training has ended or does not answer: {next}.");
+        context.Error.Flush();
+        Environment.Exit(ExitCode.Failure);
+    }
+}

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Spk.Cli.Terminal;
+using Spk.Training.Data;
+using Spk.Training.PseudoLabelling;
+using Spk.Training.Recipes;
+
+namespace Spk.Cli.Verbs;
+
+/// <summary>Trains on the clusters of a model's embeddings, round after round.</summary>
+internal sealed class PseudoLabelVerb : Verb
+{
+    private readonly Argument<string> _model = new("MODEL") { Description = "Run folder, checkpoint or model file whose embeddings are clustered first." };
+    private readonly TrainingOptions _training = new();
+
+    public PseudoLabelVerb() : base("pseudo-label", "Rounds of embedding, clustering and training on the clusters, as the recipe's section rounds says.")
+    {
+        Arguments.Add(_model);
+        _training.AddTo(this);
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Examples =>
+    [
+        "spk pseudo-label runs/am recipes/openvoices-pseudo-labels.yaml --set data.root=corpus --out runs/rounds",
+        "spk pseudo-label runs/am recipe.yaml --set rounds.clusters=300 rounds.count=3 objective.mix.kind=pooled --out runs/rounds",
+        "spk pseudo-label runs/am recipe.yaml --out runs/rounds --resume",
+    ];
+
+    /// <inheritdoc/>
+    public override int Run(ParseResult options, CommandContext context)
+    {
+        var recipe = _training.Load(options);
+        recipe = recipe with { Rounds = recipe.Rounds with { Model = options.GetRequiredValue(_model), Count = Math.Max(1, recipe.Rounds.Count) } };
+        string folder = _training.Folder(options, PseudoLabelRounds.AreIn, out var resume);
+        var rounds = PseudoLabelRounds.Open(recipe, folder, resume);
+        using var device = context.OpenDevice();
+        NoteMemory(recipe, context);
+        var results = new List<RoundResult>();
+        try
+        {
+            for (int round = 1; round <= rounds.Count; round++)
+            {
+                int number = round;
+                var labelled = WorkDisplay.Run(context, $"round {round}, embedding", progress => rounds.Label(number, device, progress, context.Stop));
+                context.Note($"round {round}: {Describe(labelled)}");
+                results.Add(TrainingDisplay.Run(context, progress => rounds.Train(number, device, progress, context.Stop)));
+                context.Note($"round {round}: EER {Percent(results[^1].EerBefore)} before, {Percent(results[^1].Eer)} after {results[^1].Steps} steps");
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            context.Error.WriteLine($"Interrupted in round {results.Count + 1}; the same command with --resume goes on.");
+            return context.Interruption.ExitCode;
+        }
+
+        string model = rounds.FolderOf(rounds.Count).Path;
+        var json = new JsonObject { ["out"] = folder, ["model"] = model, ["rounds"] = new JsonArray([.. results.Select(r => r.ToJson())]) };
+        context.Report(json, output =>
+        {
+            foreach (var result in results)
+            {
+                output.WriteLine($"round {result.Round}: {Describe(result)}; EER {Percent(result.EerBefore)} → {Percent(result.Eer)}");
+            }
+
+            output.WriteLine($"Model: {model}");
+        });
+        return ExitCode.Ok;
+    }
+
+    // Better known before an hour of embedding than after.
+    private static void NoteMemory(Recipe recipe, CommandContext context)
+    {
+        string manifest = Path.Combine(recipe.Data.Root, recipe.Data.Train);
+        if (recipe.Data.Pack is not null || !Path.Exists(manifest))
+        {
+            return;
+        }
+
+        var memory = PseudoLabelMemory.Estimate(recipe, Manifest.Load(manifest, recipe.Data.Root).Utterances.Count);
+        context.Note(
+            $"needs about {memory.Training.Device >> 20} MiB on the device to train {recipe.Rounds.Clustering.Clusters} classes, and {memory.Clustering >> 20} MiB of host memory to cluster {memory.Utterances} embeddings");
+    }
+
+    private static string Describe(RoundResult result)
+    {
+        string truth = result.Measures.TryGetValue("completeness", out double completeness)
+            ? string.Create(CultureInfo.InvariantCulture, $", completeness {completeness:F3}, NMI {result.Measures["nmi"]:F3}, accuracy {result.Measures["accuracy"]:F3}")
+            : "";
+        return $"{result.Measures["clusters"]} clusters of {result.Utterances} utterances{truth}";
+    }
+
+    private static string Percent(double? rate) => rate is { } value ? Screen.Percent(value) : "–";
+}
