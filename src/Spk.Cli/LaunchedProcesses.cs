@@ -1,5 +1,7 @@
 using Spk.Cli.Terminal;
 using Spk.Engine.Collectives;
+using Spk.Interop;
+using Spk.Interop.Mpi;
 using Spk.Training;
 
 namespace Spk.Cli;
@@ -14,6 +16,28 @@ internal static class LaunchedProcesses
 
     // What is wrong is wrong everywhere as a rule, and one message is enough: rank 0 ends the others before this has passed.
     private static readonly TimeSpan LeadTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Keeps .NET from writing control sequences for the terminal that <c>mpirun</c> makes of every process's standard output. Call it ahead of
+    /// everything that touches the console.
+    /// </summary>
+    public static void KeepOutputPlain()
+    {
+        if (MpiLibrary.LaunchedRanks > 1)
+        {
+            Environment.SetEnvironmentVariable("TERM", "dumb");
+        }
+    }
+
+    /// <summary>Keeps verbs whose processes would only get in each other's way from being started several times.</summary>
+    /// <exception cref="InvalidOptionException">The verb is one of them.</exception>
+    public static void RequireSharedWork(Verb verb)
+    {
+        if (MpiLibrary.LaunchedRanks > 1 && !verb.SharesWork)
+        {
+            throw new InvalidOptionException($"spk {verb.Name} works in one process: start it without mpirun, which started {MpiLibrary.LaunchedRanks}.");
+        }
+    }
 
     /// <summary>Does this process's part.</summary>
     /// <param name="context">Streams and the stop signal.</param>

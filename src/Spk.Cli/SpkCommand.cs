@@ -42,7 +42,9 @@ internal static class SpkCommand
                 return parse.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
             }
 
-            return ((Verb)parse.CommandResult.Command).Run(parse, new CommandContext(parse, output, error, stop));
+            var verb = (Verb)parse.CommandResult.Command;
+            LaunchedProcesses.RequireSharedWork(verb);
+            return verb.Run(parse, new CommandContext(parse, output, error, stop));
         }
 #pragma warning disable CA1031 // The outermost frame: whatever happens becomes one sentence and an exit code.
         catch (Exception e)
