@@ -11,8 +11,9 @@ namespace Spk.Cli;
 /// </summary>
 internal static class LaunchedProcesses
 {
-    // mpirun asks the processes that are left to end when one has died, and kills them a second later.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(400);
+    // mpirun asks the processes that are left to end when one has died, and kills them so many seconds later.
+    private const string PatienceVariable = "OMPI_MCA_odls_base_sigkill_timeout";
+    private const int UsualPatience = 1;
 
     // What is wrong is wrong everywhere as a rule, and one message is enough: rank 0 ends the others before this has passed.
     private static readonly TimeSpan LeadTime = TimeSpan.FromSeconds(2);
@@ -77,9 +78,12 @@ internal static class LaunchedProcesses
     // A process that waits for a dead one never hears of it: only the stop signal, and a wait that does not end, tell.
     private static void EndWithTheOthers(MpiCollective processes, CommandContext context, string runFolder)
     {
-        while (processes.Waiting < LongestWait)
+        // Long enough that a process which is only slow is not taken for dead, and in time for a last word.
+        int patience = int.TryParse(Environment.GetEnvironmentVariable(PatienceVariable), out int seconds) && seconds > 0 ? seconds : UsualPatience;
+        var longestWait = TimeSpan.FromSeconds(0.4 * patience);
+        while (processes.Waiting < longestWait)
         {
-            Thread.Sleep(LongestWait / 4);
+            Thread.Sleep(50);
         }
 
         var run = new RunFolder(runFolder);

@@ -42,8 +42,8 @@ public class MpiTrainingTests
 
         double[] one = Losses("one"), two = Losses("two");
         Assert.That(two, Has.Length.EqualTo(10));
-        Assert.That(two[0], Is.EqualTo(one[0]).Within(1e-5 * one[0]));
-        Close.Assert(two, one, 1e-3 * one.Min(), "losses");
+        Assert.That(two[0], Is.EqualTo(one[0]).Within(Tolerance.SharedStep * one[0]));
+        Close.Assert(two, one, Tolerance.SharedCourse * one.Min(), "losses");
         var moved = Embedding("two").Zip(Embedding("one"), (a, b) => Math.Abs(a - b)).Max();
         Assert.That(moved, Is.LessThan(1e-3f), "embeddings of the same recording by both models");
         Assert.That(Directory.EnumerateFiles(_folder.At("two")).Select(Path.GetFileName), Is.EquivalentTo(Directory.EnumerateFiles(_folder.At("one")).Select(Path.GetFileName)));

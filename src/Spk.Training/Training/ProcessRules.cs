@@ -24,8 +24,8 @@ internal static class ProcessRules
 
         var (objective, positives) = (recipe.Objective, recipe.Ssps.Source);
         Require(
-            objective.Kind is ObjectiveKind.SimClr or ObjectiveKind.Supervised or ObjectiveKind.Ava or ObjectiveKind.AngularPrototypical or ObjectiveKind.Ge2e,
-            $"objective.kind = {ObjectiveRules.Word(objective.Kind)}", "use simClr, supervised, ava, angularPrototypical or ge2e");
+            objective.Kind is not (ObjectiveKind.Moco or ObjectiveKind.Dino or ObjectiveKind.Apc),
+            $"objective.kind = {ObjectiveRules.Word(objective.Kind)}", "use simClr, supervised, ava, angularPrototypical, ge2e or cola");
         Require(positives == PositiveSource.SameUtterance, $"ssps.source = {ObjectiveRules.Word(positives)}", "use sameUtterance");
         Require(objective.Mix.Kind is MixKind.None or MixKind.Embedding, $"objective.mix.kind = {ObjectiveRules.Word(objective.Mix.Kind)}", "use none or embedding");
         Require(recipe.Features.Spec.Dither == 0, $"features.dither = {FieldText.Of(recipe.Features.Spec.Dither)}", "use 0");
