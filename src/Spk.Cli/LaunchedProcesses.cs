@@ -15,7 +15,7 @@ internal static class LaunchedProcesses
     private const string PatienceVariable = "OMPI_MCA_odls_base_sigkill_timeout";
     private const int UsualPatience = 1;
 
-    // What is wrong is wrong everywhere as a rule, and one message is enough: rank 0 ends the others before this has passed.
+    // What is wrong is wrong everywhere as a rule, and one message is enough: that of rank 0, after which mpirun ends the others.
     private static readonly TimeSpan LeadTime = TimeSpan.FromSeconds(2);
 
     /// <summary>
@@ -39,6 +39,12 @@ internal static class LaunchedProcesses
             throw new InvalidOptionException($"spk {verb.Name} works in one process: start it without mpirun, which started {MpiLibrary.LaunchedRanks}.");
         }
     }
+
+    /// <summary>Where an error message goes: rank 0 speaks first, and others only if they are not ended meanwhile.</summary>
+    /// <param name="error">The error stream.</param>
+    /// <param name="stop">How this process is asked to end.</param>
+    public static TextWriter LastWord(TextWriter error, CancellationToken stop) =>
+        MpiLibrary.LaunchedRank > 0 && stop.WaitHandle.WaitOne(LeadTime) ? TextWriter.Null : error;
 
     /// <summary>Does this process's part.</summary>
     /// <param name="context">Streams and the stop signal.</param>
@@ -67,8 +73,7 @@ internal static class LaunchedProcesses
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            Thread.Sleep(processes.IsLead ? TimeSpan.Zero : LeadTime);
-            int code = Failure.Report(e, context.Error, context.Verbose, context.Interruption);
+            int code = Failure.Report(e, LastWord(context.Error, context.Stop), context.Verbose, context.Interruption);
             context.Error.Flush();
             processes.Abort(code);
             return code;

@@ -33,7 +33,7 @@ internal static class SpkCommand
             var parse = root.Parse(args.Count == 0 ? ["--help"] : args);
             if (parse.Errors.Count > 0)
             {
-                error.WriteLine($"error: {UsageError.Describe(parse)}");
+                LaunchedProcesses.LastWord(error, stop.Token).WriteLine($"error: {UsageError.Describe(parse)}");
                 return ExitCode.Usage;
             }
 
@@ -50,7 +50,7 @@ internal static class SpkCommand
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return Failure.Report(e, error, verbose, stop);
+            return Failure.Report(e, LaunchedProcesses.LastWord(error, stop.Token), verbose, stop);
         }
     }
 

@@ -32,7 +32,7 @@ public class MpiTrainingTests
         MpiRun.Require();
         string recipe = Recipe(Sgd);
         Assert.That(CommandLine.Run(Pretrain(recipe, "one", "--set", "training.maximumSteps=10")).Code, Is.Zero);
-        Assert.That(MpiRun.Finish(MpiRun.Start(_folder.Root, Pretrain(recipe, "two", "--set", "training.maximumSteps=5"))).Code, Is.Zero);
+        Assert.That(MpiRun.Finish(MpiRun.Start(_folder.Root, Pretrain(recipe, "two", "--set", "training.maximumSteps=5", "evaluation.trials=none.txt"))).Code, Is.Zero);
         var (code, output, error) = MpiRun.Finish(MpiRun.Start(_folder.Root, [.. Pretrain(recipe, "two", "--set", "training.maximumSteps=10"), "--resume", "--json"]));
         Assert.That(code, Is.Zero, error);
         using (var json = JsonDocument.Parse(output))
@@ -75,7 +75,6 @@ public class MpiTrainingTests
         string[] errors = [.. error.Split('\n').Where(line => line.StartsWith("error: ", StringComparison.Ordinal))];
         Assert.That(errors, Has.Length.EqualTo(1), error);
         Assert.That(errors[0], Does.StartWith("error: Process 0 ends, because another process").And.Contain(run.Latest).And.Contain("--resume"));
-        Assert.That(() => Process.GetProcesses().Select(p => p.Id), Does.Not.Contain(PidOf(0)).After(5_000, 50), "nothing is left running");
 
         using var file = SafetensorsFile.Open(run.Latest);
         long step = CheckpointState.ReadFrom(file).Step;

@@ -65,6 +65,9 @@ public sealed unsafe class MpiLibrary : IDisposable
     public static int LaunchedRanks =>
         int.TryParse(Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE"), out int ranks) && ranks > 0 ? ranks : 1;
 
+    /// <summary>This process's number among them, from 0, as known before anything is loaded.</summary>
+    public static int LaunchedRank => LaunchedRanks > 1 && int.TryParse(Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK"), out int rank) ? rank : 0;
+
     /// <summary>Loads and initialises it; once a process.</summary>
     /// <returns>The library; dispose it at the end.</returns>
     /// <exception cref="DeviceUnavailableException">There is no Open MPI, or it could not be initialised.</exception>
