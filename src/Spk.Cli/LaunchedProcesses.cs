@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Spk.Cli.Terminal;
 using Spk.Engine.Collectives;
 using Spk.Interop;
@@ -36,7 +37,8 @@ internal static class LaunchedProcesses
     {
         if (MpiLibrary.LaunchedRanks > 1 && !verb.SharesWork)
         {
-            throw new InvalidOptionException($"spk {verb.Name} works in one process: start it without mpirun, which started {MpiLibrary.LaunchedRanks}.");
+            string group = verb.Parents.OfType<Command>().FirstOrDefault(parent => parent is not RootCommand) is { } command ? $"{command.Name} " : "";
+            throw new InvalidOptionException($"spk {group}{verb.Name} works in one process: start it without mpirun, which started {MpiLibrary.LaunchedRanks}.");
         }
     }
 

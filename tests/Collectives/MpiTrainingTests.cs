@@ -96,11 +96,13 @@ public class MpiTrainingTests
         Assert.That(errors[0], Does.Contain("objective.kind = moco cannot be trained by 2 processes together"));
     }
 
-    [Test]
-    public void Other_verbs_work_in_one_process()
+    [TestCase("doctor")]
+    [TestCase("data synth --out voices")]
+    public void Other_verbs_work_in_one_process(string arguments)
     {
-        var (code, output, error) = MpiRun.Believe("none.so", "doctor");
-        new CommandLine(code, output, error).AssertRefused(ExitCode.Usage, "spk doctor", "without mpirun");
+        string[] words = arguments.Split(' ');
+        var (code, output, error) = MpiRun.Believe("none.so", words);
+        new CommandLine(code, output, error).AssertRefused(ExitCode.Usage, "spk " + string.Join(' ', words.Take(2)), "without mpirun");
     }
 
     [Test]

@@ -11,6 +11,11 @@ namespace Spk.Training;
 /// </summary>
 internal static class ProcessRules
 {
+    private static readonly ObjectiveKind[] Shared =
+    [
+        ObjectiveKind.SimClr, ObjectiveKind.Supervised, ObjectiveKind.Ava, ObjectiveKind.AngularPrototypical, ObjectiveKind.Ge2e, ObjectiveKind.Cola,
+    ];
+
     /// <summary>Checks a recipe.</summary>
     /// <param name="recipe">What to train.</param>
     /// <param name="ranks">Number of processes; one can train everything.</param>
@@ -24,8 +29,8 @@ internal static class ProcessRules
 
         var (objective, positives) = (recipe.Objective, recipe.Ssps.Source);
         Require(
-            objective.Kind is not (ObjectiveKind.Moco or ObjectiveKind.Dino or ObjectiveKind.Apc),
-            $"objective.kind = {ObjectiveRules.Word(objective.Kind)}", "use simClr, supervised, ava, angularPrototypical, ge2e or cola");
+            Array.IndexOf(Shared, objective.Kind) >= 0,
+            $"objective.kind = {ObjectiveRules.Word(objective.Kind)}", $"use one of {FieldText.List(Shared.Select(ObjectiveRules.Word))}");
         Require(positives == PositiveSource.SameUtterance, $"ssps.source = {ObjectiveRules.Word(positives)}", "use sameUtterance");
         Require(objective.Mix.Kind is MixKind.None or MixKind.Embedding, $"objective.mix.kind = {ObjectiveRules.Word(objective.Mix.Kind)}", "use none or embedding");
         Require(recipe.Features.Spec.Dither == 0, $"features.dither = {FieldText.Of(recipe.Features.Spec.Dither)}", "use 0");

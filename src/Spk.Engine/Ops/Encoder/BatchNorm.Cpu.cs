@@ -240,16 +240,13 @@ public static unsafe partial class BatchNorm
                 }
             }
 
-            for (int c = 0; Merged != null && c < count; c++)
+            if (Merged != null)
             {
-                float* shift = Merged + from + c;
-                *shift = (float)mean[c];
-                double away = mean[c] - *shift;
-                shift[Channels] = (float)(away * Rows);
-                shift[2 * Channels] = (float)(Math.Max(0, spread[c]) + (away * away * Rows));
+                WriteRun(from, count, mean, spread);
+                return;
             }
 
-            for (int c = 0; Merged == null && c < count; c++)
+            for (int c = 0; c < count; c++)
             {
                 // Rounding may leave a constant channel slightly below 0.
                 double variance = spread[c] < 0 ? 0 : spread[c] * perRow;
@@ -263,6 +260,19 @@ public static unsafe partial class BatchNorm
         }
 
         private readonly int Length(int chunk) => Math.Min(Each, Rows - (chunk * Each));
+
+        private readonly void WriteRun(int from, int count, double* mean, double* spread)
+        {
+            for (int c = 0; c < count; c++)
+            {
+                // What the mean loses as f32 is kept in the sum.
+                float* shift = Merged + from + c;
+                *shift = (float)mean[c];
+                double away = mean[c] - *shift;
+                shift[Channels] = (float)(away * Rows);
+                shift[2 * Channels] = (float)(Math.Max(0, spread[c]) + (away * away * Rows));
+            }
+        }
     }
 
     private struct NormalizeBody : IParallelBody
