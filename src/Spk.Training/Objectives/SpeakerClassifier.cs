@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
@@ -96,7 +97,8 @@ public sealed class SpeakerClassifier : Objective
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
         Embeddings = Trained.Forward(tape, features.Views, training: true, _spec.Mix.Kind == MixKind.Pooled ? _mix : null);
-        return Classify(tape, _spec.Mix.Kind == MixKind.Embedding ? MixRows.Forward(tape, Embeddings, _mix!.Value) : Embeddings);
+        var all = GatherViews.Forward(tape, Embeddings, Context.Views);
+        return Classify(tape, _spec.Mix.Kind == MixKind.Embedding ? MixRows.Forward(tape, all, _mix!.Value) : all);
     }
 
     /// <summary>The loss of embeddings, f32 [V·B, D].</summary>
