@@ -20,6 +20,8 @@ struct Warpgroups {
   static constexpr int SIZE_A = ROWS * SWIZZLE_LINE, SIZE_B = Columns * SWIZZLE_LINE;  // In bytes.
   static constexpr int GROUP = 8 * SWIZZLE_LINE, BLOCK = BK * SWIZZLE_LINE;            // In both orders 64 rows take a block.
 
+  static constexpr int STAGED_ROW = Columns + 8;
+
   float sums[Columns / 2];
 
   __device__ __forceinline__ void clear() {
@@ -38,14 +40,23 @@ struct Warpgroups {
     wgmma_commit();
   }
 
+  // Hands the sums over through shared memory, which nobody else may use meanwhile: neighbouring threads then write neighbouring columns, and
+  // the code that writes is there once, not for every sum. The rows' gap spreads the 8 rows of a store over the banks.
   template <typename Sink>
-  __device__ __forceinline__ void for_each(const Sink& sink) const {
+  __device__ __forceinline__ void for_each(const Sink& sink, float* staging) const {
     int thread = threadIdx.x % WARPGROUP, row = 64 * warpgroup() + 16 * (thread / WARP) + thread % WARP / 4;
+    float2* to = reinterpret_cast<float2*>(staging + row * STAGED_ROW) + thread % 4;
 #pragma unroll
     for (int i = 0; i < Columns / 8; i++) {
-      int column = 8 * i + 2 * (thread % 4);
-      sink.two(row, column, sums[4 * i], sums[4 * i + 1]);
-      sink.two(row + 8, column, sums[4 * i + 2], sums[4 * i + 3]);
+      to[4 * i] = make_float2(sums[4 * i], sums[4 * i + 1]);
+      to[4 * i + 4 * STAGED_ROW] = make_float2(sums[4 * i + 2], sums[4 * i + 3]);
+    }
+    __syncthreads();
+#pragma unroll 1
+    for (int i = threadIdx.x; i < ROWS * Columns / 2; i += THREADS) {
+      int staged_row = i / (Columns / 2), column = i % (Columns / 2) * 2;
+      float2 two = *reinterpret_cast<const float2*>(staging + staged_row * STAGED_ROW + column);
+      sink.two(staged_row, column, two.x, two.y);
     }
   }
 
@@ -119,6 +130,7 @@ __device__ __forceinline__ void multiply_on_warpgroups(
     const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
   using Math = Warpgroups<KMajorA, KMajorB, Columns>;
   constexpr int STAGE = Math::SIZE_A + Math::SIZE_B, AHEAD = Stages - 2;
+  static_assert(Stages * STAGE >= Math::ROWS * Math::STAGED_ROW * int(sizeof(float)), "the sums take the place of the tiles");
   DYNAMIC_SHARED(unsigned char, memory);
   unsigned char* tiles = memory + (-shared_address(memory) & (SWIZZLE_ALIGNMENT - 1));
   int tiles_of_row = divide_up(n, Columns);
@@ -153,7 +165,9 @@ __device__ __forceinline__ void multiply_on_warpgroups(
     wgmma_wait<1>();
   }
   wgmma_finish(math.sums);
-  math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column));
+  __syncthreads();  // All products have read the tiles, whose place the sums take now.
+  Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column);
+  math.for_each(sink, reinterpret_cast<float*>(tiles));
 }
 
 }  // namespace gemm
