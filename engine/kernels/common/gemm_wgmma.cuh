@@ -20,7 +20,7 @@ struct Warpgroups {
   static constexpr int SIZE_A = ROWS * SWIZZLE_LINE, SIZE_B = Columns * SWIZZLE_LINE;  // In bytes.
   static constexpr int GROUP = 8 * SWIZZLE_LINE, BLOCK = BK * SWIZZLE_LINE;            // In both orders 64 rows take a block.
 
-  static constexpr int STAGED_ROW = Columns + 8;
+  static constexpr int STAGED_ROW = Columns + 8;  // The gap spreads the 8 rows of a store, and of a load of 16 bytes, over the banks.
 
   float sums[Columns / 2];
 
@@ -40,10 +40,8 @@ struct Warpgroups {
     wgmma_commit();
   }
 
-  // Hands the sums over through shared memory, which nobody else may use meanwhile: neighbouring threads then write neighbouring columns, and
-  // the code that writes is there once, not for every sum. The rows' gap spreads the 8 rows of a store over the banks.
-  template <typename Sink>
-  __device__ __forceinline__ void for_each(const Sink& sink, float* staging) const {
+  // Puts the sums into shared memory, which nobody else may use meanwhile; they are there after a barrier.
+  __device__ __forceinline__ void store(float* staging) const {
     int thread = threadIdx.x % WARPGROUP, row = 64 * warpgroup() + 16 * (thread / WARP) + thread % WARP / 4;
     float2* to = reinterpret_cast<float2*>(staging + row * STAGED_ROW) + thread % 4;
 #pragma unroll
@@ -51,12 +49,19 @@ struct Warpgroups {
       to[4 * i] = make_float2(sums[4 * i], sums[4 * i + 1]);
       to[4 * i + 4 * STAGED_ROW] = make_float2(sums[4 * i + 2], sums[4 * i + 3]);
     }
+  }
+
+  // Hands the sums over through shared memory: neighbouring threads write neighbouring columns, and the code that writes is there once, not
+  // for every sum.
+  template <typename Sink>
+  __device__ __forceinline__ void for_each(const Sink& sink, float* staging) const {
+    store(staging);
     __syncthreads();
 #pragma unroll 1
     for (int i = threadIdx.x; i < ROWS * Columns / 2; i += THREADS) {
-      int staged_row = i / (Columns / 2), column = i % (Columns / 2) * 2;
-      float2 two = *reinterpret_cast<const float2*>(staging + staged_row * STAGED_ROW + column);
-      sink.two(staged_row, column, two.x, two.y);
+      int row = i / (Columns / 2), column = i % (Columns / 2) * 2;
+      float2 two = *reinterpret_cast<const float2*>(staging + row * STAGED_ROW + column);
+      sink.two(row, column, two.x, two.y);
     }
   }
 
@@ -124,20 +129,21 @@ class SwizzledLoader {
   MatrixView::Row rows_[ROWS_KEPT];
 };
 
-// One block, with the arguments of multiply in common/gemm.cuh; k_each is a multiple of 64.
-template <bool KMajorA, bool KMajorB, int Columns, int Stages>
-__device__ __forceinline__ void multiply_on_warpgroups(
-    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
+// Where the tiles of a block begin in its dynamic shared memory, which has 1024 bytes more than they take.
+__device__ __forceinline__ unsigned char* swizzled_tiles(unsigned char* memory) {
+  return memory + (-shared_address(memory) & (SWIZZLE_ALIGNMENT - 1));
+}
+
+// The sums of one tile of C over k_count > 0 of k from k_from on, as sum_tile of common/gemm.cuh. Afterwards the tiles' memory is free for others.
+template <int Stages, bool KMajorA, bool KMajorB, int Columns>
+__device__ __forceinline__ void sum_on_warpgroups(Warpgroups<KMajorA, KMajorB, Columns>& math, const MatrixView& a, const MatrixView& b, int first_row,
+                                                  int first_column, int k_from, int k_count, unsigned char* tiles) {
   using Math = Warpgroups<KMajorA, KMajorB, Columns>;
   constexpr int STAGE = Math::SIZE_A + Math::SIZE_B, AHEAD = Stages - 2;
   static_assert(Stages * STAGE >= Math::ROWS * Math::STAGED_ROW * int(sizeof(float)), "the sums take the place of the tiles");
-  DYNAMIC_SHARED(unsigned char, memory);
-  unsigned char* tiles = memory + (-shared_address(memory) & (SWIZZLE_ALIGNMENT - 1));
-  int tiles_of_row = divide_up(n, Columns);
-  int first_row = blockIdx.x / tiles_of_row * Math::ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
-  int k_from = blockIdx.y * k_each, steps = divide_up(min(k - k_from, k_each), Math::BK);
   SwizzledLoader<KMajorA, Math::ROWS, Math::THREADS> load_a(a, KMajorA ? first_row : k_from, KMajorA ? k_from : first_row);
   SwizzledLoader<KMajorB, Columns, Math::THREADS> load_b(b, KMajorB ? first_column : k_from, KMajorB ? k_from : first_column);
+  int steps = divide_up(k_count, Math::BK);
   // Empty groups too, so that the count of groups stays the count of tiles.
   auto bring = [&](int s) {
     if (s < steps) {
@@ -147,7 +153,6 @@ __device__ __forceinline__ void multiply_on_warpgroups(
     }
     copy_async_commit();
   };
-  Math math;
   auto start = [&](int s) {
     copy_async_wait<AHEAD - 1>();
     fence_for_tensor_cores();
@@ -165,7 +170,20 @@ __device__ __forceinline__ void multiply_on_warpgroups(
     wgmma_wait<1>();
   }
   wgmma_finish(math.sums);
-  __syncthreads();  // All products have read the tiles, whose place the sums take now.
+  __syncthreads();
+}
+
+// One block, with the arguments of multiply in common/gemm.cuh; k_each is a multiple of 64.
+template <bool KMajorA, bool KMajorB, int Columns, int Stages>
+__device__ __forceinline__ void multiply_on_warpgroups(
+    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
+  DYNAMIC_SHARED(unsigned char, memory);
+  unsigned char* tiles = swizzled_tiles(memory);
+  Warpgroups<KMajorA, KMajorB, Columns> math;
+  int tiles_of_row = divide_up(n, Columns);
+  int first_row = blockIdx.x / tiles_of_row * math.ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
+  int k_from = blockIdx.y * k_each;
+  sum_on_warpgroups<Stages>(math, a, b, first_row, first_column, k_from, min(k - k_from, k_each), tiles);
   Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column);
   math.for_each(sink, reinterpret_cast<float*>(tiles));
 }

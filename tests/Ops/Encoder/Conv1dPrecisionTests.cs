@@ -1,7 +1,6 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
-using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Tests.Support;
@@ -28,19 +27,14 @@ public class Conv1dPrecisionTests(TestDevice on)
         int[] s = [.. sizes.Split(' ').Select(int.Parse)];
         foreach (var padding in Enum.GetValues<Padding>())
         {
-            foreach (var precision in on.Precisions)
+            foreach (var (precision, onWarpgroups) in on.Arithmetics)
             {
-                Check(new Case(s[0], s[1], s[2], s[3], s[4], s[5], padding), s[6], precision);
-            }
-
-            if (on.IsCuda)
-            {
-                Check(new Case(s[0], s[1], s[2], s[3], s[4], s[5], padding), s[6], Precision.Bf16, onWarpgroups: true);
+                Check(new Case(s[0], s[1], s[2], s[3], s[4], s[5], padding), s[6], precision, onWarpgroups);
             }
         }
     }
 
-    private void Check(Case c, int first, Precision precision, bool onWarpgroups = false)
+    private void Check(Case c, int first, Precision precision, bool onWarpgroups)
     {
         float[] x = Samples.Normal(1, c.Batch * c.Frames * c.Inputs), w = Samples.Normal(2, c.Outputs * c.Taps * c.Inputs);
         float[] b = Samples.Normal(3, c.Outputs), dy = Samples.Normal(4, c.Batch * c.Result * c.Outputs);
@@ -58,12 +52,7 @@ public class Conv1dPrecisionTests(TestDevice on)
 
         (float[] Y, float[] Dx, float[] Dw, float[] Db) Run()
         {
-            using var device = on.Open(precision: precision);
-            if (device is CudaDevice cuda)
-            {
-                cuda.AlwaysOnWarpgroups = onWarpgroups;
-            }
-
+            using var device = on.Open(precision: precision, onWarpgroups: onWarpgroups);
             var input = Samples.Variable(device, new Shape(c.Batch, c.Frames, c.Inputs + (2 * first)), Widen(x, c.Inputs, first));
             var tw = Samples.Variable(device, new Shape(c.Outputs, c.Taps, c.Inputs), w);
             var tb = Samples.Variable(device, new Shape(c.Outputs), b);

@@ -33,6 +33,9 @@ internal static unsafe class WarpgroupGemm
            select new KernelId(Source, $"mat_mul_wgmma_{columns}_{order}", SharedBytes(columns)),
     ];
 
+    /// <summary>Dynamic shared memory of a block with the narrow tile.</summary>
+    internal static int NarrowSharedBytes => SharedBytes(Narrow);
+
     /// <summary>Whether a product is to be computed here: the device has the instructions, the loaded binary uses them, and rounding pays.</summary>
     /// <param name="cuda">The device.</param>
     /// <param name="a">[M, K].</param>
@@ -73,8 +76,8 @@ internal static unsafe class WarpgroupGemm
         cuda.Workspace.Advance(before);
     }
 
-    // Replaces both operands by rounded copies in the workspace.
-    private static void Round(CudaDevice cuda, ref MatrixView a, ref MatrixView b)
+    /// <summary>Replaces both operands by rounded copies in the workspace.</summary>
+    internal static void Round(CudaDevice cuda, ref MatrixView a, ref MatrixView b)
     {
         MatrixView wholeA = a, wholeB = b;
         int most = (int)(Math.Max(CopiedElements(a), CopiedElements(b)) / Unit);
