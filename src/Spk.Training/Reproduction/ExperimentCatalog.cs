@@ -9,8 +9,8 @@ public static class ExperimentCatalog
     /// <summary>All of them, in the order of <c>spk reproduce --list</c>.</summary>
     public static IReadOnlyList<Experiment> All { get; } =
     [
-        NtXentMargins.Experiment, MomentumContrast.Experiment, SelfDistillation.Experiment, SspsOnChannels.Experiment, DialoguePretraining.Experiment, PseudoLabelStudy.Experiment,
-        HeadsUnderNoise.Experiment, AsymmetricEnrolment.Experiment,
+        NtXentMargins.Experiment, MomentumContrast.Experiment, SelfDistillation.Experiment, SspsOnChannels.Experiment, DialoguePretraining.Experiment, DialogueContamination.Experiment,
+        PseudoLabelStudy.Experiment, HeadsUnderNoise.Experiment, AsymmetricEnrolment.Experiment,
     ];
 
     /// <summary>Finds an experiment.</summary>

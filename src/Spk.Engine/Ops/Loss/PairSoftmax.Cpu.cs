@@ -12,33 +12,35 @@ namespace Spk.Engine.Ops.Loss;
 /// Cosines c_aj = c_ja, and with one shift for all rows their powers are equal too. So only tiles on and below the diagonal are
 /// computed, column of tiles by column of tiles: their row sums and column sums together are every anchor's sum. The gradient by
 /// unit row a is Σ_j (G_aj + G_ja) ẑ_j; that matrix is symmetric again, so it is filled from the same tiles and takes one product.
-/// The plain formula has one product for the cosines and two for the gradients; here it is half of one and one.
+/// The plain formula has one product for the cosines and two for the gradients; here it is half of one and one. Where the matrix
+/// would be too large it is made again in strips of rows up to the diagonal, each of which is multiplied from either side: two
+/// products in all (<see cref="PairStrips"/>).
 /// </remarks>
 internal static unsafe class PairSoftmax
 {
     internal const int Tile = 128;
 
-    // 32 MiB of powers, 2,896 anchors. More are left to RowSoftmax, whose memory is a block of rows.
+    // 32 MiB of powers, 2,896 anchors.
     private const long LargestSquare = 8L << 20;
 
     /// <summary>
-    /// Whether the powers fit their bound and one shift serves all rows in f32, which temperatures below about 0.024 do not
-    /// allow; <see cref="RowSoftmax"/> takes the rest.
+    /// Whether one shift serves all rows in f32, which temperatures below about 0.024 do not allow; <see cref="RowSoftmax"/> takes the rest.
     /// </summary>
-    public static bool CanRun(in CosineProblem problem, bool wantsGradient) =>
-        problem.Scale * (2 + problem.Margin.LargestShift) <= ScaledPower.Range && (!wantsGradient || (long)problem.Rows * problem.Rows <= LargestSquare);
+    public static bool CanRun(in CosineProblem problem) => problem.Scale * (2 + problem.Margin.LargestShift) <= ScaledPower.Range;
 
     /// <summary>Fills the results and, where not null, the gradient by the unit rows.</summary>
     /// <param name="cpu">The device.</param>
     /// <param name="problem">Keys are the queries, no memory, positives mutual, self excluded.</param>
     /// <param name="gradient">[anchors, width], or null.</param>
-    public static void Run(CpuDevice cpu, in CosineProblem problem, float* gradient)
+    /// <param name="largestSquare">Elements up to which the matrix is kept.</param>
+    public static void Run(CpuDevice cpu, in CosineProblem problem, float* gradient, long largestSquare = LargestSquare)
     {
         int rows = problem.Rows, width = problem.Width;
         int blocks = (rows + Tile - 1) / Tile;
+        bool keepsPowers = gradient is not null && (long)rows * rows <= largestSquare;
 
         // 16 more than needed: rows 2^n apart would share a few cache sets, which the transposed writes would feel.
-        int stride = gradient is null ? Tile : CosineProblem.Padded(rows) + 16;
+        int stride = keepsPowers ? CosineProblem.Padded(rows) + 16 : Tile;
         float* powers = cpu.Workspace.Rent(new Shape(rows, stride)).Data;
         var body = new TileBody
         {
@@ -57,7 +59,7 @@ internal static unsafe class PairSoftmax
             float* first = problem.Queries + ((nint)start * width);
             body.Start = start;
             body.Columns = columns;
-            body.Block = gradient is null ? powers : powers + ((nint)start * stride) + start;
+            body.Block = keepsPowers ? powers + ((nint)start * stride) + start : powers;
             var below = MatrixView.Of(first, rows - start, width, width);
             Gemm.Multiply(cpu, below, MatrixView.Of(first, columns, width, width).Transposed, body.Block, stride, accumulate: false);
             int tiles = (rows - start + Tile - 1) / Tile;
@@ -75,11 +77,15 @@ internal static unsafe class PairSoftmax
             PositiveGradients = cpu.Workspace.Rent(new Shape(rows)).Data,
         };
         SolveAll(body, gradientBody);
-        if (gradient is not null)
+        if (keepsPowers)
         {
             cpu.Workers.For(blocks, ref gradientBody);
             Gemm.Multiply(
                 cpu, MatrixView.Of(powers, rows, rows, stride), MatrixView.Of(problem.Queries, rows, width, width), gradient, width, accumulate: false);
+        }
+        else if (gradient is not null)
+        {
+            PairStrips.Run(cpu, problem, body.Shift, gradientBody.Factors, gradientBody.PositiveGradients, gradient, largestSquare / 2);
         }
     }
 

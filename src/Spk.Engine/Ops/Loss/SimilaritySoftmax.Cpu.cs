@@ -60,7 +60,7 @@ public static unsafe partial class SimilaritySoftmax
         SetLabels(workspace, ref problem, rows, options);
         problem.RentResults(cpu);
         float* target = gradient is null ? null : gradient.Data;
-        if (symmetric && PairSoftmax.CanRun(problem, gradient is not null))
+        if (symmetric && PairSoftmax.CanRun(problem))
         {
             PairSoftmax.Run(cpu, problem, target);
         }

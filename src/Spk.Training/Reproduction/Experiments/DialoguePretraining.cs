@@ -7,18 +7,34 @@ internal static class DialoguePretraining
 {
     private const string Scratch = "none", ScratchGru = "none-gru", Cola = "cola", Apc = "apc";
 
-    private static readonly (string Name, string Title, string Kind)[] Losses =
-        [("ava", "AvA", "ava"), ("aproto", "A-Proto", "angularPrototypical"), ("ge2e", "GE2E", "ge2e")];
-
     private static readonly int[] Batches = [8, 16, 32], Labels = [8, 16, 32];
-
-    private static readonly string[] Sizes = ["data.cropSeconds=1", "encoder.width=64", "encoder.embeddingSize=64", "training.epochs=20", "schedule.learningRate=2e-3"];
-    private static readonly string[] QuickSizes = ["training.epochs=8"];
-
-    private static readonly Measure Auc = Measure.Quantity("compactnessAuc", "compactness AUC");
 
     // An epoch of utterances has about twice as many crops as one of dialogues.
     private static readonly string[] Utterances = ["data.rows=utterances", "data.augmentation.reverbProbability=0", "data.augmentation.noiseProbability=0", "data.pairing=random"];
+
+    internal static readonly Measure Auc = Measure.Quantity("compactnessAuc", "compactness AUC");
+    internal static readonly Measure MixedWeight = Measure.Quantity("mixedWeightShare", "weight of mixed dialogues", percent: true);
+
+    internal static readonly SyntheticVoicesSpec Voices = new()
+    {
+        Speakers = 80,
+        EvaluationSpeakers = 40,
+        UtterancesPerSpeaker = 12,
+        SessionsPerSpeaker = 6,
+        SecondSpeakers = 0.25f,
+    };
+
+    internal static readonly (string Name, string Title, string Kind)[] Losses =
+        [("ava", "AvA", "ava"), ("aproto", "A-Proto", "angularPrototypical"), ("ge2e", "GE2E", "ge2e")];
+
+    // Compactness tells speakers from rooms and noises only where few utterances are augmented, and what rejection is good for shows in long trainings.
+    internal static readonly string[] Sizes =
+    [
+        "data.cropSeconds=1", "data.augmentation.reverbProbability=0.2", "data.augmentation.noiseProbability=0.2", "encoder.width=64", "encoder.embeddingSize=64",
+        "training.epochs=60", "schedule.learningRate=2e-3",
+    ];
+
+    internal static readonly string[] QuickSizes = ["training.epochs=20"];
 
     public static Experiment Experiment { get; } = new()
     {
@@ -37,10 +53,7 @@ internal static class DialoguePretraining
                 Description = "synthetic dialogues, a quarter with a second speaker",
                 Recipe = "openvoices-dialogues",
                 Overrides = Sizes,
-                Voices = new SyntheticVoicesSpec
-                {
-                    Speakers = 80, EvaluationSpeakers = 40, UtterancesPerSpeaker = 12, SessionsPerSpeaker = 6, SecondSpeakers = 0.25f,
-                },
+                Voices = Voices,
                 QuickOverrides = QuickSizes,
             },
             new ExperimentCorpus
@@ -52,7 +65,7 @@ internal static class DialoguePretraining
                 QuickOverrides = QuickSizes,
             },
         ],
-        Systems = [.. Pretrainings(), .. Comparators(), .. Labels.SelectMany(FineTunings)],
+        Systems = [.. Pretrainings(Batches), .. Comparators(), .. Labels.SelectMany(FineTunings)],
         Reductions =
         [
             new(
@@ -72,7 +85,7 @@ internal static class DialoguePretraining
                     .. Losses.Select(l => Row($"dialogues, {l.Title}", l.Name)),
                 ]),
         ],
-        Quantities = [Measure.Quantity("mixedWeightShare", "weight of mixed dialogues", percent: true)],
+        Quantities = [MixedWeight],
         Claims =
         [
             .. Batches.Select(b => Claim.Lower(
@@ -93,7 +106,7 @@ internal static class DialoguePretraining
         ],
     };
 
-    private static string Pretrained(string loss, int batch, bool rejects) => $"{loss}-{batch}{(rejects ? "-rejection" : "")}";
+    internal static string Pretrained(string loss, int batch, bool rejects) => $"{loss}-{batch}{(rejects ? "-rejection" : "")}";
 
     private static string Tuned(string pretraining, int speakers) => $"{pretraining}-{speakers}-labels";
 
@@ -102,8 +115,8 @@ internal static class DialoguePretraining
     private static Claim Against(string other, string statement) =>
         Claim.Lower(Measure.Eer, Losses.Select(l => new ClaimPair(Tuned(l.Name, Labels[0]), Tuned(other, Labels[0]))), statement);
 
-    private static IEnumerable<ExperimentSystem> Pretrainings() =>
-        from batch in Batches
+    internal static IEnumerable<ExperimentSystem> Pretrainings(params int[] batches) =>
+        from batch in batches
         from loss in Losses
         from rejects in (bool[])[false, true]
         select new ExperimentSystem(
@@ -115,10 +128,10 @@ internal static class DialoguePretraining
 
     private static IEnumerable<ExperimentSystem> Comparators() =>
     [
-        new(Cola, "COLA", [.. Utterances, "objective.kind=cola", "objective.cola.outputs=64", "training.epochs=10"]) { QuickOverrides = ["training.epochs=3"] },
-        new(Apc, "APC", [.. Utterances, "objective.kind=apc", "encoder.kind=gru", "data.views=1", "training.batch=32", "training.epochs=20", "schedule.learningRate=1e-3", "optimizer.clipNorm=1"])
+        new(Cola, "COLA", [.. Utterances, "objective.kind=cola", "objective.cola.outputs=64", "training.epochs=30"]) { QuickOverrides = ["training.epochs=10"] },
+        new(Apc, "APC", [.. Utterances, "objective.kind=apc", "encoder.kind=gru", "data.views=1", "training.batch=32", "training.epochs=60", "schedule.learningRate=1e-3", "optimizer.clipNorm=1"])
         {
-            QuickOverrides = ["training.epochs=5"],
+            QuickOverrides = ["training.epochs=20"],
         },
     ];
 
