@@ -105,13 +105,15 @@ void BlockScheduler::park(Waiting reason) {
   current.thread = thread;
 }
 
-void BlockScheduler::fail(const std::string& why) {
+// A string of its own would never be freed.
+void BlockScheduler::fail(const char* why) {
   const Thread& thread = *current.thread;
   const Block& block = *current.block;
   char place[128];
   snprintf(place, sizeof place, " (block %u,%u,%u, thread %u,%u,%u)",
            block.index.x, block.index.y, block.index.z, thread.index.x, thread.index.y, thread.index.z);
-  failure_ = why + place;
+  failure_ = why;
+  failure_ += place;
   running_->leave();
   __builtin_unreachable();
 }

@@ -33,7 +33,7 @@ class BlockScheduler {
   // The rest is called by kernels, on a fiber.
   int wait_at_barrier(BarrierKind kind, int predicate);
   LaneValues meet_lanes(unsigned mask, const void* value, size_t bytes);
-  [[noreturn]] void fail(const std::string& why);
+  [[noreturn]] void fail(const char* why);
   void queue_copy(const AsyncCopy& copy);
   void commit_copies();
   void wait_for_copies(int keep);
