@@ -33,7 +33,7 @@ internal static class SpkCommand
             var parse = root.Parse(args.Count == 0 ? ["--help"] : args);
             if (parse.Errors.Count > 0)
             {
-                error.WriteLine($"error: {UsageError.Describe(parse)}");
+                LaunchedProcesses.LastWord(error, stop.Token).WriteLine($"error: {UsageError.Describe(parse)}");
                 return ExitCode.Usage;
             }
 
@@ -42,13 +42,15 @@ internal static class SpkCommand
                 return parse.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
             }
 
-            return ((Verb)parse.CommandResult.Command).Run(parse, new CommandContext(parse, output, error, stop));
+            var verb = (Verb)parse.CommandResult.Command;
+            LaunchedProcesses.RequireSharedWork(verb);
+            return verb.Run(parse, new CommandContext(parse, output, error, stop));
         }
 #pragma warning disable CA1031 // The outermost frame: whatever happens becomes one sentence and an exit code.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return Failure.Report(e, error, verbose, stop);
+            return Failure.Report(e, LaunchedProcesses.LastWord(error, stop.Token), verbose, stop);
         }
     }
 

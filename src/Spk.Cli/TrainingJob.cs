@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
+using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Engine.Scoring;
@@ -23,13 +24,22 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
 {
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>
-    public int Run(CommandContext context)
+    public int Run(CommandContext context) => LaunchedProcesses.Run(context, folder, processes => Run(context, processes));
+
+    private int Run(CommandContext context, Collective processes)
     {
         var run = new RunFolder(folder);
+        var mode = resume ? ResumeMode.Auto : ResumeMode.Restart;
         using var device = context.OpenDevice();
+        device.Collective = processes;
+        if (!processes.IsLead)
+        {
+            using var follower = Trainer.Open(recipe, folder, device, mode, cancellation: context.Stop);
+            return follower.Run(cancellation: context.Stop).End == TrainingEnd.Cancelled ? context.Interruption.ExitCode : ExitCode.Ok;
+        }
+
         NoteMemory(device, context);
-        using var trainer = WorkDisplay.Run(
-            context, "loading audio", loading => Trainer.Open(recipe, folder, device, resume ? ResumeMode.Auto : ResumeMode.Restart, loading, context.Stop));
+        using var trainer = WorkDisplay.Run(context, "loading audio", loading => Trainer.Open(recipe, folder, device, mode, loading, context.Stop));
         trainer.Profile = profiles ? new StepProfile() : null;
         var outcome = TrainingDisplay.Run(context, progress => trainer.Run(progress, context.Stop));
         var memory = device.Memory;
@@ -87,7 +97,8 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
             return;
         }
 
-        var memory = TrainingMemory.Estimate(recipe, Classes());
+        var share = recipe.Training with { Batch = recipe.Training.Batch / device.Collective.Ranks };
+        var memory = TrainingMemory.Estimate(recipe with { Training = share }, Classes());
         string host = memory.HostPerUtterance > 0 ? $", and {memory.HostPerUtterance} bytes of host memory for each utterance" : "";
         context.Note($"needs about {memory.Device >> 20} MiB on the device: {memory.Parameters >> 20} for parameters and queues, {memory.Step >> 20} for a step{host}");
         long free = device.Memory.Free ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;

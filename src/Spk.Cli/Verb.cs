@@ -10,6 +10,9 @@ internal abstract class Verb(string name, string description) : Command(name, de
     /// <summary>Commands that work as they stand, shown at the end of the help.</summary>
     public abstract IReadOnlyList<string> Examples { get; }
 
+    /// <summary>Whether the processes that <c>mpirun</c> starts share the work. All others would each do the same, into the same files.</summary>
+    public virtual bool SharesWork => false;
+
     /// <summary>Does the work; failures are exceptions and become exit codes in <see cref="SpkCommand"/>.</summary>
     /// <param name="options">The parsed command line.</param>
     /// <param name="context">Streams, global options and the stop signal.</param>

@@ -54,7 +54,7 @@ public class CamsatTests
     public void The_number_of_threads_changes_no_bit(int threads)
     {
         var (rows, _) = Voices(0.4f, 0);
-        var options = Small with { Epochs = 3, RandomMixture = true, InfoNceWeight = 0.5 };
+        var options = Small with { Epochs = 3, RandomMixture = true, InfoNceWeight = 0.5, SupConWeight = 0.5, MixupWeight = 0.5 };
         using var two = new CpuDevice(2);
         using var other = new CpuDevice(threads);
         var (want, got) = (Camsat.Fit(rows, Dimension, options, device: two), Camsat.Fit(rows, Dimension, options, device: other));
@@ -122,7 +122,7 @@ public class CamsatTests
     public void Steps_allocate_nothing()
     {
         var (rows, views) = Voices(0.4f, 0.4f);
-        var options = Small with { RandomMixture = true, MarginalShare = 0.5, InfoNceWeight = 1 };
+        var options = Small with { RandomMixture = true, MarginalShare = 0.5, InfoNceWeight = 1, SupConWeight = 1, MixupWeight = 1 };
         using var device = new CpuDevice(2);
         var run = new CamsatRun(device, CamsatData.Load(device, rows, Dimension, options, views), Dimension, options, default);
         Allocations.AssertNone(() => run.Train(1));

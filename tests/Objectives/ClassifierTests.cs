@@ -53,6 +53,23 @@ public class ClassifierTests
     }
 
     [Test]
+    public void Sub_centres_and_hard_classes_are_those_of_the_recipe()
+    {
+        using var fixture = new Fixture("objective.head.subCentres=3", "objective.head.hardNegatives=4", "objective.head.hardMargin=0.1");
+        var objective = (SpeakerClassifier)fixture.Pipeline.Objective;
+        var batch = fixture.Pipeline.Batches.Read(0, 0);
+        objective.Prepare(batch, new StepPlace(0, 0, 0.2f));
+        float loss = objective.Classify(null, fixture.Embeddings).AsSpan()[0];
+        var weight = fixture.Parameter("objective.weight").Value;
+        Assert.That(weight.Shape, Is.EqualTo(new Shape(3 * Classes, Size)));
+        var options = new MarginClassifierOptions { Kind = MarginKind.Additive, Margin = 0.2f, SubCentres = 3, HardNegatives = 4, HardMargin = 0.1f };
+        Assert.That(loss, Is.EqualTo(MarginClassifier.Forward(null, fixture.Embeddings, weight, fixture.Labels([.. batch.Speakers]), options, out _).AsSpan()[0]));
+        Assert.That(
+            () => TinyCorpus.Recipe("objective.kind=supervised", "data.views=1", "data.pairing=random", "objective.head.kind=softmax", "objective.head.subCentres=2"),
+            Throws.TypeOf<Spk.Interop.InvalidOptionException>().With.Message.Contains("objective.head.subCentres = 2"));
+    }
+
+    [Test]
     public void Mixed_waves_are_those_of_the_batch_in_the_shares_of_the_labels()
     {
         using var fixture = new Fixture("objective.mix.kind=input");

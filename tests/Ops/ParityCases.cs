@@ -93,6 +93,8 @@ internal static class ParityCases
                 t, x, p[0], Labels(d, 37, 53), new MarginClassifierOptions { Scale = 10, Adaptive = new AdaptiveMargin(state), Mix = new LabelMix(Labels(d, 37, 7), weights) }, out _));
             return [.. results, Samples.Read(state)];
         }),
+        new("MarginClassifier with sub-centres and hard classes", Statistics, d => Layer(d, [19, 70], [[3 * 301, 70]], (t, x, p) => MarginClassifier.Forward(
+            t, x, p[0], Labels(d, 19, 301), new MarginClassifierOptions { Kind = MarginKind.AdditiveAngular, Scale = 10, SubCentres = 3, HardNegatives = 5 }, out _))),
         .. Enum.GetValues<OneClassReduction>().Select(reduction => new ParityCase($"OneClassSoftmax {reduction}", Statistics, d =>
             Layer(d, [19, 70], [[53, 70]], (t, x, p) =>
                 OneClassSoftmax.Forward(t, x, p[0], Labels(d, 19, 53), new OneClassOptions { Reduction = reduction, Hardest = 7 })))),

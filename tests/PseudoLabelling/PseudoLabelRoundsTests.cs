@@ -1,5 +1,7 @@
 using NUnit.Framework;
+using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Engine.Models;
 using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Tests.TrainingRuns;
@@ -129,7 +131,8 @@ public class PseudoLabelRoundsTests
         using var device = new CpuDevice(1);
         foreach (var normalization in Enum.GetValues<RowNormalization>())
         {
-            var spec = new ClusteringSpec { Method = method, Clusters = 3, Normalization = normalization };
+            var network = new CamsatOptions { HiddenWidth = 32, Epochs = 150, BatchSize = 60, LearningRate = 3e-3 };
+            var spec = new ClusteringSpec { Method = method, Clusters = 3, Normalization = normalization, Network = network };
             var made = LabelMaker.Make(table, spec, 1, id => $"{int.Parse(id, System.Globalization.CultureInfo.InvariantCulture) % 3}", device);
             Assert.That(made.Labels.Rows.Select(r => r.Id), Is.EqualTo(table.Ids));
             Assert.That(made.Measures["clusters"], Is.EqualTo(3));
@@ -137,14 +140,61 @@ public class PseudoLabelRoundsTests
         }
     }
 
+    [TestCase("camsat", "rounds.views=3")]
+    [TestCase("camsat", "rounds.views=0")]
+    [TestCase("imsat", "rounds.views=3")]
+    public void Networks_cluster_in_rounds_and_say_how_sure_they_are(string method, string views)
+    {
+        string[] options = [views, "rounds.count=1", "rounds.network.epochs=40", "rounds.network.learningRate=5e-3", "rounds.network.hiddenWidth=16", "rounds.network.batchSize=20", "data.labels.nearestShare=0.9"];
+        var (first, second) = (PseudoLabelRounds.Open(Recipe(method, RoundStart.Scratch, options), _folder.At("first-rounds")), PseudoLabelRounds.Open(Recipe(method, RoundStart.Scratch, options), _folder.At("second")));
+        Assert.That(Run(first, int.MaxValue));
+        using var device = new CpuDevice(2);
+        second.Label(1, device);
+        var rows = LabelFile.Read(first.LabelsOf(1)).Rows;
+        Assert.That(rows.Select(r => r.Cluster), Is.All.InRange(0, 11));
+        Assert.That(rows.Select(r => r.Similarity), Is.All.InRange(1 / 12f, 1f));
+        Assert.That(rows.Select(r => r.Cluster).Distinct().Count(), Is.EqualTo(first.ResultOf(1)!.Measures["clusters"]).And.GreaterThan(1));
+        Assert.That(File.ReadAllBytes(second.LabelsOf(1)), Is.EqualTo(File.ReadAllBytes(first.LabelsOf(1))), "threads change no bit");
+    }
+
+    [Test]
+    public void Views_of_a_corpus_are_those_of_its_files()
+    {
+        using var device = new CpuDevice(1);
+        var model = SpeakerModel.Load(_folder.At("first"), device);
+        var manifest = Manifest.Load(Path.Combine(TinyCorpus.Root, "train.csv"), TinyCorpus.Root);
+        using var corpus = Corpus.Load(manifest, new CorpusOptions { SampleRate = model.SampleRate });
+        foreach (string? noise in new[] { Path.Combine(TinyCorpus.Root, "noise"), null })
+        {
+            var spec = new ViewSpec { Views = 4, Noise = noise, Seed = 3 };
+            float[] files = ViewExtractor.Run(model, [.. manifest.Utterances.Take(5)], spec), memory = ViewExtractor.Run(model, corpus, [0, 1, 2, 3, 4], spec);
+            Assert.That(memory, Is.EqualTo(files));
+            Assert.That(memory.AsSpan(0, 5 * model.EmbeddingSize).ToArray(), Is.Not.EqualTo(memory.AsSpan(5 * model.EmbeddingSize, 5 * model.EmbeddingSize).ToArray()));
+        }
+    }
+
+    [Test]
+    public void Views_that_cannot_be_are_refused()
+    {
+        Assert.That(() => Recipe("camsat", RoundStart.Scratch, "rounds.views=1"), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("rounds.views = 1"));
+        Assert.That(
+            () => Recipe("camsat", RoundStart.Scratch, "rounds.normalization=standardized"),
+            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("rounds.normalization = standardized"));
+        Assert.That(() => Recipe("imsat", RoundStart.Scratch, "rounds.normalization=standardized"), Throws.Nothing);
+    }
+
     [Test]
     public void Memory_is_known_before_any_is_taken()
     {
         var recipe = ShippedRecipes.Load("openvoices-pseudo-labels", ["rounds.method=kmeans", "rounds.clusters=100", "encoder.width=8", "encoder.lastWidth=16", "training.batch=4"]);
-        var small = PseudoLabelMemory.Estimate(recipe, 1000);
-        var large = PseudoLabelMemory.Estimate(recipe, 2000);
-        Assert.That(large.Clustering - small.Clustering, Is.GreaterThanOrEqualTo(1000L * 128 * 4 * 2));
+        using var device = new CpuDevice(1);
+        var small = PseudoLabelMemory.Estimate(recipe, 1000, device);
+        var large = PseudoLabelMemory.Estimate(recipe, 2000, device);
+        Assert.That(large.Clustering.Host - small.Clustering.Host, Is.GreaterThanOrEqualTo(1000L * 128 * 4 * 2));
+        Assert.That(large.Clustering.Device, Is.Zero, "the CPU has no memory of its own");
         Assert.That(large.Training, Is.EqualTo(small.Training));
+        var standardized = recipe with { Rounds = recipe.Rounds with { Clustering = recipe.Rounds.Clustering with { Normalization = RowNormalization.Standardized } } };
+        Assert.That(PseudoLabelMemory.Estimate(standardized, 1000, device).Clustering.Host, Is.GreaterThan(small.Clustering.Host));
     }
 
     private Recipe Recipe(string method, RoundStart start, params string[] options) => TinyCorpus.Recipe(

@@ -31,4 +31,10 @@ public static class Tolerance
     /// f32 rounding of the backward pass decides.
     /// </summary>
     public const double Gradient = 2e-4;
+
+    /// <summary>Loss and gradients of a step that several processes share, against one process: relative.</summary>
+    public const double SharedStep = 1e-5;
+
+    /// <summary>Losses of 20 steps of SGD that several processes share, against one process: relative, for rounding grows from step to step.</summary>
+    public const double SharedCourse = 1e-3;
 }

@@ -6,41 +6,9 @@
 //
 // The hardest are found one after the other: a round over the row each, in which the highest cosine that comes after the last one wins, the
 // lower class of two equals. Traffic: (hardest + 3) reads of the row, all but the first from a cache, and one write.
-#include "common/reduce.cuh"
+#include "common/hardest.cuh"
 
-namespace {
-
-constexpr int THREADS = 256, WARPS = THREADS / WARP, NO_CLASS = 0x7fffffff;
-
-struct Candidate {
-  float key;
-  int index;
-};
-
-__device__ __forceinline__ float infinity() { return __int_as_float(0x7f800000); }
-
-// A NaN is harder than anything, so that it reaches the loss.
-__device__ __forceinline__ float key_of(float cosine) { return isnan(cosine) ? infinity() : cosine; }
-
-__device__ __forceinline__ bool comes_first(const Candidate& a, const Candidate& b) { return a.key > b.key || (a.key == b.key && a.index < b.index); }
-
-// The first of all threads' candidates; every thread gets it.
-__device__ __forceinline__ Candidate block_first(Candidate own, Candidate (&scratch)[WARPS]) {
-  for (int offset = WARP / 2; offset > 0; offset /= 2) {
-    Candidate other = {__shfl_xor_sync(FULL_WARP, own.key, offset), __shfl_xor_sync(FULL_WARP, own.index, offset)};
-    if (comes_first(other, own)) own = other;
-  }
-  if (threadIdx.x % WARP == 0) scratch[threadIdx.x / WARP] = own;
-  __syncthreads();
-  Candidate first = scratch[0];
-  for (int warp = 1; warp < WARPS; warp++) {
-    if (comes_first(scratch[warp], first)) first = scratch[warp];
-  }
-  __syncthreads();
-  return first;
-}
-
-}  // namespace
+using namespace hardest;
 
 // weights: factor of each of the rows, of rows that were mixed; null for 1. start: number of the first of these rows among all_rows. results
 // [4, all_rows] in f64: loss, cosine of the own class (NaN without one), sum and number of the others' cosines; the loss is NaN where a label is

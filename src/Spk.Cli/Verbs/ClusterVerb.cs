@@ -5,21 +5,21 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
 using Spk.Engine.Clustering;
+using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
+using Spk.Training.Data;
+using Spk.Training.PseudoLabelling;
 
 namespace Spk.Cli.Verbs;
 
 /// <summary>Clusters the rows of a matrix, and measures the clusters.</summary>
 internal sealed class ClusterVerb : Verb
 {
-    // A silhouette needs the distances of all pairs of its points.
-    private const int SilhouettePoints = 5000;
-
     private readonly Argument<string> _file = new("FILE") { Description = "Matrix of rows: X.npy (names in X.ids.txt, if there), X.ark or X.scp." };
     private readonly Option<int?> _k = new("--k") { Description = "Number of clusters.", HelpName = "K" };
     private readonly Option<string> _sweep = new("--sweep") { Description = "Instead of --k: several K, such as 2-40, 50-500:50 or 8,16,32; the one with the highest silhouette is taken.", HelpName = "LIST" };
-    private readonly Option<string> _method = Choice("--method", "kmeans; minibatch (k-means on random batches); gmm (diagonal Gaussians, from k-means); ahc (tree); pseudo (k-means, then Ward on its centroids); camsat and imsat (a network; K is an upper bound).", "kmeans", "minibatch", "gmm", "ahc", "pseudo", "camsat", "imsat");
+    private readonly Option<string> _method = Choice("--method", "kmeans; minibatch (k-means on random batches); gmm (diagonal Gaussians, from k-means); ahc (tree); pseudo (k-means, then Ward on its centroids); camsat and imsat (a network; K is an upper bound).", [.. ClusteringMethods.Names]);
     private readonly Option<string> _metric = Choice("--metric", "euclidean or cosine.", "euclidean", "cosine");
     private readonly Option<string> _init = Choice("--init", "First centroids: plusplus, parallel (k-means||, for large K) or random rows.", "plusplus", "parallel", "random");
     private readonly Option<string> _empty = Choice("--empty", "Clusters that lose all rows: farthest, keep or split.", "farthest", "keep", "split");
@@ -34,6 +34,8 @@ internal sealed class ClusterVerb : Verb
     private readonly Option<double> _lambda = new("--lambda") { Description = "For camsat and imsat: weight of information maximisation.", HelpName = "X", DefaultValueFactory = _ => 0.1 };
     private readonly Option<double> _mu = new("--mu") { Description = "For camsat and imsat: weight of the entropy of the marginal.", HelpName = "X", DefaultValueFactory = _ => 4 };
     private readonly Option<double> _contrast = new("--info-nce") { Description = "For camsat: weight of InfoNCE between two views in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
+    private readonly Option<double> _supCon = new("--sup-con") { Description = "For camsat: weight of SupCon between all views in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
+    private readonly Option<double> _mixup = new("--mixup") { Description = "For camsat and imsat: weight of mixup between rows.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<double> _share = new("--marginal-share") { Description = "For camsat and imsat: share of a batch in the running marginal, to 1; 0 for what suits batch and K.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<int> _iterations = Number("--iterations", "Most iterations of a start.", 100, "N");
     private readonly Option<double> _tolerance = new("--tolerance") { Description = "Stop when the objective falls by no more than this fraction; 0 until no label changes.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
@@ -41,7 +43,7 @@ internal sealed class ClusterVerb : Verb
     private readonly Option<string> _truth = new("--truth") { Description = "True classes, to compare with: X.npy, one class a line, or a table with names.", HelpName = "FILE" };
     private readonly Option<string> _out = CommonOptions.Out("Where labels go: X.csv (id,cluster) or X.npy.", "FILE", required: false);
     private readonly Option<string> _centroids = new("--centroids") { Description = "Where centroids go; not for ahc and pseudo.", HelpName = "X.npy" };
-    private readonly Option<int> _silhouette = Number("--silhouette", "Points that the silhouette is estimated on; 0 leaves it out.", SilhouettePoints, "N");
+    private readonly Option<int> _silhouette = Number("--silhouette", "Points that the silhouette is estimated on; 0 leaves it out.", ClusterMeasures.SilhouettePoints, "N");
 
     public ClusterVerb() : base("cluster", "Cluster embeddings or any rows: k-means and others, with the metrics of the field.")
     {
@@ -49,7 +51,7 @@ internal sealed class ClusterVerb : Verb
         foreach (Option option in new Option[]
         {
             _k, _sweep, _method, _metric, _init, _empty, _linkage, _first, _restarts, _iterations, _tolerance, _views, _epochs, _batch, _hidden, _rate, _lambda,
-            _mu, _share, _contrast, _seed, _truth, _out, _centroids, _silhouette,
+            _mu, _share, _contrast, _supCon, _mixup, _seed, _truth, _out, _centroids, _silhouette,
         })
         {
             Options.Add(option);
@@ -89,22 +91,25 @@ internal sealed class ClusterVerb : Verb
         input = WithViews(options, input, path, context);
         int silhouettePoints = options.GetValue(_silhouette);
         var settings = Settings(options, clusters[0]);
+        using var device = settings.Method == "ahc" ? new CpuDevice(context.Threads) : context.OpenDevice();
+        NoteMemory(input, settings, device, context);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<KMeansSweepPoint> sweep = [];
         var found = WorkDisplay.Run(context, "clustering", progress =>
         {
-            var job = new ClusterJob(input, truth, settings, context, progress);
             if (options.GetValue(_sweep) is null)
             {
-                return job.Run();
+                var epochs = new Relay<CamsatEpoch>(epoch => context.Note(ClusterFigures.Describe(epoch)));
+                return ClusteringMethods.Run(
+                    input.Values, input.Dimension, settings, device, input.Views, truth, progress, context.Verbose ? epochs : null, context.Stop);
             }
 
-            sweep = job.Sweep(clusters, silhouettePoints);
-            return ClusterJob.Outcome(sweep.MaxBy(point => point.Scores?.Silhouette ?? double.MinValue)!.Result);
+            sweep = Sweep(input, clusters, settings, silhouettePoints, device, progress, context.Stop);
+            return ClusteringOutcome.Of(sweep.MaxBy(point => point.Scores?.Silhouette ?? double.MinValue)!.Result);
         });
         watch.Stop();
-        var metrics = ClusterFigures.Measure(
-            input, found.Labels, truth, settings.KMeans.Metric, silhouettePoints, settings.KMeans.Seed, context.Threads, context.Stop);
+        var metrics = ClusterFigures.ToJson(ClusterMeasures.Of(
+            input.Values, input.Dimension, found.Labels, truth, settings.KMeans.Metric, silhouettePoints, settings.KMeans.Seed, context.Threads, context.Stop));
         Write(output, centroidFile, input, found);
         int[] counts = Counts(found.Labels);
         var json = new JsonObject
@@ -124,19 +129,45 @@ internal sealed class ClusterVerb : Verb
             ["epochs"] = found.Epochs.Count == 0 ? null : new JsonArray([.. found.Epochs.Select(ClusterFigures.ToJson)]),
             ["sweep"] = sweep.Count == 0 ? null : new JsonArray([.. sweep.Select(ClusterFigures.Describe)]),
             ["seconds"] = watch.Elapsed.TotalSeconds,
+            ["peakBytes"] = PeakBytes(),
             ["out"] = output,
         };
         context.Report(json, writer => Print(json, watch.Elapsed, writer));
         return ExitCode.Ok;
     }
 
-    private ClusterSettings Settings(ParseResult options, int clusters)
+    // Better known before than after.
+    private static void NoteMemory(ClusterInput input, ClusteringSettings settings, Device device, CommandContext context)
+    {
+        var memory = ClusteringMemory.Estimate(input.Count, input.Dimension, settings, device, input.Views.Length / input.Values.Length);
+        context.Note(MemoryText.Of(memory, $"to cluster {input.Count} rows"));
+        MemoryText.WarnIfShort(memory, device, context);
+    }
+
+    // Most memory that the process has ever had, where the system tells.
+    private static long? PeakBytes()
+    {
+        using var self = Process.GetCurrentProcess();
+        return self.PeakWorkingSet64 > 0 ? self.PeakWorkingSet64 : null;
+    }
+
+    private static IReadOnlyList<KMeansSweepPoint> Sweep(
+        ClusterInput input, int[] clusters, ClusteringSettings settings, int silhouettePoints, Device device, WorkDisplay progress,
+        CancellationToken stop)
+    {
+        int done = 0;
+        var report = new Relay<KMeansSweepPoint>(_ => progress.Report(new DataProgress(++done, clusters.Length)));
+        return KMeans.SweepK(
+            input.Values, input.Dimension, clusters, settings.KMeansOf(input.Count), Math.Min(silhouettePoints, input.Count), device: device, progress: report,
+            cancellation: stop);
+    }
+
+    private ClusteringSettings Settings(ParseResult options, int clusters)
     {
         var kMeans = new KMeansOptions
         {
             Clusters = clusters,
             Metric = options.GetValue(_metric) == "cosine" ? ClusterMetric.Cosine : ClusterMetric.Euclidean,
-            Algorithm = options.GetValue(_method) == "minibatch" ? KMeansAlgorithm.MiniBatch : KMeansAlgorithm.Lloyd,
             Initialization = options.GetValue(_init) switch
             {
                 "parallel" => KMeansInitialization.Parallel,
@@ -149,21 +180,26 @@ internal sealed class ClusterVerb : Verb
             Tolerance = options.GetValue(_tolerance),
             Seed = options.GetValue(_seed),
         };
-        var linkage = options.GetValue(_linkage) == "ward" ? Linkage.Ward : Linkage.Average;
-        var camsat = (options.GetValue(_method) == "imsat" ? CamsatOptions.Imsat : new CamsatOptions()) with
+        return new ClusteringSettings
         {
-            Clusters = clusters,
-            Epochs = options.GetValue(_epochs),
-            BatchSize = options.GetValue(_batch),
-            HiddenWidth = options.GetValue(_hidden),
-            LearningRate = options.GetValue(_rate),
-            InformationWeight = options.GetValue(_lambda),
-            MarginalWeight = options.GetValue(_mu),
-            InfoNceWeight = options.GetValue(_contrast),
-            MarginalShare = options.GetValue(_share),
-            Seed = options.GetValue(_seed),
+            Method = options.GetValue(_method)!,
+            KMeans = kMeans,
+            Linkage = options.GetValue(_linkage) == "ward" ? Linkage.Ward : Linkage.Average,
+            FirstClusters = options.GetValue(_first),
+            Network = new CamsatOptions
+            {
+                Epochs = options.GetValue(_epochs),
+                BatchSize = options.GetValue(_batch),
+                HiddenWidth = options.GetValue(_hidden),
+                LearningRate = options.GetValue(_rate),
+                InformationWeight = options.GetValue(_lambda),
+                MarginalWeight = options.GetValue(_mu),
+                InfoNceWeight = options.GetValue(_contrast),
+                SupConWeight = options.GetValue(_supCon),
+                MixupWeight = options.GetValue(_mixup),
+                MarginalShare = options.GetValue(_share),
+            },
         };
-        return new ClusterSettings(options.GetValue(_method)!, kMeans, linkage, options.GetValue(_first), camsat);
     }
 
     private ClusterInput WithViews(ParseResult options, ClusterInput input, string path, CommandContext context)
@@ -214,6 +250,8 @@ internal sealed class ClusterVerb : Verb
         Require(_rate, value => value > 0 && double.IsFinite(value), "numbers above 0");
         Require(_lambda, value => value >= 0 && double.IsFinite(value), "0 or more");
         Require(_contrast, value => value >= 0 && double.IsFinite(value), "0 or more");
+        Require(_supCon, value => value >= 0 && double.IsFinite(value), "0 or more");
+        Require(_mixup, value => value >= 0 && double.IsFinite(value), "0 or more");
         Require(_share, value => value is >= 0 and <= 1, "0 to 1");
         Require(_mu, value => value >= 0 && double.IsFinite(value), "0 or more");
         Require(_tolerance, value => value is >= 0 and <= 1, "0 to 1");
@@ -238,7 +276,8 @@ internal sealed class ClusterVerb : Verb
         Require(_first, "pseudo");
         Require(_views, "camsat");
         Require(_contrast, "camsat");
-        foreach (Option option in new Option[] { _epochs, _batch, _hidden, _rate, _lambda, _mu, _share })
+        Require(_supCon, "camsat");
+        foreach (Option option in new Option[] { _epochs, _batch, _hidden, _rate, _lambda, _mu, _share, _mixup })
         {
             Require(option, "camsat", "imsat");
         }
@@ -273,7 +312,7 @@ internal sealed class ClusterVerb : Verb
         }
     }
 
-    private static void Write(string? path, string? centroidFile, ClusterInput input, ClusterOutcome found)
+    private static void Write(string? path, string? centroidFile, ClusterInput input, ClusteringOutcome found)
     {
         if (path is not null && Path.GetExtension(path) == ".npy")
         {
@@ -350,4 +389,9 @@ internal sealed class ClusterVerb : Verb
 
     private static Option<int> Number(string name, string description, int standard, string help) =>
         new(name) { Description = description, HelpName = help, DefaultValueFactory = _ => standard };
+
+    private sealed class Relay<T>(Action<T> report) : IProgress<T>
+    {
+        public void Report(T value) => report(value);
+    }
 }

@@ -26,6 +26,9 @@ internal sealed class FinetuneVerb : Verb
     ];
 
     /// <inheritdoc/>
+    public override bool SharesWork => true;
+
+    /// <inheritdoc/>
     public override int Run(ParseResult options, CommandContext context)
     {
         var recipe = FineTuning.Of(_training.Load(options), options.GetRequiredValue(_model), options.GetValue(_scratch));

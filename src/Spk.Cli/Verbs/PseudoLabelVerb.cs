@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
+using Spk.Engine.Devices;
 using Spk.Training.Data;
 using Spk.Training.PseudoLabelling;
 using Spk.Training.Recipes;
@@ -36,7 +37,7 @@ internal sealed class PseudoLabelVerb : Verb
         string folder = _training.Folder(options, PseudoLabelRounds.AreIn, out var resume);
         var rounds = PseudoLabelRounds.Open(recipe, folder, resume);
         using var device = context.OpenDevice();
-        NoteMemory(recipe, context);
+        NoteMemory(recipe, device, context);
         var results = new List<RoundResult>();
         try
         {
@@ -70,17 +71,29 @@ internal sealed class PseudoLabelVerb : Verb
     }
 
     // Better known before an hour of embedding than after.
-    private static void NoteMemory(Recipe recipe, CommandContext context)
+    private static void NoteMemory(Recipe recipe, Device device, CommandContext context)
     {
-        string manifest = Path.Combine(recipe.Data.Root, recipe.Data.Train);
-        if (recipe.Data.Pack is not null || !Path.Exists(manifest))
+        string corpus = Path.Combine(recipe.Data.Root, recipe.Data.Pack ?? recipe.Data.Train);
+        if (!Path.Exists(corpus))
         {
             return;
         }
 
-        var memory = PseudoLabelMemory.Estimate(recipe, Manifest.Load(manifest, recipe.Data.Root).Utterances.Count);
+        var memory = PseudoLabelMemory.Estimate(recipe, Count(corpus, recipe), device);
         context.Note(
-            $"needs about {memory.Training.Device >> 20} MiB on the device to train {recipe.Rounds.Clustering.Clusters} classes, and {memory.Clustering >> 20} MiB of host memory to cluster {memory.Utterances} embeddings");
+            $"{MemoryText.Of(memory.Clustering, $"to cluster {memory.Utterances} embeddings")}, and {memory.Training.Device >> 20} MiB on the device to train {recipe.Rounds.Clustering.Clusters} classes");
+        MemoryText.WarnIfShort(memory.Clustering, device, context);
+    }
+
+    private static int Count(string path, Recipe recipe)
+    {
+        if (recipe.Data.Pack is null)
+        {
+            return Manifest.Load(path, recipe.Data.Root).Utterances.Count;
+        }
+
+        using var corpus = Corpus.OpenPack(path);
+        return corpus.Count;
     }
 
     private static string Describe(RoundResult result)

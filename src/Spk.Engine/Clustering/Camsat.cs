@@ -85,4 +85,33 @@ public static class Camsat
             device.Workspace.Advance(start);
         }
     }
+
+    /// <summary>Bytes that <see cref="Fit"/> takes on a device: rows, views, network and a step. Found by steps of a few rows, which take what theirs take.</summary>
+    /// <param name="rows">N.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="options">What is asked for.</param>
+    /// <param name="views">V, views given; 0 for none.</param>
+    /// <returns>An upper bound for batches of up to some thousand rows; InfoNCE and SupCon compare those of a batch in blocks, which are left out.</returns>
+    /// <exception cref="InvalidOptionException">An option is out of range.</exception>
+    public static long EstimateBytes(int rows, int dimension, CamsatOptions options, int views = 0)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        const int Few = 4, More = 8;
+        options = options with { NoiseViews = views > 0 ? views : options.NoiseViews };
+        long few = StepBytes(Few, dimension, options), more = StepBytes(More, dimension, options);
+        var (kept, passing) = CamsatData.Bytes(rows, dimension, options);
+        long step = few + ((more - few) / (More - Few) * Math.Max(0, Math.Min(options.BatchSize, rows) - Few));
+        return kept + Math.Max(passing, step + (2L * rows * sizeof(float)));
+    }
+
+    // Network, optimiser and one step, without the data.
+    private static long StepBytes(int batch, int dimension, CamsatOptions options)
+    {
+        using var device = new CpuDevice();
+        var few = CamsatData.Load(device, new float[batch * dimension], dimension, options, []);
+        long data = device.Workspace.UsedBytes;
+        new CamsatRun(device, few, dimension, options with { BatchSize = batch }, default).Train(1);
+        return device.Workspace.PeakBytes - data;
+    }
 }

@@ -1,6 +1,7 @@
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
+using Spk.Engine.Ops.Score;
 using Spk.Engine.Tensors;
 
 namespace Spk.Engine.Clustering;
@@ -11,6 +12,9 @@ namespace Spk.Engine.Clustering;
 /// <param name="Radii">[N], distance to the tenth neighbour or whichever was asked for.</param>
 internal sealed record CamsatData(Tensor Rows, Tensor[] Views, Tensor Radii)
 {
+    // Rows that are changed on their way into memory, of which no second copy of all is made.
+    private const int RowsAtOnce = 4096;
+
     public int Count => Rows.Shape[0];
 
     public static CamsatData Load(Device device, ReadOnlySpan<float> rows, int dimension, CamsatOptions options, ReadOnlySpan<float> views)
@@ -36,25 +40,53 @@ internal sealed record CamsatData(Tensor Rows, Tensor[] Views, Tensor Radii)
     /// <summary>Rows on a device, scaled to unit length where that is asked for.</summary>
     public static Tensor Upload(Device device, ReadOnlySpan<float> rows, int dimension, bool unitLength)
     {
-        var tensor = device.Workspace.Rent(new Shape(rows.Length / dimension, dimension));
-        tensor.CopyFrom(rows);
-        return unitLength ? L2Normalize.Forward(null, tensor) : tensor;
+        var all = device.Workspace.Rent(new Shape(rows.Length / dimension, dimension));
+        var mark = device.Workspace.Position;
+        for (int start = 0; start < all.Shape[0]; start += RowsAtOnce)
+        {
+            int count = Math.Min(RowsAtOnce, all.Shape[0] - start);
+            var some = device.Workspace.Rent(new Shape(count, dimension));
+            some.CopyFrom(rows.Slice(start * dimension, count * dimension));
+            Add.Copy(null, unitLength ? L2Normalize.Forward(null, some) : some, all.Slice(start, count));
+            device.Workspace.Advance(mark);
+        }
+
+        return all;
+    }
+
+    /// <summary>Device memory of the rows, views and radii, and of what <see cref="Load"/> needs in between; bytes.</summary>
+    public static (long Kept, long Passing) Bytes(long rows, long dimension, CamsatOptions options)
+    {
+        long width = options.UnitLength ? dimension : dimension + 2;
+        long kept = (((options.UsesViews ? options.NoiseViews : 0) + 1) * rows * dimension) + rows;
+        long passing = rows * (((options.UnitLength ? 1 : 4) * width) + (2 * (options.AdversarialNeighbour + 1)) + 2);
+        return (kept * sizeof(float), (passing * sizeof(float)) + CosineTopK.TileBytes);
     }
 
     // Rows moved in random directions.
     private static Tensor Noise(Tensor rows, Tensor radii, CamsatOptions options, int view)
     {
-        int count = rows.Shape[0], dimension = rows.Shape[1];
-        var directions = new float[rows.Count];
-        for (int row = 0; row < count; row++)
+        var workspace = rows.Device.Workspace;
+        int dimension = rows.Shape[1];
+        var all = workspace.Rent(rows.Shape);
+        var mark = workspace.Position;
+        var directions = new float[Math.Min(RowsAtOnce, rows.Shape[0]) * dimension];
+        for (int start = 0; start < rows.Shape[0]; start += RowsAtOnce)
         {
-            Directions(options.Seed, -1 - view, row, directions.AsSpan(row * dimension, dimension));
+            int count = Math.Min(RowsAtOnce, rows.Shape[0] - start);
+            for (int row = 0; row < count; row++)
+            {
+                Directions(options.Seed, -1 - view, start + row, directions.AsSpan(row * dimension, dimension));
+            }
+
+            var tensor = workspace.Rent(new Shape(count, dimension));
+            tensor.CopyFrom(directions.AsSpan(0, count * dimension));
+            var moved = Perturb.Forward(rows.Slice(start, count), tensor, (float)options.NoiseRadius, radii.Slice(start, count));
+            Add.Copy(null, options.UnitLength ? L2Normalize.Forward(null, moved) : moved, all.Slice(start, count));
+            workspace.Advance(mark);
         }
 
-        var tensor = rows.Device.Workspace.Rent(rows.Shape);
-        tensor.CopyFrom(directions);
-        var moved = Perturb.Forward(rows, tensor, (float)options.NoiseRadius, radii);
-        return options.UnitLength ? L2Normalize.Forward(null, moved) : moved;
+        return all;
     }
 
     /// <summary>Standard normal numbers for one row of one step.</summary>

@@ -27,6 +27,12 @@ public sealed record CamsatEpoch
     /// <summary>Contrast of two views in the last hidden layer.</summary>
     public required double InfoNce { get; init; }
 
+    /// <summary>Contrast of all views in the last hidden layer.</summary>
+    public required double SupCon { get; init; }
+
+    /// <summary>Divergence of mixed rows from the mixture of their predictions.</summary>
+    public required double Mixup { get; init; }
+
     /// <summary>Discovered clusters: different most probable classes over all rows.</summary>
     public required int Clusters { get; init; }
 

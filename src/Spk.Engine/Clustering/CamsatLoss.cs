@@ -14,7 +14,7 @@ namespace Spk.Engine.Clustering;
 /// </remarks>
 internal sealed class CamsatLoss
 {
-    private const int Terms = 5;
+    private const int Terms = 7;
 
     private readonly CamsatNetwork _network;
     private readonly CamsatData _data;
@@ -24,7 +24,9 @@ internal sealed class CamsatLoss
     private readonly float[] _directions, _mixture, _value = new float[2];
     private readonly Tensor[] _losses = new Tensor[Terms];
     private readonly float[] _weights = new float[Terms];
-    private readonly Tensor? _running;
+    private readonly int[] _partners;
+    private readonly float[] _shares;
+    private readonly Tensor? _running, _scale;
     private readonly float _share;
     private readonly int _batch;
     private int _terms;
@@ -35,6 +37,12 @@ internal sealed class CamsatLoss
         _device = data.Rows.Device;
         _directions = new float[batch * data.Rows.Shape[1]];
         _mixture = new float[batch * data.Views.Length];
+        (_partners, _shares) = (new int[batch], new float[batch]);
+        if (options.SupConWeight > 0)
+        {
+            _scale = _device.Workspace.Rent(new Shape(1));
+            _device.Fill(_scale, (float)(1 / options.Temperature));
+        }
 
         // Of smaller batches so many that there is about a row a cluster: more would make the marginal lag behind the network, and clusters swing.
         _share = options.MarginalShare > 0 ? (float)options.MarginalShare : Math.Min(1, batch / (float)options.Clusters);
@@ -62,7 +70,7 @@ internal sealed class CamsatLoss
         // and all rows would end in one cluster.
         var information = Information.Forward(tape, logits, (float)(_options.MarginalWeight / _share), out var entropies, _running, _share);
         Add(information, _options.InformationWeight);
-        Tensor? adversarial = null, consistency = null, symmetry = null, contrast = null;
+        Tensor? adversarial = null, consistency = null, symmetry = null, contrast = null, supCon = null, mixup = null;
         if (moved is not null)
         {
             adversarial = Divergence.Forward(tape, logits, _network.Train(tape, moved, updateStatistics: false));
@@ -90,6 +98,19 @@ internal sealed class CamsatLoss
                     tape, hidden.Slice(0, _batch), hidden.Slice(_batch, _batch), (float)_options.Temperature, symmetric: true, MarginKind.None, 0);
                 Add(contrast, _options.InfoNceWeight);
             }
+
+            if (_options.SupConWeight > 0)
+            {
+                supCon = AllVersusAll.Forward(tape, hidden, _data.Views.Length, _scale!, ownAreNegatives: true);
+                Add(supCon, _options.SupConWeight);
+            }
+        }
+
+        if (_options.MixupWeight > 0)
+        {
+            var mix = Mixed(step);
+            mixup = Divergence.Forward(tape, logits, _network.Train(tape, MixRows.Forward(null, x, mix), updateStatistics: false), mix);
+            Add(mixup, _options.MixupWeight);
         }
 
         var loss = WeightedSum.Forward(tape, _losses.AsSpan(0, _terms), _weights.AsSpan(0, _terms));
@@ -104,6 +125,8 @@ internal sealed class CamsatLoss
             Consistency = Read(consistency),
             Symmetry = Read(symmetry),
             InfoNce = Read(contrast),
+            SupCon = Read(supCon),
+            Mixup = Read(mixup),
         };
     }
 
@@ -165,6 +188,29 @@ internal sealed class CamsatLoss
         var tensor = _device.Workspace.Rent(new Shape(rows.Length, views));
         tensor.CopyFrom(_mixture);
         return tensor;
+    }
+
+    private RowMix Mixed(long step)
+    {
+        Partners(_options.Seed, step, _partners, _shares);
+        var (partners, shares) = (_device.Workspace.Rent(new Shape(_batch), ElementType.Int32), _device.Workspace.Rent(new Shape(_batch)));
+        partners.CopyIntsFrom(_partners);
+        shares.CopyFrom(_shares);
+        return new RowMix(partners, shares);
+    }
+
+    /// <summary>What the rows of a step are mixed with, a permutation, and their own shares, uniform from 0 to 1.</summary>
+    public static void Partners(ulong seed, long step, Span<int> partners, Span<float> shares)
+    {
+        // No row has this number.
+        var random = new CounterRandom(seed, RandomPurpose.Clustering, step, item: -1);
+        for (int i = 0; i < partners.Length; i++)
+        {
+            partners[i] = i;
+            shares[i] = random.NextFloat();
+        }
+
+        random.Shuffle(partners);
     }
 
     private void Add(Tensor loss, double weight)

@@ -63,7 +63,16 @@ public sealed record CamsatOptions
     /// <summary>Weight of InfoNCE, 0 or more: the last hidden layer of the first two views of a row finds itself among those of the batch (symmetric NT-Xent).</summary>
     public double InfoNceWeight { get; init; }
 
-    /// <summary>τ of InfoNCE, above 0.</summary>
+    /// <summary>
+    /// Weight of SupCon, 0 or more: the last hidden layer of every view of a row finds that of each other view among all views of the batch. With two
+    /// views it is InfoNCE.
+    /// </summary>
+    public double SupConWeight { get; init; }
+
+    /// <summary>Weight of mixup, 0 or more: a row mixed with another one shall be predicted as the mixture of their predictions, which are constants.</summary>
+    public double MixupWeight { get; init; }
+
+    /// <summary>τ of InfoNCE and SupCon, above 0.</summary>
     public double Temperature { get; init; } = 0.1;
 
     /// <summary>Views made by noise where the caller gives none, 2 or more.</summary>
@@ -78,7 +87,7 @@ public sealed record CamsatOptions
     /// <summary>Seed of weights, order, directions and noise.</summary>
     public ulong Seed { get; init; }
 
-    internal bool UsesViews => ConsistencyWeight > 0 || SymmetryWeight > 0 || InfoNceWeight > 0;
+    internal bool UsesViews => ConsistencyWeight > 0 || SymmetryWeight > 0 || InfoNceWeight > 0 || SupConWeight > 0;
 
     /// <summary>Checks the ranges.</summary>
     /// <exception cref="InvalidOptionException">A value is out of range; the message names it.</exception>
@@ -98,6 +107,8 @@ public sealed record CamsatOptions
         NotNegative(ConsistencyWeight, "consistencyWeight");
         NotNegative(SymmetryWeight, "symmetryWeight");
         NotNegative(InfoNceWeight, "infoNceWeight");
+        NotNegative(SupConWeight, "supConWeight");
+        NotNegative(MixupWeight, "mixupWeight");
         NotNegative(NoiseRadius, "noiseRadius");
         Positive(Temperature, "temperature");
         Positive(LearningRate, "learningRate");

@@ -93,6 +93,8 @@ internal sealed class CamsatRun
             Consistency = mean.Consistency,
             Symmetry = mean.Symmetry,
             InfoNce = mean.InfoNce,
+            SupCon = mean.SupCon,
+            Mixup = mean.Mixup,
             Clusters = clusters,
             LabelEntropy = entropy,
             Agreement = truth is null ? null : LabelMetrics.Compare(truth, _labels, (_device as CpuDevice)?.Threads ?? 0),

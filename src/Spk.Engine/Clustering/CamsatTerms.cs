@@ -3,7 +3,7 @@ namespace Spk.Engine.Clustering;
 /// <summary>Values of the terms of a step, or their sums over steps; NaN where a term is not used.</summary>
 internal struct CamsatTerms
 {
-    public double Loss, ConditionalEntropy, MarginalEntropy, Adversarial, Consistency, Symmetry, InfoNce;
+    public double Loss, ConditionalEntropy, MarginalEntropy, Adversarial, Consistency, Symmetry, InfoNce, SupCon, Mixup;
 
     public void Add(in CamsatTerms other)
     {
@@ -14,6 +14,8 @@ internal struct CamsatTerms
         Consistency += other.Consistency;
         Symmetry += other.Symmetry;
         InfoNce += other.InfoNce;
+        SupCon += other.SupCon;
+        Mixup += other.Mixup;
     }
 
     public readonly CamsatTerms Over(int steps) => new()
@@ -25,5 +27,7 @@ internal struct CamsatTerms
         Consistency = Consistency / steps,
         Symmetry = Symmetry / steps,
         InfoNce = InfoNce / steps,
+        SupCon = SupCon / steps,
+        Mixup = Mixup / steps,
     };
 }

@@ -116,7 +116,9 @@ public sealed class GaussianMixture
     {
         Points.Count(rows, Dimension);
         using var data = new MixtureData(rows, Dimension, _parameters.Origin, Threads.Options(threads, cancellation));
-        return Expect(data, _parameters, null).Labels;
+        int[] labels = new int[data.Count];
+        Expect(data, _parameters, null, labels);
+        return labels;
     }
 
     private static GaussianMixture Fit(
@@ -129,10 +131,12 @@ public sealed class GaussianMixture
         using var data = new MixtureData(rows, dimension, origin, Threads.Options(options.Threads, cancellation));
         var parameters = new MixtureParameters(components, origin, data.Variances(), options.VarianceFloor);
         var sums = new MixtureSums(components, dimension);
+        int[] found = new int[data.Count];
         if (labels.IsEmpty)
         {
             parameters.Place(centroids);
-            data.AddOneHot(Expect(data, parameters, null).Labels, sums);
+            Expect(data, parameters, null, found);
+            data.AddOneHot(found, sums);
         }
         else
         {
@@ -145,7 +149,7 @@ public sealed class GaussianMixture
         {
             cancellation.ThrowIfCancellationRequested();
             sums.Clear();
-            var (found, logLikelihood) = Expect(data, parameters, sums);
+            double logLikelihood = Expect(data, parameters, sums, found);
             logLikelihoods.Add(logLikelihood);
             progress?.Report(new GaussianMixtureProgress(iteration, logLikelihood));
             bool converged = options.Tolerance > 0 && logLikelihoods.Count > 1 && logLikelihood - logLikelihoods[^2] <= options.Tolerance;
@@ -158,9 +162,8 @@ public sealed class GaussianMixture
         }
     }
 
-    private static (int[] Labels, double LogLikelihood) Expect(MixtureData data, MixtureParameters parameters, MixtureSums? sums)
+    private static double Expect(MixtureData data, MixtureParameters parameters, MixtureSums? sums, int[] labels)
     {
-        int[] labels = new int[data.Count];
         double sum = 0;
         double[] ofRow = data.Expect(parameters, sums, labels);
         foreach (double value in ofRow)
@@ -170,7 +173,7 @@ public sealed class GaussianMixture
 
         double mean = sum / data.Count;
         return double.IsFinite(mean)
-            ? (labels, mean)
+            ? mean
             : throw new NonFiniteException("the likelihood of the rows overflows: scale the rows down first.");
     }
 }

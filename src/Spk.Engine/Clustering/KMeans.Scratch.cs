@@ -50,6 +50,25 @@ public static unsafe partial class KMeans
         return shared + own;
     }
 
+    /// <summary>Bytes that the same call takes of a GPU: rows, centroids, and what assignment, update and seeding need beside them.</summary>
+    /// <param name="rows">N.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="options">What is asked for.</param>
+    /// <returns>An upper bound, a few kilobytes of small objects aside.</returns>
+    public static long EstimateDeviceBytes(int rows, int dimension, KMeansOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        long clusters = options.Clusters;
+
+        // Labels, distances and scales stay; assignment, update and seeding come and go. Few rows are split among as many blocks as a GPU wants.
+        int candidates = KMeansInit.Candidates(options.PlusPlusCandidates, options.Clusters);
+        long update = (rows * 6L * sizeof(int)) + (((rows / KMeansUpdate.PieceRows) + clusters) * (dimension + 1L) * sizeof(double));
+        long seeding = rows * ((candidates + 8L) * sizeof(float));
+        long assignment = 3L * sizeof(float) * Math.Max(rows, 1 << 16);
+        return ((((rows + (2 * clusters)) * dimension) + (rows * 8L) + clusters) * sizeof(float)) + Math.Max(assignment, Math.Max(update, seeding));
+    }
+
     private static void RequireScratch(int count, int dimension, KMeansOptions options, Device device, bool weighted)
     {
         if (options.MaximumScratchBytes == 0)

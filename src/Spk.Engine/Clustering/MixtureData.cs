@@ -22,12 +22,18 @@ internal sealed unsafe class MixtureData : IDisposable
     private readonly ParallelOptions _parallel;
     private readonly int _dimension;
 
+    // Of every pass anew: components as the pass reads them, and what it says of each row.
+    private readonly double[] _logLikelihoods;
+    private double[] _constants = [];
+    private float[] _means = [], _scales = [];
+
     public MixtureData(ReadOnlySpan<float> rows, int dimension, double[] origin, ParallelOptions parallel)
     {
         _dimension = dimension;
         _parallel = parallel;
         _rows = new float[rows.Length];
         Count = rows.Length / dimension;
+        _logLikelihoods = new double[Count];
         for (int i = 0; i < Count; i++)
         {
             for (int d = 0; d < dimension; d++)
@@ -88,13 +94,19 @@ internal sealed unsafe class MixtureData : IDisposable
         }
     }
 
-    /// <summary>Most probable components and log-likelihoods of all rows; adds them to the sums, if given, by their responsibilities.</summary>
+    /// <summary>Most probable components and log-likelihoods (until the next pass) of all rows; adds them to the sums, if given, by their responsibilities.</summary>
     public double[] Expect(MixtureParameters parameters, MixtureSums? sums, int[] labels)
     {
         int components = parameters.Components;
         int padded = (components + ComponentsAtOnce - 1) / ComponentsAtOnce * ComponentsAtOnce;
-        double[] constants = new double[padded];
-        float[] means = new float[(long)padded * _dimension], scales = new float[(long)padded * _dimension];
+        if (_constants.Length != padded)
+        {
+            _constants = new double[padded];
+            (_means, _scales) = (new float[(long)padded * _dimension], new float[(long)padded * _dimension]);
+        }
+
+        double[] constants = _constants;
+        float[] means = _means, scales = _scales;
         Array.Fill(constants, double.NegativeInfinity);
         for (int k = 0; k < components; k++)
         {
@@ -107,7 +119,7 @@ internal sealed unsafe class MixtureData : IDisposable
             scales[i] = (float)(1 / Math.Sqrt(parameters.Variances[i]));
         }
 
-        double[] logLikelihoods = new double[Count];
+        double[] logLikelihoods = _logLikelihoods;
 
         // [padded components, rows of a block]: half the squared scaled distances, then responsibilities.
         float* shares = (float*)NativeMemory.AlignedAlloc((nuint)padded * BlockRows * sizeof(float), 64);

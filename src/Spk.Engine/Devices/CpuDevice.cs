@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Spk.Engine.Collectives;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -34,6 +35,9 @@ public sealed unsafe class CpuDevice : Device
 
     /// <inheritdoc/>
     public override Workspace Workspace { get; }
+
+    /// <inheritdoc/>
+    public override Collective Collective { get; set; } = Collective.Alone;
 
     /// <summary>Number of threads that share the work, the caller included.</summary>
     public int Threads => Workers.Threads;

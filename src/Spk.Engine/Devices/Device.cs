@@ -1,4 +1,5 @@
 using System.Globalization;
+using Spk.Engine.Collectives;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -83,6 +84,21 @@ public abstract class Device : IDisposable
     /// <param name="tensor">A contiguous f32 tensor of this device.</param>
     /// <param name="value">The value.</param>
     public abstract void Fill(Tensor tensor, float value);
+
+    /// <summary>The processes that train together with this one; <see cref="Collective.Alone"/> unless set. Stays the caller's.</summary>
+    /// <exception cref="InvalidOptionException">Processes cannot train together on this kind of device.</exception>
+    public virtual Collective Collective
+    {
+        get => Collective.Alone;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            if (value.Ranks > 1)
+            {
+                throw new InvalidOptionException($"{value.Ranks} processes cannot train together on {Name}: use --device cpu, or start one process.");
+            }
+        }
+    }
 
     /// <summary>How matrix products round their inputs; <see cref="Precision.Fp32"/> unless set.</summary>
     /// <exception cref="InvalidOptionException">This kind of device has no such arithmetic.</exception>

@@ -22,6 +22,9 @@ public sealed record NpyArray(IReadOnlyList<int> Shape, double[] Values)
 /// <summary>Reads and writes .npy files.</summary>
 public static partial class NpyFile
 {
+    // Of a span of bytes, which cannot hold all elements of a large array.
+    private const int ElementsAtOnce = 1 << 24;
+
     private static readonly byte[] Magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     /// <summary>Reads a numeric array.</summary>
@@ -41,16 +44,30 @@ public static partial class NpyFile
     /// <exception cref="DataFormatException">As <see cref="Read"/>.</exception>
     public static (IReadOnlyList<int> Shape, float[] Values) ReadSingle(string path)
     {
-        byte[] bytes = ReadAll(path);
-        var (type, shape, start) = Header(path, bytes);
-        long count = Count(shape);
-        var data = bytes.AsSpan(start);
-        if (type != "<f4" || data.Length < count * sizeof(float))
+        try
         {
-            return (shape, new NpyArray(shape, Decode(path, type, data, count)).ToSingle());
+            using var file = File.OpenRead(path);
+            byte[] bytes = ReadHeader(file);
+            var (type, shape, start) = Header(path, bytes);
+            long count = Count(shape);
+            if (type == "<f4" && count <= Array.MaxLength && file.Length - start >= count * sizeof(float))
+            {
+                var values = new float[count];
+                for (int at = 0; at < values.Length; at += ElementsAtOnce)
+                {
+                    file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan(at, Math.Min(ElementsAtOnce, values.Length - at))));
+                }
+
+                return (shape, values);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, error);
         }
 
-        return (shape, MemoryMarshal.Cast<byte, float>(data[..(int)(count * sizeof(float))]).ToArray());
+        var array = Read(path);
+        return (array.Shape, array.ToSingle());
     }
 
     /// <summary>Writes a matrix of f32 as a version 1 file, all or nothing (<see cref="AtomicFile"/>).</summary>
@@ -93,9 +110,24 @@ public static partial class NpyFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException($"cannot read {path}: {error.Message}", error);
+            throw Unreadable(path, error);
         }
     }
+
+    // Everything ahead of the elements, or as much of it as there is.
+    private static byte[] ReadHeader(FileStream file)
+    {
+        Span<byte> first = stackalloc byte[12];
+        first = first[..file.ReadAtLeast(first, first.Length, throwOnEndOfStream: false)];
+        long length = first.Length < 12 ? first.Length
+            : first[6] == 1 ? 10 + BinaryPrimitives.ReadUInt16LittleEndian(first[8..]) : 12L + BinaryPrimitives.ReadUInt32LittleEndian(first[8..]);
+        byte[] header = new byte[Math.Min(length, file.Length)];
+        file.Position = 0;
+        file.ReadExactly(header);
+        return header;
+    }
+
+    private static DataFormatException Unreadable(string path, Exception error) => new($"cannot read {path}: {error.Message}", error);
 
     private static (string Type, int[] Shape, int DataStart) Header(string path, byte[] bytes)
     {

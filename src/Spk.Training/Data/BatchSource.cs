@@ -43,7 +43,8 @@ public sealed record BatchOptions
 
 /// <summary>
 /// The batches of every epoch. An epoch is an order of all utterances; what does not fill a batch is dropped. A batch is a
-/// function of (seed, epoch, index), so training resumes anywhere without any stored state.
+/// function of (seed, epoch, index), so training resumes anywhere without any stored state. Processes that train together
+/// (<see cref="Device.Collective"/>) all know the whole batch, and each makes the waves of its own rows.
 /// </summary>
 public sealed class BatchSource
 {
@@ -66,7 +67,8 @@ public sealed class BatchSource
     /// <param name="augmenter">Changes the crops; null leaves them as recorded.</param>
     /// <param name="utterances">Indices of the utterances to use; null for all of the corpus.</param>
     /// <exception cref="InvalidOptionException">
-    /// A size is out of range, the batch is larger than the number of utterances, or an option needs speakers that are not known.
+    /// A size is out of range, the batch is larger than the number of utterances or no multiple of the processes that share it, or an option needs
+    /// speakers that are not known.
     /// </exception>
     public BatchSource(Device device, Corpus corpus, BatchOptions options, Augmenter? augmenter = null, IReadOnlyList<int>? utterances = null)
     {
@@ -77,6 +79,12 @@ public sealed class BatchSource
         if (options.Groups is null && (options.Batch < 1 || options.Batch > _members.Length))
         {
             throw new InvalidOptionException($"training.batch = {options.Batch}: allowed are 1 to {_members.Length}, the number of training utterances.");
+        }
+
+        if (options.Batch % device.Collective.Ranks != 0)
+        {
+            throw new InvalidOptionException(
+                $"training.batch = {options.Batch} cannot be shared evenly by {device.Collective.Ranks} processes: use a multiple of {device.Collective.Ranks}.");
         }
 
         if (options.Views is < 1 or > 64)
@@ -98,19 +106,20 @@ public sealed class BatchSource
         _device = device;
         _corpus = corpus;
         _options = options;
+        var processes = device.Collective;
         int all = options.Views + options.LocalViews;
-        _views = new CropSet(corpus, new CropSampler(options.Seed, options.Pairing), augmenter, options.Batch, options.Views, options.Samples, 0, all);
+        _views = new CropSet(corpus, new CropSampler(options.Seed, options.Pairing), augmenter, options.Batch, options.Views, options.Samples, 0, all, processes);
         if (options.LocalViews > 0)
         {
             _localViews = new CropSet(
                 corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.LocalCrop), augmenter?.ForLength(options.LocalSamples), options.Batch,
-                options.LocalViews, options.LocalSamples, options.Views, all);
+                options.LocalViews, options.LocalSamples, options.Views, all, processes);
         }
 
         if (options.ReferenceSamples > 0)
         {
             _references = new CropSet(
-                corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.ReferenceCrop), null, options.Batch, 1, options.ReferenceSamples, 0, 1);
+                corpus, new CropSampler(options.Seed, CropPairing.Random, RandomPurpose.ReferenceCrop), null, options.Batch, 1, options.ReferenceSamples, 0, 1, processes);
         }
 
         _order = new UtteranceOrder(

@@ -1,4 +1,5 @@
 using Spk.Engine.Audio;
+using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Engine.Ops.Audio;
 using Spk.Engine.Tensors;
@@ -12,8 +13,9 @@ internal sealed class CropSet
     private readonly CropSampler _sampler;
     private readonly Augmenter? _augmenter;
     private readonly int _batch, _views, _samples, _reach, _firstItem, _itemsEach;
-    private readonly CropRequest[] _requests;
-    private readonly int[] _items;
+    private readonly int _ownRow, _ownRows;
+    private readonly CropRequest[] _requests, _ownRequests;
+    private readonly int[] _items, _ownItems;
     private readonly int[] _starts, _otherStarts;
 
     /// <summary>Makes room for the crops.</summary>
@@ -25,12 +27,18 @@ internal sealed class CropSet
     /// <param name="samples">Samples of each crop.</param>
     /// <param name="firstItem">Number of the first of them among all changed crops of an utterance.</param>
     /// <param name="itemsEach">How many changed crops an utterance has in all.</param>
-    public CropSet(Corpus corpus, CropSampler sampler, Augmenter? augmenter, int batch, int views, int samples, int firstItem, int itemsEach)
+    /// <param name="collective">The processes that share a batch; their number divides it.</param>
+    public CropSet(
+        Corpus corpus, CropSampler sampler, Augmenter? augmenter, int batch, int views, int samples, int firstItem, int itemsEach, Collective collective)
     {
         (_corpus, _sampler, _augmenter) = (corpus, sampler, augmenter);
         (_batch, _views, _samples, _firstItem, _itemsEach) = (batch, views, samples, firstItem, itemsEach);
         _requests = new CropRequest[batch * views];
         _items = new int[_requests.Length];
+        _ownRows = batch / collective.Ranks;
+        _ownRow = collective.Rank * _ownRows;
+        _ownRequests = _ownRows == batch ? _requests : new CropRequest[_ownRows * views];
+        _ownItems = _ownRows == batch ? _items : new int[_ownRequests.Length];
         _starts = new int[views];
         _otherStarts = new int[views];
 
@@ -89,13 +97,14 @@ internal sealed class CropSet
         }
     }
 
-    /// <summary>Cuts and changes the crops that were chosen last.</summary>
-    /// <returns>f32 [V·B, L], view-major, in the device's workspace.</returns>
+    /// <summary>Cuts and changes this process's rows of the crops that were chosen last.</summary>
+    /// <returns>f32 [V·B, L], view-major, in the device's workspace; B/R rows of each view where R processes share the batch.</returns>
     public Tensor Read(Device device, long epoch, StepProfile? profile)
     {
-        var waves = CropGather.Forward(device, _corpus, _requests, _samples);
+        TakeOwn();
+        var waves = CropGather.Forward(device, _corpus, _ownRequests, _samples);
         profile?.End(StepStage.Crops, device);
-        _augmenter?.Apply(waves, epoch, _items);
+        _augmenter?.Apply(waves, epoch, _ownItems);
         profile?.End(StepStage.Augmentation, device);
         return waves;
     }
@@ -103,7 +112,23 @@ internal sealed class CropSet
     /// <summary>Sends the samples of the crops that were chosen last on their way.</summary>
     public void Prepare(Device device, long epoch)
     {
-        CropGather.Prepare(device, _corpus, _requests, _samples);
-        _augmenter?.Prepare(epoch, _items);
+        TakeOwn();
+        CropGather.Prepare(device, _corpus, _ownRequests, _samples);
+        _augmenter?.Prepare(epoch, _ownItems);
+    }
+
+    private void TakeOwn()
+    {
+        if (_ownRequests == _requests)
+        {
+            return;
+        }
+
+        for (int view = 0; view < _views; view++)
+        {
+            int from = (view * _batch) + _ownRow, to = view * _ownRows;
+            _requests.AsSpan(from, _ownRows).CopyTo(_ownRequests.AsSpan(to));
+            _items.AsSpan(from, _ownRows).CopyTo(_ownItems.AsSpan(to));
+        }
     }
 }

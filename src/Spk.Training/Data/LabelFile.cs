@@ -8,7 +8,7 @@ namespace Spk.Training.Data;
 /// <summary>A line of a file of pseudo-labels.</summary>
 /// <param name="Id">The utterance.</param>
 /// <param name="Cluster">Its cluster, any whole number.</param>
-/// <param name="Similarity">How near it lies to the cluster's centroid, high is near; NaN where that is not known.</param>
+/// <param name="Similarity">How near it lies to the cluster's centroid, or how probable a network finds the cluster, high is near; NaN where neither is known.</param>
 public readonly record struct LabelRow(string Id, int Cluster, float Similarity = float.NaN);
 
 /// <summary>Pseudo-labels of utterances: a CSV with the header <c>id,cluster</c> or <c>id,cluster,similarity</c>, as <c>spk cluster</c> writes it.</summary>

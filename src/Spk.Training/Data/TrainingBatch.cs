@@ -22,7 +22,10 @@ public sealed class TrainingBatch
     /// <summary>The device that holds the crops.</summary>
     public Device Device => Waves.Device;
 
-    /// <summary>Samples in ±1, f32 [V·B, L]: all first views, then all second views, and so on; in the device's workspace.</summary>
+    /// <summary>
+    /// Samples in ±1, f32 [V·B, L]: all first views, then all second views, and so on; in the device's workspace. Where processes train together,
+    /// the rows of this process only, unlike the speakers and utterances.
+    /// </summary>
     public Tensor Waves { get; internal set; }
 
     /// <summary>Short crops of the same utterances, f32 [Vₗ·B, Lₗ], view-major, where <see cref="BatchOptions.LocalViews"/> asks for them; else null.</summary>

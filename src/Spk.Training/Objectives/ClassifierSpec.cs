@@ -37,6 +37,15 @@ public sealed record HeadSpec
     /// <summary>AdaFace: share of a batch in the moving statistics of lengths, above 0 to 1.</summary>
     public float Rate { get; init; } = 0.01f;
 
+    /// <summary>Margin and AdaFace: centres of a class, 1 to 64, of which the nearest counts (Deng et al., "Sub-center ArcFace", ECCV 2020).</summary>
+    public int SubCentres { get; init; } = 1;
+
+    /// <summary>Margin and AdaFace: other classes, the most similar ones, that get a margin of their own, 0 to 64 (inter-top-k, Zhao et al., 2022).</summary>
+    public int HardNegatives { get; init; }
+
+    /// <summary>The margin on these, 0 to π/2 radians.</summary>
+    public float HardMargin { get; init; } = 0.06f;
+
     /// <summary>Scale of a head's cosines where a recipe does not say.</summary>
     internal static float DefaultScale(ClassifierHead kind) => kind == ClassifierHead.OcSoftmax ? 20f : 30f;
 

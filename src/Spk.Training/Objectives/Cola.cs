@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Loss;
@@ -56,7 +57,7 @@ public sealed class Cola : Objective
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
         Embeddings = Trained.Forward(tape, features.Views, training: true);
-        return Compare(tape, Embeddings);
+        return Compare(tape, GatherViews.Forward(tape, Embeddings, Context.Views));
     }
 
     /// <summary>The loss of embeddings, f32 [2·B, E], view-major.</summary>

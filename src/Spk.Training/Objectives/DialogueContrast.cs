@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -56,7 +57,7 @@ public sealed class DialogueContrast : Objective
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
         Embeddings = Trained.Forward(tape, features.Views, training: true);
-        return Compare(tape, Embeddings);
+        return Compare(tape, GatherViews.Forward(tape, Embeddings, Context.Views));
     }
 
     /// <summary>The loss of embeddings, f32 [M·N, D], view-major.</summary>

@@ -54,7 +54,10 @@ public abstract class Objective
     /// <summary>Figures of the last <see cref="Loss"/>; read them before the workspace is reset.</summary>
     public abstract ObjectiveStatistics Statistics { get; }
 
-    /// <summary>The trained encoder's embeddings of the last <see cref="Loss"/>, f32 [V·B, D], valid until the workspace is reset.</summary>
+    /// <summary>
+    /// The trained encoder's embeddings of the last <see cref="Loss"/>, f32 [V·B, D], valid until the workspace is reset. Where processes train
+    /// together, those of this process's rows.
+    /// </summary>
     public Tensor Embeddings { get; private protected set; } = null!;
 
     /// <summary>Changes where <see cref="Loss"/> would compute with other arguments than before: a recording of it is then made anew.</summary>

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
@@ -69,7 +70,7 @@ public sealed class SimClr : Objective
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
         Embeddings = Trained.Forward(tape, features.Views, training: true);
-        var projections = _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings;
+        var projections = GatherViews.Forward(tape, _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings, Context.Views);
         _second = projections.Slice(Context.Batch, Context.Batch);
         _sampling?.Reference(Trained, features);
         return Compare(tape, projections.Slice(0, Context.Batch), _sampling?.Replace(tape, _second, 0) ?? _second);

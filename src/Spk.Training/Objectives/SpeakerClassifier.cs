@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
@@ -27,7 +28,7 @@ public sealed class SpeakerClassifier : Objective
     private LabelMix? _labelMix;
     private float _margin;
 
-    /// <summary>Makes the objective and declares its class weights, [classes, embedding size].</summary>
+    /// <summary>Makes the objective and declares its class weights, [classes · sub-centres, embedding size].</summary>
     /// <param name="spec">Head, margin and scale.</param>
     /// <param name="context">What it is built for.</param>
     /// <exception cref="InvalidOptionException">There are fewer than two classes.</exception>
@@ -46,7 +47,8 @@ public sealed class SpeakerClassifier : Objective
         int size = Trained.EmbeddingSize;
         bool plain = spec.Head.Kind == ClassifierHead.Softmax;
         _weight = Parameters.Add(
-            Prefix + "weight", new Shape(_classes.Count, size), plain ? Initializer.UniformFanIn(size) : Initializer.XavierNormal(size, _classes.Count));
+            Prefix + "weight", new Shape(_classes.Count * spec.Head.SubCentres, size),
+            plain ? Initializer.UniformFanIn(size) : Initializer.XavierNormal(size, _classes.Count * spec.Head.SubCentres));
         _bias = plain ? Parameters.Add(Prefix + "bias", new Shape(_classes.Count), Initializer.UniformFanIn(size)) : null;
         _lengths = spec.Head.Kind == ClassifierHead.AdaFace ? context.Device.AllocatePersistent(new Shape(AdaptiveMargin.StateSize)) : null;
         _rowLabels = new int[context.Views * context.Batch];
@@ -95,7 +97,8 @@ public sealed class SpeakerClassifier : Objective
     public override Tensor Loss(Tape? tape, in StepFeatures features)
     {
         Embeddings = Trained.Forward(tape, features.Views, training: true, _spec.Mix.Kind == MixKind.Pooled ? _mix : null);
-        return Classify(tape, _spec.Mix.Kind == MixKind.Embedding ? MixRows.Forward(tape, Embeddings, _mix!.Value) : Embeddings);
+        var all = GatherViews.Forward(tape, Embeddings, Context.Views);
+        return Classify(tape, _spec.Mix.Kind == MixKind.Embedding ? MixRows.Forward(tape, all, _mix!.Value) : all);
     }
 
     /// <summary>The loss of embeddings, f32 [V·B, D].</summary>
@@ -125,6 +128,9 @@ public sealed class SpeakerClassifier : Objective
                     Scale = _spec.Scale,
                     Margin = _margin,
                     Adaptive = _lengths is null ? null : new AdaptiveMargin(_lengths) { Concentration = head.Concentration, Rate = head.Rate },
+                    SubCentres = head.SubCentres,
+                    HardNegatives = head.HardNegatives,
+                    HardMargin = head.HardMargin,
                     Mix = _labelMix,
                 };
                 return MarginClassifier.Forward(tape, embeddings, _weight, labels, options, out _statistics);

@@ -1,72 +1,123 @@
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Training.Data;
 
 namespace Spk.Training.PseudoLabelling;
 
-/// <summary>Rows to cluster.</summary>
-/// <param name="Rows">Row-major [N, D], normalised as the spec says.</param>
-/// <param name="Dimension">D.</param>
-/// <param name="Spec">What is asked for.</param>
-/// <param name="Seed">Of everything random.</param>
-/// <param name="Device">Where to compute, for methods that can.</param>
-/// <param name="Cancellation">Ends it early.</param>
-internal sealed record ClusteringRequest(float[] Rows, int Dimension, ClusteringSpec Spec, ulong Seed, Device Device, CancellationToken Cancellation)
-{
-    public int Count => Rows.Length / Dimension;
-
-    public KMeansOptions KMeansOptions(int clusters) => new()
-    {
-        Clusters = clusters,
-        Metric = Spec.Normalization == RowNormalization.UnitLength ? ClusterMetric.Cosine : ClusterMetric.Euclidean,
-        Restarts = Spec.Restarts,
-        Seed = Seed,
-    };
-
-    public KMeansResult KMeans(int clusters) => Engine.Clustering.KMeans.Fit(Rows, Dimension, KMeansOptions(clusters), device: Device, cancellation: Cancellation);
-}
-
-/// <summary>Clusters of rows.</summary>
-/// <param name="Labels">[N], from 0.</param>
-/// <param name="Similarity">How near each row lies to its centroid, high is near; null where a method has no centroids.</param>
-internal sealed record ClusteredRows(int[] Labels, float[]? Similarity = null);
-
-/// <summary>The ways to make pseudo-labels, by the names that recipes and <c>spk cluster</c> use.</summary>
+/// <summary>The ways to make clusters, by the names that recipes and <c>spk cluster</c> use.</summary>
 public static class ClusteringMethods
 {
-    private static readonly Dictionary<string, Func<ClusteringRequest, ClusteredRows>> All = new(StringComparer.Ordinal)
-    {
-        ["kmeans"] = KMeans,
-        ["gmm"] = Mixture,
-        ["ahc"] = Tree,
-        ["pseudo"] = Joined,
-    };
+    /// <summary>The method where none is named.</summary>
+    internal const string Default = "kmeans";
+
+    /// <summary>The method that takes views of the recordings.</summary>
+    internal const string Camsat = "camsat";
 
     /// <summary>Their names.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. All.Keys];
+    public static IReadOnlyList<string> Names { get; } = [Default, "minibatch", "gmm", "ahc", "pseudo", Camsat, "imsat"];
 
-    internal static ClusteredRows Run(ClusteringRequest request) => All[request.Spec.Method](request);
-
-    private static ClusteredRows KMeans(ClusteringRequest request)
+    /// <summary>Clusters the rows of a matrix.</summary>
+    /// <param name="rows">[N, D], row-major, finite.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="settings">How.</param>
+    /// <param name="device">Where to compute, for methods that can; the threads of a CPU are those of the others too.</param>
+    /// <param name="views">[V, N, D], views of the rows for <c>camsat</c>; empty for views by noise.</param>
+    /// <param name="truth">[N], known classes, to measure every epoch of a network against; empty for none.</param>
+    /// <param name="progress">Told about iterations; may be null.</param>
+    /// <param name="epochs">Told about epochs of a network; may be null.</param>
+    /// <param name="cancellation">Ends it early.</param>
+    /// <exception cref="Spk.Interop.InvalidOptionException">A setting is out of range.</exception>
+    /// <exception cref="Spk.Interop.ShapeException">Lengths do not fit together.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static ClusteringOutcome Run(
+        ReadOnlySpan<float> rows,
+        int dimension,
+        ClusteringSettings settings,
+        Device device,
+        ReadOnlySpan<float> views = default,
+        ReadOnlySpan<int> truth = default,
+        IProgress<DataProgress>? progress = null,
+        IProgress<CamsatEpoch>? epochs = null,
+        CancellationToken cancellation = default)
     {
-        var found = request.KMeans(request.Spec.Clusters);
-        return new ClusteredRows(found.Labels, found.OwnSimilarity);
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(device);
+        int threads = device is CpuDevice cpu ? cpu.Threads : 0;
+        switch (settings.Method)
+        {
+            case "camsat" or "imsat":
+                var network = settings.ResolvedNetwork;
+                var report = new Relay<CamsatEpoch>(epoch =>
+                {
+                    progress?.Report(new DataProgress(epoch.Epoch, network.Epochs));
+                    epochs?.Report(epoch);
+                });
+                var found = Engine.Clustering.Camsat.Fit(rows, dimension, network, views, truth, device, report, cancellation);
+                return new ClusteringOutcome(found.Labels) { Similarity = found.Confidences, Epochs = found.Epochs };
+            case "ahc":
+                return Tree(rows, dimension, settings, threads, progress, cancellation);
+            case "gmm":
+                return Mixture(rows, dimension, settings, device, threads, progress, cancellation);
+            case "pseudo":
+                var fine = KMeans(rows, dimension, settings, device, 0, progress, cancellation);
+                var options = new PseudoLabelOptions
+                {
+                    Clusters = settings.KMeans.Clusters,
+                    UnitLength = settings.KMeans.Metric == ClusterMetric.Cosine,
+                    Threads = threads,
+                };
+                var joined = PseudoLabels.FromCentroids(fine.Centroids, dimension, fine.Labels, options, cancellation);
+                return ClusteringOutcome.Of(fine) with { Labels = joined.Labels, Similarity = null, Centroids = null, FirstClusters = fine.Clusters };
+            case "kmeans" or "minibatch":
+                return ClusteringOutcome.Of(KMeans(rows, dimension, settings, device, 0, progress, cancellation));
+            default:
+                throw new Spk.Interop.InvalidOptionException($"the clustering method '{settings.Method}' is unknown: there are {string.Join(", ", Names)}.");
+        }
     }
 
-    private static ClusteredRows Mixture(ClusteringRequest request)
+    private static ClusteringOutcome Tree(
+        ReadOnlySpan<float> rows, int dimension, ClusteringSettings settings, int threads, IProgress<DataProgress>? progress, CancellationToken cancellation)
     {
-        var start = request.KMeans(request.Spec.Clusters);
-        return new ClusteredRows(GaussianMixture.FitFromLabels(request.Rows, request.Dimension, start.Labels, cancellation: request.Cancellation).Labels);
+        var options = new AgglomerativeOptions
+        {
+            Linkage = settings.Linkage,
+            Metric = settings.Linkage == Linkage.Ward ? ClusterMetric.Euclidean : settings.KMeans.Metric,
+            Threads = threads,
+        };
+        var report = new Relay<double>(done => progress?.Report(new DataProgress((int)(100 * done), 100)));
+        return new ClusteringOutcome(Agglomerative.Fit(rows, dimension, options, progress: report, cancellation: cancellation).Cut(settings.KMeans.Clusters));
     }
 
-    // Ward wants Euclidean distances; between unit rows they order pairs as cosines do.
-    private static ClusteredRows Tree(ClusteringRequest request) =>
-        new(Agglomerative.Fit(request.Rows, request.Dimension, new AgglomerativeOptions(), cancellation: request.Cancellation).Cut(request.Spec.Clusters));
-
-    private static ClusteredRows Joined(ClusteringRequest request)
+    private static ClusteringOutcome Mixture(
+        ReadOnlySpan<float> rows, int dimension, ClusteringSettings settings, Device device, int threads, IProgress<DataProgress>? progress,
+        CancellationToken cancellation)
     {
-        int clusters = request.Spec.Clusters, first = request.Spec.FirstClusters > 0 ? request.Spec.FirstClusters : (int)Math.Min(5L * clusters, request.Count);
-        var fine = request.KMeans(first);
-        var options = new PseudoLabelOptions { Clusters = clusters, UnitLength = request.Spec.Normalization == RowNormalization.UnitLength };
-        return new ClusteredRows(Engine.Clustering.PseudoLabels.FromCentroids(fine.Centroids, request.Dimension, fine.Labels, options, request.Cancellation).Labels);
+        var options = new GaussianMixtureOptions { Threads = threads };
+        var start = KMeans(rows, dimension, settings, device, options.MaximumIterations, progress, cancellation);
+        int before = settings.KMeans.Restarts * settings.KMeans.MaximumIterations;
+        var report = new Relay<GaussianMixtureProgress>(p => progress?.Report(new DataProgress(before + p.Iteration, before + options.MaximumIterations)));
+        var mixture = GaussianMixture.FitFromLabels(rows, dimension, start.Labels, options, report, cancellation);
+        return new ClusteringOutcome(mixture.Labels)
+        {
+            Centroids = mixture.Means,
+            Iterations = mixture.Iterations,
+            Stop = mixture.Converged ? "tolerance" : "maximumIterations",
+            LogLikelihood = mixture.LogLikelihoods[^1],
+        };
+    }
+
+    private static KMeansResult KMeans(
+        ReadOnlySpan<float> rows, int dimension, ClusteringSettings settings, Device device, int stepsAfter, IProgress<DataProgress>? progress,
+        CancellationToken cancellation)
+    {
+        var options = settings.KMeansOf(rows.Length / dimension);
+        int steps = (options.Restarts * options.MaximumIterations) + stepsAfter;
+        var report = new Relay<KMeansProgress>(p => progress?.Report(new DataProgress((p.Restart * options.MaximumIterations) + p.Iteration, steps)));
+        return Engine.Clustering.KMeans.Fit(rows, dimension, options, device: device, progress: report, cancellation: cancellation);
+    }
+
+    private sealed class Relay<T>(Action<T> report) : IProgress<T>
+    {
+        public void Report(T value) => report(value);
     }
 }

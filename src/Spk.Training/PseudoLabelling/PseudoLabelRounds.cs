@@ -96,7 +96,7 @@ public sealed class PseudoLabelRounds
     /// <summary>Makes the labels of a round with the model before it; does nothing where they are there.</summary>
     /// <param name="round">1 to <see cref="Count"/>; the rounds before must be trained.</param>
     /// <param name="device">Where to compute.</param>
-    /// <param name="progress">Told about the utterances embedded; may be null.</param>
+    /// <param name="progress">Told about the utterances embedded, and then about their views, if there are any; may be null.</param>
     /// <param name="cancellation">Ends it early; nothing is written then.</param>
     /// <returns>What is known of the round.</returns>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -124,8 +124,10 @@ public sealed class PseudoLabelRounds
 
         int[] members = RecipeCorpus.Members(Recipe, corpus, RecipeCorpus.Development(Recipe, corpus));
         var embeddings = EmbeddingExtractor.Run(model, corpus, members, progress, cancellation);
-        var labels = LabelMaker.Make(
-            embeddings, Recipe.Rounds.Clustering, Recipe.Training.Seed + (ulong)round, id => corpus.Utterances[corpus.IndexOf(id)].Speaker, device, cancellation);
+        ulong seed = Recipe.Training.Seed + (ulong)round;
+        var spec = Recipe.Rounds.Clustering;
+        float[] views = spec.ViewsToEmbed == 0 ? [] : ViewExtractor.Run(model, corpus, members, Views(spec.ViewsToEmbed, seed), Recipe.CorpusOptions, progress, cancellation);
+        var labels = LabelMaker.Make(embeddings, spec, seed, id => corpus.Utterances[corpus.IndexOf(id)].Speaker, device, views, cancellation);
         var result = new RoundResult(round, embeddings.Count, labels.Measures, before?.Eer ?? Evaluate(model, null, cancellation));
         FolderOf(round).Create();
         result.Write(ResultPath(round));
@@ -156,6 +158,15 @@ public sealed class PseudoLabelRounds
         result = result with { IsTrained = true, Steps = outcome.Step, Eer = Evaluate(trainer.Model, FolderOf(round).Scores, cancellation) };
         result.Write(ResultPath(round));
         return result;
+    }
+
+    // With the noise and the rooms that training has.
+    private ViewSpec Views(int count, ulong seed)
+    {
+        var changes = Recipe.Data.Augmentation;
+        return new ViewSpec { Views = count, Noise = At(changes.Noise), Rir = At(changes.Rir), SnrMinimumDb = changes.SnrMinimumDb, SnrMaximumDb = changes.SnrMaximumDb, Seed = seed };
+
+        string? At(string? folder) => folder is null ? null : Path.Combine(Recipe.Data.Root, folder);
     }
 
     private string ResultPath(int round) => Path.Combine(FolderOf(round).Path, "round.json");

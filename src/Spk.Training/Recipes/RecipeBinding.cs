@@ -1,3 +1,4 @@
+using Spk.Engine.Clustering;
 using Spk.Engine.Encoders;
 using Spk.Engine.Features;
 using Spk.Training.Data;
@@ -174,6 +175,9 @@ internal static class RecipeBinding
         TopNegatives = fields.Integer("topNegatives", head.TopNegatives, 0, 256),
         Concentration = fields.Number("concentration", head.Concentration, 0.001f, 100f),
         Rate = fields.Number("rate", head.Rate, 0.0001f, 1f),
+        SubCentres = fields.Integer("subCentres", head.SubCentres, 1, 64),
+        HardNegatives = fields.Integer("hardNegatives", head.HardNegatives, 0, 64),
+        HardMargin = fields.Number("hardMargin", head.HardMargin, 0f, 1.5f),
     };
 
     private static MixSpec Bind(IRecipeFields fields, MixSpec mix) => new()
@@ -264,7 +268,23 @@ internal static class RecipeBinding
             Normalization = fields.Choice("normalization", rounds.Clustering.Normalization),
             Restarts = fields.Integer("restarts", rounds.Clustering.Restarts, 1, 10_000),
             FirstClusters = fields.Integer("firstClusters", rounds.Clustering.FirstClusters, 0, 1 << 24),
+            Views = fields.Integer("views", rounds.Clustering.Views, 0, 64),
+            Network = fields.Section("network", rounds.Clustering.Network, Bind),
         },
+    };
+
+    private static CamsatOptions Bind(IRecipeFields fields, CamsatOptions network) => new()
+    {
+        HiddenWidth = fields.Integer("hiddenWidth", network.HiddenWidth, 1, 65536),
+        Epochs = fields.Integer("epochs", network.Epochs, 1, 100000),
+        BatchSize = fields.Integer("batchSize", network.BatchSize, 2, 1 << 20),
+        LearningRate = fields.Number("learningRate", network.LearningRate, 1e-9, 10.0),
+        InformationWeight = fields.Number("informationWeight", network.InformationWeight, 0.0, 1000.0),
+        MarginalWeight = fields.Number("marginalWeight", network.MarginalWeight, 0.0, 1000.0),
+        MarginalShare = fields.Number("marginalShare", network.MarginalShare, 0.0, 1.0),
+        InfoNceWeight = fields.Number("infoNceWeight", network.InfoNceWeight, 0.0, 1000.0),
+        SupConWeight = fields.Number("supConWeight", network.SupConWeight, 0.0, 1000.0),
+        MixupWeight = fields.Number("mixupWeight", network.MixupWeight, 0.0, 1000.0),
     };
 
     private static OptimizerSpec Bind(IRecipeFields fields, OptimizerSpec optimizer) => new()

@@ -3,6 +3,7 @@ using Spk.Training.Data;
 using Spk.Training.Objectives;
 using Spk.Training.Optimization;
 using Spk.Training.Positives;
+using Spk.Training.PseudoLabelling;
 
 namespace Spk.Training.Recipes;
 
@@ -52,6 +53,14 @@ internal static class RecipeRules
             $"objective.mix.kind = {ObjectiveRules.Word(objective.Mix.Kind)}: objective.kind {kind} has no labels to mix; use supervised.");
         Require(recipe.Rounds.Count == 0 || objective.Kind == ObjectiveKind.Supervised,
             $"rounds.count = {recipe.Rounds.Count}: objective.kind {kind} trains on no labels; use supervised.");
+        var head = objective.Head;
+        Require(head is { SubCentres: 1, HardNegatives: 0 } || head.Kind is ClassifierHead.Margin or ClassifierHead.AdaFace,
+            $"objective.head.subCentres = {head.SubCentres}, objective.head.hardNegatives = {head.HardNegatives}: head {ObjectiveRules.Word(head.Kind)} has neither; use margin or adaFace, or set them to 1 and 0.");
+        var clustering = recipe.Rounds.Clustering;
+        Require(clustering.Views != 1,
+            "rounds.views = 1: views are compared with each other; allowed are 2 or more, and 0 for noise on the embeddings.");
+        Require(recipe.Rounds.Count == 0 || clustering.ViewsToEmbed == 0 || clustering.Normalization == RowNormalization.UnitLength,
+            $"rounds.normalization = {ObjectiveRules.Word(clustering.Normalization)}: views of recordings are embeddings of unit length; set it to unitLength, or rounds.views to 0.");
         var curve = recipe.Schedule.Kind;
         Require(curve is LearningRateKind.Constant or LearningRateKind.Step || recipe.Schedule.Minimum <= recipe.Schedule.LearningRate,
             $"schedule.minimum = {FieldText.Of(recipe.Schedule.Minimum)} is above schedule.learningRate = {FieldText.Of(recipe.Schedule.LearningRate)}.");

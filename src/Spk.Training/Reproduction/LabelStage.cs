@@ -30,7 +30,7 @@ internal static class LabelStage
         foreach (var other in runs.Where(r => r.Labels == from && !File.Exists(r.LabelPath)))
         {
             var made = LabelMaker.Make(
-                embeddings, other.System.Labels!.For(corpus.Speakers.Count), run.Seed, id => corpus.Utterances[corpus.IndexOf(id)].Speaker, device, cancellation);
+                embeddings, other.System.Labels!.For(corpus.Speakers.Count), run.Seed, id => corpus.Utterances[corpus.IndexOf(id)].Speaker, device, cancellation: cancellation);
             Directory.CreateDirectory(Path.GetDirectoryName(other.LabelPath)!);
             var measures = new JsonObject();
             foreach (var (name, value) in made.Measures)

@@ -89,7 +89,7 @@ public static class EmbeddingExtractor
                 $"{utterance.Path} has {clip.SampleRate} Hz, the model was trained at {sampleRate} Hz: resample the file, or ask for resampling.");
     }
 
-    private static float[] ToFloat(ReadOnlySpan<short> pcm)
+    internal static float[] ToFloat(ReadOnlySpan<short> pcm)
     {
         var samples = new float[pcm.Length];
         for (int i = 0; i < pcm.Length; i++)

@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
@@ -12,9 +16,15 @@ namespace Spk.Training;
 /// Trains the encoder of a recipe into a run folder. Whatever happens (cancellation, a killed process, a full disk), a run
 /// continues from its last checkpoint with the same bits it would have had without the interruption, on the same kind of device.
 /// </summary>
-/// <remarks>One trainer uses one device from one thread; nothing runs after <see cref="Run"/> has returned.</remarks>
+/// <remarks>
+/// One trainer uses one device from one thread; nothing runs after <see cref="Run"/> has returned. Where processes train together
+/// (<see cref="Device.Collective"/>), each has a trainer of the same recipe and folder, and only that of rank 0 evaluates, writes and reports.
+/// </remarks>
 public sealed class Trainer : IDisposable
 {
+    // Comes after every reason to end.
+    private const long GoOn = long.MaxValue;
+
     private readonly RunFolder _folder;
     private readonly Device _device;
     private readonly TrainingPipeline _pipeline;
@@ -62,8 +72,10 @@ public sealed class Trainer : IDisposable
     /// <param name="loading">Told about the loading of audio; may be null.</param>
     /// <param name="cancellation">Ends the loading early.</param>
     /// <returns>The trainer; dispose it.</returns>
-    /// <exception cref="InvalidOptionException">The recipe does not fit the corpus, or differs from the run's in a field that may not change.</exception>
-    /// <exception cref="DataFormatException">Audio or the checkpoint cannot be used.</exception>
+    /// <exception cref="InvalidOptionException">
+    /// The recipe does not fit the corpus, differs from the run's in a field that may not change, or cannot be trained by several processes.
+    /// </exception>
+    /// <exception cref="DataFormatException">Audio or the checkpoint cannot be used, or processes that train together found different ones.</exception>
     /// <exception cref="SpkException">The folder cannot be written.</exception>
     public static Trainer Open(
         Recipe recipe, string runFolder, Device device, ResumeMode resume = ResumeMode.Auto, IProgress<DataProgress>? loading = null, CancellationToken cancellation = default) =>
@@ -103,17 +115,22 @@ public sealed class Trainer : IDisposable
             throw new DataFormatException($"{runFolder} holds no checkpoint to resume from.");
         }
 
-        bool resumes = resume != ResumeMode.Restart && folder.HasCheckpoint;
         var trainer = new Trainer(recipe, folder, device, loading, cancellation);
         try
         {
+            bool resumes = resume != ResumeMode.Restart && folder.HasCheckpoint;
+            RequireAgreement(device.Collective, resumes ? 1 : 0); // All have looked before rank 0 clears the folder.
             if (resumes)
             {
                 trainer.Restore(folder, isOwn: true);
             }
             else
             {
-                folder.Clear();
+                if (device.Collective.IsLead)
+                {
+                    folder.Clear();
+                }
+
                 if (from is not null)
                 {
                     trainer.Restore(from, isOwn: false);
@@ -124,7 +141,12 @@ public sealed class Trainer : IDisposable
                 }
             }
 
-            AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
+            RequireAgreement(device.Collective, trainer.Fingerprint()); // All have read what rank 0 will write over.
+            if (device.Collective.IsLead)
+            {
+                AtomicFile.WriteText(folder.Recipe, recipe.ToYaml());
+            }
+
             return trainer;
         }
         catch
@@ -137,11 +159,16 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the end, to the step limit, to an early stop or until cancelled.</summary>
     /// <param name="progress">Told about every step; may be null.</param>
     /// <param name="cancellation">Ends training after the present step, with a checkpoint.</param>
-    /// <returns>How it ended.</returns>
+    /// <returns>How it ended; processes other than rank 0 know the end and the steps only.</returns>
     /// <exception cref="NonFiniteException">A loss, gradient or parameter is not finite; the message names it. Checkpoints written before are kept.</exception>
     /// <exception cref="SpkException">A file could not be written; checkpoints written before are kept.</exception>
     public TrainingOutcome Run(ITrainingProgress? progress = null, CancellationToken cancellation = default)
     {
+        if (!_device.Collective.IsLead)
+        {
+            return Follow(cancellation);
+        }
+
         using var session = new TrainingSession(_pipeline, _folder, _step, progress, _device.Name);
         var recipe = _pipeline.Recipe;
         int batches = _pipeline.Batches.BatchesPerEpoch;
@@ -177,7 +204,7 @@ public sealed class Trainer : IDisposable
                 Save(session, isBest: eer is not null && _earlyStop.BestStep == _step);
             }
 
-            if (End(limit, cancellation) is { } end)
+            if (EndOfAll(End(limit, cancellation)) is { } end)
             {
                 Save(session, isBest: false);
                 return session.Finish(end, _step, _closedEpochs, _earlyStop);
@@ -195,6 +222,44 @@ public sealed class Trainer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _pipeline.Dispose();
+
+    // Makes the steps of rank 0, and leaves epochs, evaluation and files to it.
+    private TrainingOutcome Follow(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            if (EndOfAll(cancellation.IsCancellationRequested ? TrainingEnd.Cancelled : null) is { } end)
+            {
+                return new TrainingOutcome(end, _step, (int)(_step / _pipeline.Batches.BatchesPerEpoch), float.NaN, 0, null, 0);
+            }
+
+            _pipeline.Step(_step, cancellation);
+            _step++;
+        }
+    }
+
+    // All processes end ahead of the same step, whichever of them sees a reason.
+    private TrainingEnd? EndOfAll(TrainingEnd? own)
+    {
+        long first = _device.Collective.Least(own is { } end ? (long)end : GoOn);
+        return first == GoOn ? null : (TrainingEnd)first;
+    }
+
+    private static void RequireAgreement(Collective processes, long fingerprint)
+    {
+        if (!processes.Agrees(fingerprint))
+        {
+            throw new DataFormatException(
+                $"The {processes.Ranks} processes see different recipes, corpora or checkpoints: give all of them the same options and folders.");
+        }
+    }
+
+    // Of all that processes must have in common.
+    private long Fingerprint()
+    {
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{_pipeline.Recipe.ToYaml()}\n{_corpus}\n{_step}"));
+        return BinaryPrimitives.ReadInt64LittleEndian(hash);
+    }
 
     private static long Limit(long wanted, long most) => wanted > 0 ? Math.Min(wanted, most) : most;
 

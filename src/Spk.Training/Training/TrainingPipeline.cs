@@ -40,6 +40,7 @@ internal sealed class TrainingPipeline : IDisposable
     {
         Recipe = recipe;
         _device = device;
+        ProcessRules.Check(recipe, device.Collective.Ranks);
         device.Precision = recipe.Training.Precision;
         Corpus = RecipeCorpus.Load(recipe, progress, cancellation);
         try
@@ -81,7 +82,7 @@ internal sealed class TrainingPipeline : IDisposable
                 Epochs = recipe.Training.Epochs,
             };
             Model = new SpeakerModel(_extractor, Objective.Encoder, Objective.EncoderParameters);
-            int rows = recipe.Training.Batch * recipe.Data.Views;
+            int rows = recipe.Training.Batch * recipe.Data.Views / device.Collective.Ranks;
             _embeddingValues = new float[rows * _embeddingSize];
             _forwardBackward = new ReplayedWork(device, ForwardBackward);
             _collapse = new CollapseGuard(rows, _embeddingSize);
@@ -179,6 +180,7 @@ internal sealed class TrainingPipeline : IDisposable
         float loss = Scalar(_loss!);
         FiniteGuard.CheckLoss(
             loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", _features.Views), ("embeddings", Objective.Embeddings));
+        _device.Collective.Average(Parameters.Gradients);
         double norm = GradientNorm.Compute(Parameters.Gradients);
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
         double rate = _learningRate.At(step);

@@ -32,10 +32,41 @@ public static class ViewExtractor
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(utterances);
+        options = (options ?? new CorpusOptions()) with { SampleRate = model.SampleRate };
+        return Run(model, utterances, i => EmbeddingExtractor.Read(utterances[i], model.SampleRate, options), spec, options, progress, cancellation);
+    }
+
+    /// <summary>The same for utterances of a corpus in memory.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="corpus">A corpus of the model's sample rate.</param>
+    /// <param name="indices">Which of its utterances.</param>
+    /// <param name="spec">The views.</param>
+    /// <param name="options">How files of noise and rooms are read; null for mono files of the model's rate.</param>
+    /// <param name="progress">Told about every 16 embeddings; may be null.</param>
+    /// <param name="cancellation">Ends the work early.</param>
+    /// <returns>[views, indices, embedding size], view after view; embeddings of unit length (of zeros where a view is silent).</returns>
+    /// <exception cref="InvalidOptionException">The spec is out of range.</exception>
+    /// <exception cref="DataFormatException">A file or folder cannot be used; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static float[] Run(
+        SpeakerModel model, Corpus corpus, IReadOnlyList<int> indices, ViewSpec spec, CorpusOptions? options = null, IProgress<DataProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(corpus);
+        ArgumentNullException.ThrowIfNull(indices);
+        options = (options ?? new CorpusOptions()) with { SampleRate = model.SampleRate };
+        Utterance[] utterances = [.. indices.Select(i => corpus.Utterances[i])];
+        return Run(model, utterances, i => EmbeddingExtractor.ToFloat(corpus.Utterance(indices[i])), spec, options, progress, cancellation);
+    }
+
+    private static float[] Run(
+        SpeakerModel model, IReadOnlyList<Utterance> utterances, Func<int, float[]> read, ViewSpec spec, CorpusOptions options, IProgress<DataProgress>? progress,
+        CancellationToken cancellation)
+    {
         ArgumentNullException.ThrowIfNull(spec);
         spec.Validate();
-        options = (options ?? new CorpusOptions()) with { SampleRate = model.SampleRate };
-        using var voices = Voices(utterances, spec, options);
+        using var voices = Voices(utterances, read, spec, options);
         using var noise = new LengthAugmenters(model, voices, spec, options, NoiseKinds.Noise);
         using var talk = new LengthAugmenters(model, voices, spec, options, NoiseKinds.Speech | NoiseKinds.Music);
         using var rooms = new LengthAugmenters(model, voices, spec, options, NoiseKinds.None);
@@ -45,7 +76,7 @@ public static class ViewExtractor
         var values = new float[(long)total * size];
         for (int item = 0; item < utterances.Count; item++)
         {
-            float[] samples = EmbeddingExtractor.Read(utterances[item], model.SampleRate, options);
+            float[] samples = read(item);
             for (int view = 0; view < spec.Views; view++)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -71,7 +102,7 @@ public static class ViewExtractor
         return values;
     }
 
-    private static Corpus Voices(IReadOnlyList<Utterance> utterances, ViewSpec spec, CorpusOptions options)
+    private static Corpus Voices(IReadOnlyList<Utterance> utterances, Func<int, float[]> read, ViewSpec spec, CorpusOptions options)
     {
         if (spec.Noise is not null)
         {
@@ -79,10 +110,10 @@ public static class ViewExtractor
         }
 
         int count = Math.Min(BabbleVoices, utterances.Count);
-        Utterance[] some = [.. Enumerable.Range(0, count).Select(i => utterances[(int)((long)i * utterances.Count / count)])];
-        return Corpus.FromSamples(some, [.. some.Select(utterance =>
+        int[] some = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * utterances.Count / count))];
+        return Corpus.FromSamples([.. some.Select(i => utterances[i])], [.. some.Select(i =>
         {
-            float[] samples = EmbeddingExtractor.Read(utterance, options.SampleRate, options);
+            float[] samples = read(i);
             var pcm = new short[samples.Length];
             WavFile.Quantize(samples, pcm);
             return pcm;

@@ -166,6 +166,66 @@ public class MarginClassifierTests(TestDevice on)
             v => [LossReference.Classifier(v[0], v[1], width, labels, kind, 0.3f, 5)]);
     }
 
+    // Sub-centres and the margin on the hardest others, alone and together, on all margins; more hard ones are asked for than there are classes.
+    [Test]
+    public void Several_centres_and_hard_classes_match_differences(
+        [Values(MarginKind.None, MarginKind.AdditiveAngular)] MarginKind kind, [Values(1, 3)] int each, [Values(0, 1, 5)] int hard, [Values(1, 4, 17)] int classes)
+    {
+        const int width = 5, rows = 3;
+        int[] labels = [.. Enumerable.Range(0, rows).Select(i => i * 7 % classes)];
+        using var device = on.Open();
+        var options = new MarginClassifierOptions { Kind = kind, Scale = 5, Margin = 0.3f, SubCentres = each, HardNegatives = hard, HardMargin = 0.2f };
+        GradientCheck.Run(
+            device,
+            [("x", new Shape(rows, width), Samples.Normal(1, rows * width)), ("w", new Shape(classes * each, width), Samples.Normal(2, classes * each * width, 0.2f))],
+            (tape, v) => MarginClassifier.Forward(tape, v[0], v[1], Labels(device, labels), options, out _),
+            v => [SubCentred(v[0], v[1], width, labels, options)]);
+    }
+
+    [Test]
+    public void Centres_that_are_not_the_nearest_get_no_gradient()
+    {
+        // Two classes of two centres; the row lies at the second centre of its own class and nearest to the first one of the other.
+        using var device = on.Open(1);
+        var x = Samples.Variable(device, new Shape(1, 2), [1, 0.2f]);
+        var w = Samples.Variable(device, new Shape(4, 2), [-1, 0, 1, 0, 0, 1, 0, -1]);
+        var tape = new Tape();
+        var loss = MarginClassifier.Forward(tape, x, w, Labels(device, [0]), new MarginClassifierOptions { Scale = 4, SubCentres = 2 }, out var statistics);
+        tape.Backward(loss);
+        double length = Math.Sqrt(1.04), own = 1 / length, other = 0.2 / length;
+        Close.Assert(Samples.Read(loss), [Math.Log(1 + Math.Exp(4 * (other - own)))], 1e-6, "loss");
+        float[] gradient = Samples.Read(w.Grad!);
+        Assert.That(gradient.AsSpan(0, 2).ToArray().Concat(gradient[6..]), Is.All.Zero);
+        Assert.That(gradient[3], Is.Not.Zero);
+        Assert.That(gradient[4], Is.Not.Zero);
+        Close.Assert([statistics.MeanPositiveCosine, statistics.MeanNegativeCosine, statistics.TopOneRate], [own, other, 1], 1e-6, "statistics");
+    }
+
+    [Test]
+    public void A_class_nearer_than_the_hard_margin_stays_harder_than_any_farther_one()
+    {
+        // At 0 and at 0.05 rad of the row, where the margin is 0.3 rad: c + 1 − cos m; the third class, at 90°, is none of the two hardest.
+        using var device = on.Open(1);
+        var x = Samples.Constant(device, new Shape(1, 2), [1, 0]);
+        var w = Samples.Constant(device, new Shape(4, 2), [-1, 0, 1, 0, MathF.Cos(0.05f), MathF.Sin(0.05f), 0, 1]);
+        var loss = MarginClassifier.Forward(
+            null, x, w, Labels(device, [0]), new MarginClassifierOptions { Scale = 2, HardNegatives = 2, HardMargin = 0.3f }, out _);
+        double lift = 1 - Math.Cos(0.3), sum = Math.Exp(2 * (1 + lift)) + Math.Exp(2 * (Math.Cos(0.05) + lift)) + 1;
+        Close.Assert(Samples.Read(loss), [Math.Log(1 + (sum * Math.Exp(2)))], 1e-5, "loss");
+    }
+
+    [Test]
+    public void One_centre_and_no_margin_on_others_is_the_plain_classifier()
+    {
+        using var device = on.Open();
+        float[] x = Samples.Normal(1, 9 * 12), w = Samples.Normal(2, 21 * 12);
+        int[] labels = [.. Enumerable.Range(0, 9).Select(i => i * 2)];
+        float Loss(MarginClassifierOptions options) => Samples.Read(MarginClassifier.Forward(
+            null, Samples.Constant(device, new Shape(9, 12), x), Samples.Constant(device, new Shape(21, 12), w), Labels(device, labels), options, out _))[0];
+        var plain = new MarginClassifierOptions { Kind = MarginKind.AdditiveAngular };
+        Assert.That(Loss(plain with { HardNegatives = 3, HardMargin = 0 }), Is.EqualTo(Loss(plain)).Within(1e-5));
+    }
+
     [Test]
     public void The_angular_margin_falls_back_beyond_its_threshold()
     {
@@ -256,12 +316,15 @@ public class MarginClassifierTests(TestDevice on)
             Adaptive = new AdaptiveMargin(device.AllocatePersistent(new Shape(3))),
             Mix = new LabelMix(labels, device.AllocatePersistent(new Shape(64))),
         };
+        var hard = new MarginClassifierOptions { SubCentres = 2, HardNegatives = 2 };
         var tape = new Tape();
         Allocations.AssertNone(() =>
         {
             device.Workspace.Reset();
             tape.Clear();
             parameters.ZeroGradients();
+            tape.Backward(MarginClassifier.Forward(tape, x.Value.Slice(0, 1), weight, labels.Slice(0, 1), hard, out _));
+            tape.Clear();
             tape.Backward(MarginClassifier.Forward(tape, x.Value, weight, labels, MarginKind.AdditiveAngular, 30, 0.2f));
             tape.Clear();
             tape.Backward(MarginClassifier.Forward(tape, x.Value, weight, labels, mixed, out _));
@@ -276,6 +339,10 @@ public class MarginClassifierTests(TestDevice on)
         values[7] = float.NaN;
         var (x, w) = (Samples.Variable(device, new Shape(4, 5), values), Vectors.Weights(device));
         var tape = new Tape();
+        var hard = MarginClassifier.Forward(null, x, w, Labels(device, [0, 1, 2, 0]), new MarginClassifierOptions { HardNegatives = 2 }, out _);
+        Assert.That(Samples.Read(hard)[0], Is.NaN);
+        hard = MarginClassifier.Forward(null, x, w, Labels(device, [0, 0, 0, 0]), new MarginClassifierOptions { SubCentres = 3 }, out _);
+        Assert.That(Samples.Read(hard)[0], Is.NaN);
         var loss = MarginClassifier.Forward(tape, x, w, Labels(device, [0, 1, 2, 0]), MarginKind.AdditiveAngular, 30, 0.2f, out _);
         tape.Backward(loss);
         Assert.That(Samples.Read(loss)[0], Is.NaN);
@@ -309,6 +376,22 @@ public class MarginClassifierTests(TestDevice on)
             Assert.That(
                 () => RunWith(new MarginClassifierOptions { Mix = new LabelMix(Labels(device, [0, 1, 2, 0]), device.Workspace.Rent(new Shape(3))) }),
                 Throws.TypeOf<ShapeException>().With.Message.Contains("4 mixed rows"));
+            Assert.That(() => RunWith(new MarginClassifierOptions { SubCentres = 2 }), Throws.TypeOf<ShapeException>().With.Message.Contains("2 sub-centres"));
+            Assert.That(() => RunWith(new MarginClassifierOptions { SubCentres = 65 }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("65 sub-centres"));
+            Assert.That(() => RunWith(new MarginClassifierOptions { HardNegatives = -1 }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("-1 hard negatives"));
+            Assert.That(
+                () => RunWith(new MarginClassifierOptions { HardNegatives = 1, HardMargin = 2 }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("hard margin = 2"));
+            if (on.IsCuda)
+            {
+                Assert.That(Samples.Read(MarginClassifier.Forward(null, x, w, Labels(device, [0, 1, 3, 0]), new MarginClassifierOptions { HardNegatives = 1 }, out _))[0], Is.NaN);
+            }
+            else
+            {
+                Assert.That(
+                    () => MarginClassifier.Forward(null, x, w, Labels(device, [0, 1, 1, 0]), new MarginClassifierOptions { SubCentres = 3 }, out _),
+                    Throws.TypeOf<ShapeException>().With.Message.Contains("one of the 1 classes"));
+            }
+
             Assert.That(() => Run([0, 1, 2, 0], 30, 3f), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("margin = 3"));
         });
 
@@ -316,6 +399,27 @@ public class MarginClassifierTests(TestDevice on)
 
         Tensor Run(int[] labels, float scale, float margin) =>
             MarginClassifier.Forward(null, x, w, Labels(device, labels), MarginKind.Additive, scale, margin, out _);
+    }
+
+    // By the definition: a class is as near as its nearest centre, and the hardest others are moved nearer.
+    private static double SubCentred(double[] x, double[] w, int width, int[] labels, MarginClassifierOptions options)
+    {
+        var (rows, centres) = (LossReference.UnitRows(x, width), LossReference.UnitRows(w, width));
+        int classes = centres.Length / options.SubCentres;
+        double total = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            double[] cosines = [.. Enumerable.Range(0, classes).Select(k => centres.Skip(k * options.SubCentres).Take(options.SubCentres).Max(c => LossReference.Dot(rows[i], c)))];
+            int[] hardest = [.. Enumerable.Range(0, classes).Where(k => k != labels[i]).OrderByDescending(k => cosines[k]).Take(options.HardNegatives)];
+            double[] logits = [.. cosines.Select((c, k) => options.Scale * (k == labels[i] ? LossReference.Margin(options.Kind, options.Margin, c)
+                : !hardest.Contains(k) ? c
+                : c >= Math.Cos(options.HardMargin) ? c + 1 - Math.Cos(options.HardMargin)
+                : Math.Cos(Math.Acos(Math.Clamp(c, -1, 1)) - options.HardMargin)))];
+            double highest = logits.Max();
+            total += highest + Math.Log(logits.Sum(l => Math.Exp(l - highest))) - logits[labels[i]];
+        }
+
+        return total / rows.Length;
     }
 
     // Σ weight · cross-entropy / N, with any φ of row and cosine on the label's cosine.

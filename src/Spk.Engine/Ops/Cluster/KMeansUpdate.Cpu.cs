@@ -12,7 +12,7 @@ namespace Spk.Engine.Ops.Cluster;
 public static unsafe partial class KMeansUpdate
 {
     // Rows of a piece. A cluster of one piece is finished where it is summed.
-    private const int PieceRows = 512;
+    internal const int PieceRows = 512;
 
     /// <summary>Bytes of scratch memory of the CPU side.</summary>
     internal static long ScratchBytes(int threads, int count, int dimension, int clusters) => new Layout(threads, count, dimension, clusters).Bytes;

@@ -70,7 +70,22 @@ public static unsafe partial class BatchNorm
             Momentum = momentum,
             Eps = eps,
         };
-        device.Workers.For((channels + ChannelsPerTask - 1) / ChannelsPerTask, ref combine);
+        int tasks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
+        int ranks = device.Collective.Ranks;
+        if (ranks > 1)
+        {
+            // To the others, all rows of a process are one run.
+            var own = device.Workspace.Rent(new Shape(3, channels));
+            combine.Merged = own.Data;
+            device.Workers.For(tasks, ref combine);
+            var all = device.Workspace.Rent(new Shape(ranks * 3, channels));
+            device.Collective.Gather(own, all);
+            combine.Partial = all.Data;
+            combine.Merged = null;
+            (combine.Rows, combine.Each, combine.Chunks) = (ranks * rows, rows, ranks);
+        }
+
+        device.Workers.For(tasks, ref combine);
     }
 
     private static void Recall(Tensor statistics, Tensor runningMean, Tensor runningVariance, float eps)
@@ -180,10 +195,10 @@ public static unsafe partial class BatchNorm
         }
     }
 
-    /// <summary>Adds the runs' sums in order, in f64, and moves the running statistics.</summary>
+    /// <summary>Adds the runs' sums in order, in f64, and moves the running statistics; or writes the sums of one run that joins them.</summary>
     private struct CombineBody : IParallelBody
     {
-        public float* Partial, Statistics, RunningMean, RunningVariance;
+        public float* Partial, Merged, Statistics, RunningMean, RunningVariance;
         public int Rows, Each, Chunks, Channels;
         public float Momentum, Eps;
 
@@ -225,6 +240,12 @@ public static unsafe partial class BatchNorm
                 }
             }
 
+            if (Merged != null)
+            {
+                WriteRun(from, count, mean, spread);
+                return;
+            }
+
             for (int c = 0; c < count; c++)
             {
                 // Rounding may leave a constant channel slightly below 0.
@@ -239,6 +260,19 @@ public static unsafe partial class BatchNorm
         }
 
         private readonly int Length(int chunk) => Math.Min(Each, Rows - (chunk * Each));
+
+        private readonly void WriteRun(int from, int count, double* mean, double* spread)
+        {
+            for (int c = 0; c < count; c++)
+            {
+                // What the mean loses as f32 is kept in the sum.
+                float* shift = Merged + from + c;
+                *shift = (float)mean[c];
+                double away = mean[c] - *shift;
+                shift[Channels] = (float)(away * Rows);
+                shift[2 * Channels] = (float)(Math.Max(0, spread[c]) + (away * away * Rows));
+            }
+        }
     }
 
     private struct NormalizeBody : IParallelBody

@@ -40,6 +40,12 @@ public static unsafe partial class BatchNorm
             Training = node.Training,
         };
         device.Workers.For((channels + ChannelsPerTask - 1) / ChannelsPerTask, ref combine);
+        if (node.Training && device.Collective.Ranks > 1)
+        {
+            // All but the scale are means over rows, and all processes have as many.
+            device.Collective.Average(factors.Slice(1, 2));
+        }
+
         if (dx is null)
         {
             return;

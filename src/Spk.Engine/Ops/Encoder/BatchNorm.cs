@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -11,7 +12,8 @@ namespace Spk.Engine.Ops.Encoder;
 /// </summary>
 /// <remarks>
 /// Training: y = γ·(a − μ)/√(σ² + eps) + β with a = activation(x), μ and the biased σ² over the rows; running statistics move
-/// by <c>momentum</c>, the variance unbiased. Evaluation: the running statistics. The activated tensor is never stored: it is
+/// by <c>momentum</c>, the variance unbiased. Where processes train together (<see cref="Device.Collective"/>), the rows are those of all of them,
+/// as many in each. Evaluation: the running statistics. The activated tensor is never stored: it is
 /// computed again from x where it is needed.
 /// </remarks>
 public static partial class BatchNorm
@@ -55,7 +57,7 @@ public static partial class BatchNorm
         CheckLength(beta, channels);
         CheckLength(runningMean, channels);
         CheckLength(runningVariance, channels);
-        if (training && x.Shape.Rows < 2)
+        if (training && x.Shape.Rows * x.Device.Collective.Ranks < 2)
         {
             throw new ShapeException($"Batch norm in training needs at least 2 rows for a variance, not shape {x.Shape}: use a larger batch.");
         }

@@ -16,6 +16,8 @@ internal unsafe struct CosineProblem
 
     public const double LogOfTwo = 0.6931471805599453;
 
+    public const int MostHardest = 64;
+
     /// <summary>Anchors, candidates that may take a gradient, constant candidates: contiguous unit rows of Width elements.</summary>
     public float* Queries, Keys, Memory;
     public int Rows, KeyRows, MemoryRows, Width;
@@ -43,6 +45,13 @@ internal unsafe struct CosineProblem
     public float Factor;
 
     public MarginRule Margin;
+
+    /// <summary>Keys of a class, of which only the nearest counts; the positives are then classes. Below 2: every key is its own class.</summary>
+    public int SubCentres;
+
+    /// <summary>Negatives that <see cref="Hard"/> acts on, those with the highest cosines; up to <see cref="MostHardest"/>.</summary>
+    public int Hardest;
+    public HardNegativeRule Hard;
 
     /// <summary>ĝ of every anchor where the margin adapts to it, else null.</summary>
     public float* Qualities;

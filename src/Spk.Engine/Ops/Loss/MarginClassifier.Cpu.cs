@@ -22,7 +22,7 @@ public static unsafe partial class MarginClassifier
         Tensor statistics)
     {
         var workspace = cpu.Workspace;
-        RequireClasses(labels, weight.Shape[0]);
+        RequireClasses(labels, weight.Shape[0] / terms.SubCentres);
         var saved = new Saved
         {
             Unit = workspace.Rent(embeddings.Shape),
@@ -47,6 +47,9 @@ public static unsafe partial class MarginClassifier
             KeysAreNegatives = true,
             Factor = 1,
             Margin = terms.Rule,
+            SubCentres = terms.SubCentres,
+            Hardest = terms.Hardest,
+            Hard = terms.Hard,
             Scale = CosineProblem.ScaleOf(terms.Scale),
             Qualities = terms.Qualities is null ? null : terms.Qualities.Data,
             AnchorWeights = terms.Weights is null ? null : terms.Weights.Data,

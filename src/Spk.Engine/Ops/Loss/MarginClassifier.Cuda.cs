@@ -10,6 +10,7 @@ public static unsafe partial class MarginClassifier
     private const float NormFloor = 1e-12f;
     private const int CudaThreads = 256;
 
+    private static readonly KernelId RowsKernel = new("loss/margin_classifier", "margin_classifier_rows");
     private static readonly KernelId QualitiesKernel = new("loss/margin_classifier", "margin_classifier_qualities");
     private static readonly KernelId ComplementKernel = new("loss/margin_classifier", "margin_classifier_complement");
 
@@ -37,6 +38,12 @@ public static unsafe partial class MarginClassifier
         L2Normalize.CudaForward(cuda, embeddings, saved.Unit, saved.Norms, NormFloor);
         L2Normalize.CudaForward(cuda, weight, saved.UnitWeight, saved.WeightNorms, NormFloor);
 
+        if (terms.SubCentres > 1 || terms.Hardest > 0)
+        {
+            CudaRows(cuda, labels, terms, saved, loss, statistics);
+            return saved;
+        }
+
         // A class is a key, and the label says which one is an embedding's positive.
         var problem = new CudaCosineProblem
         {
@@ -63,6 +70,28 @@ public static unsafe partial class MarginClassifier
         }
 
         return saved;
+    }
+
+    // The nearest sub-centre and the hardest classes are known once all cosines of a row are: they pass through memory, a block of rows at a time.
+    private static void CudaRows(CudaDevice cuda, Tensor labels, in Terms terms, in Saved saved, Tensor loss, Tensor statistics)
+    {
+        int rows = saved.Unit.Shape[0], candidates = saved.UnitWeight.Shape[0], block = RowSoftmax.BlockOf(candidates);
+        var tile = cuda.Workspace.Rent(new Shape(Math.Min(block, rows), candidates));
+        var results = cuda.Workspace.Rent(new Shape(2 * 4, rows)); // f64
+        var hits = cuda.Workspace.Rent(new Shape(rows), ElementType.Int32);
+        var (rule, hard) = (terms.Rule, terms.Hard);
+        for (int start = 0; start < rows; start += block)
+        {
+            int count = Math.Min(block, rows - start);
+            CudaCosineRows.Cosines(cuda, saved.Unit, saved.UnitWeight, start, count, tile);
+            cuda.Launch(
+                RowsKernel, new LaunchShape(count, CudaThreads), tile.Address, candidates / terms.SubCentres, terms.SubCentres, labels.Address,
+                terms.Weights?.Address ?? 0, terms.Qualities?.Address ?? 0, start, rows, KernelArgument.Structure(&rule), terms.Hardest, KernelArgument.Structure(&hard),
+                CosineProblem.ScaleOf(terms.Scale), results.Address, hits.Address);
+            CudaCosineRows.Gradients(cuda, tile, start, count, saved.Unit, saved.UnitWeight, saved.UnitGradient, saved.UnitWeightGradient);
+        }
+
+        CudaCosineSoftmax.Summarize(cuda, rows, results, hits, loss, statistics);
     }
 
     private static void CudaQualities(CudaDevice cuda, Tensor embeddings, in AdaptiveMargin margin, bool update, Tensor qualities) =>

@@ -8,7 +8,8 @@ namespace Spk.Engine.Ops.Loss;
 
 /// <summary>
 /// Cross-entropy of a cosine classifier with a margin on the target class: normalised softmax, AM-Softmax (CosFace, Wang et al.
-/// 2018), AAM-Softmax (ArcFace, Deng et al. 2019) and AdaFace (Kim et al. 2022).
+/// 2018), AAM-Softmax (ArcFace, Deng et al. 2019) and AdaFace (Kim et al. 2022), each with sub-centres of classes (Deng et al. 2020) and
+/// a margin on the hardest other classes (Zhao et al. 2022) where asked for.
 /// </summary>
 /// <remarks>
 /// Logits are s·cos(x, w_k), the target's s·φ(cos(x, w_y)); embeddings and class weights are L2-normalised inside (floor 1e-12).
@@ -57,7 +58,7 @@ public static partial class MarginClassifier
     /// <inheritdoc cref="Forward(Tape?, Tensor, Parameter, Tensor, MarginKind, float, float)"/>
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="embeddings">f32 [N, D], N >= 1; need not be unit rows. May be a view.</param>
-    /// <param name="weight">Class weights, f32 [K, D].</param>
+    /// <param name="weight">Class weights, f32 [K·S, D]: S sub-centres of the first class, then of the next.</param>
     /// <param name="labels">Class of every embedding, i32 [N], 0 to K − 1.</param>
     /// <param name="options">Margin, scale, mixed labels.</param>
     /// <param name="statistics">Mean cosines and accuracy of this batch, without margin and by the own labels.</param>
@@ -96,6 +97,7 @@ public static partial class MarginClassifier
             Scale = options.Scale,
             Qualities = Qualities(embeddings, options, tape is not null),
         };
+        CheckClasses(weight, options, ref terms);
         if (options.Mix is not { } mix)
         {
             return Term(tape, embeddings, weight, labels, terms, out statistics);
@@ -111,6 +113,24 @@ public static partial class MarginClassifier
         var own = Term(tape, embeddings, weight, labels, terms, out statistics);
         terms.Weights = Complement(mix.Weights);
         return WeightedSum.Forward(tape, [own, Term(tape, embeddings, weight, mix.Labels, terms, out _)], [1f, 1f]);
+    }
+
+    private static void CheckClasses(Tensor weight, in MarginClassifierOptions options, ref Terms terms)
+    {
+        if (options.SubCentres is < 1 or > CosineProblem.MostHardest || options.HardNegatives is < 0 or > CosineProblem.MostHardest)
+        {
+            throw new InvalidOptionException(
+                $"A classifier with {options.SubCentres} sub-centres and {options.HardNegatives} hard negatives is out of range: allowed are 1 to {CosineProblem.MostHardest} and 0 to {CosineProblem.MostHardest}.");
+        }
+
+        if (weight.Shape[0] % options.SubCentres != 0)
+        {
+            throw new ShapeException($"{options.SubCentres} sub-centres need as many weights for every class; given {weight.Shape}.");
+        }
+
+        terms.SubCentres = options.SubCentres;
+        terms.Hardest = options.HardNegatives;
+        terms.Hard = HardNegativeRule.Create(options.HardMargin);
     }
 
     private static void RequireLabels(Tensor labels, int rows)
@@ -195,7 +215,9 @@ public static partial class MarginClassifier
     private struct Terms
     {
         public MarginRule Rule;
+        public HardNegativeRule Hard;
         public float Scale;
+        public int SubCentres, Hardest;
         public Tensor? Qualities, Weights;
     }
 

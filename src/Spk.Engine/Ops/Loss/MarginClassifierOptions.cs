@@ -20,6 +20,21 @@ public readonly record struct MarginClassifierOptions
     /// <summary>AdaFace: the margin follows the length of each embedding. Takes the place of <see cref="Kind"/>, which is then None.</summary>
     public AdaptiveMargin? Adaptive { get; init; }
 
+    /// <summary>
+    /// S, 1 to 64: rows of the weight that a class has, one after the other (sub-centre ArcFace, Deng et al. 2020). Its cosine is that of the nearest
+    /// one, which alone gets a gradient, so that wrongly labelled rows may gather around a centre of their own.
+    /// </summary>
+    public int SubCentres { get; init; } = 1;
+
+    /// <summary>
+    /// k, 0 to 64: other classes with the highest cosines, whose logits are s·cos(θ − <see cref="HardMargin"/>) instead of s·cos θ (inter-top-k, Zhao et
+    /// al. 2022). 0 for none.
+    /// </summary>
+    public int HardNegatives { get; init; }
+
+    /// <summary>Margin on these, 0 to π/2 radians.</summary>
+    public float HardMargin { get; init; } = 0.06f;
+
     /// <summary>Second classes of mixed rows: the margin is on each of the two in a cross-entropy of its own. Null for none.</summary>
     public LabelMix? Mix { get; init; }
 }

@@ -12,7 +12,7 @@ public static unsafe partial class OneClassSoftmax
     private static void CpuForward(
         CpuDevice cpu, Tensor embeddings, Tensor weight, Tensor labels, Tensor? weights, in OneClassOptions options, in Saved saved, Tensor loss, Tensor statistics)
     {
-        int rows = embeddings.Shape[0], classes = weight.Shape[0], width = weight.Shape[1], block = BlockOf(classes);
+        int rows = embeddings.Shape[0], classes = weight.Shape[0], width = weight.Shape[1], block = RowSoftmax.BlockOf(classes);
         RequireClasses(labels, classes);
         UnitRows.Forward(cpu, embeddings, saved.Unit.Data, saved.Norms.Data);
         UnitRows.Forward(cpu, weight, saved.UnitWeight.Data, saved.WeightNorms.Data);

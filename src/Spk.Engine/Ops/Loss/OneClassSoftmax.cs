@@ -19,9 +19,6 @@ public static partial class OneClassSoftmax
 {
     private const int MostHardest = 256;
 
-    // The cosines of a block stay within 16 MiB; of many rows, because every product packs all classes anew.
-    private const int BlockElements = 1 << 22, LargestBlock = 256, SmallestBlock = 16;
-
     /// <summary>Returns the mean loss and records the step on <paramref name="tape"/>.</summary>
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="embeddings">f32 [N, D], N >= 1; need not be unit rows. May be a view.</param>
@@ -128,8 +125,6 @@ public static partial class OneClassSoftmax
                 $"OC-Softmax with scale {options.Scale}, cosines {options.TargetCosine} and {options.OtherCosine} and {options.Hardest} hardest ({options.Reduction}) is out of range: the scale must be above 0, cosines from -1 to 1, hardest from 1 to {MostHardest}."));
         }
     }
-
-    private static int BlockOf(int classes) => Math.Clamp(BlockElements / classes, SmallestBlock, LargestBlock);
 
     // Unit rows, norms and the gradients by the unit rows, which the backward pass reads.
     private struct Saved

@@ -20,6 +20,9 @@ internal static unsafe class RowSoftmax
     // f32 sums are handed to f64 this often, so that their rounding does not grow with the number of candidates.
     private const int SumSpan = 1024;
 
+    /// <summary>Anchors of a block.</summary>
+    public static int BlockOf(int candidates) => Math.Clamp(BlockElements / candidates, SmallestBlock, LargestBlock);
+
     /// <summary>
     /// Fills the results and, where the pointers are not null, the gradients by the unit rows. Queries and keys may share
     /// one gradient buffer; then both parts are added up in it.
@@ -28,7 +31,7 @@ internal static unsafe class RowSoftmax
     {
         int width = problem.Width;
         int stride = CosineProblem.Padded(problem.Candidates);
-        int block = Math.Clamp(BlockElements / stride, SmallestBlock, LargestBlock);
+        int block = BlockOf(stride);
         float* tile = cpu.Workspace.Rent(new Shape(Math.Min(block, problem.Rows), stride)).Data;
         var keys = MatrixView.Of(problem.Keys, problem.KeyRows, width, width);
         var memory = MatrixView.Of(problem.Memory, problem.MemoryRows, width, width);
@@ -92,11 +95,20 @@ internal static unsafe class RowSoftmax
         private readonly void RunRow(int anchor, float* cosines)
         {
             int positive = Problem.Positives[anchor];
+            if (Problem.SubCentres > 1)
+            {
+                positive = ClassRows.KeepNearest(cosines, Problem.KeyRows / Problem.SubCentres, Problem.SubCentres, positive, Problem.Masked);
+            }
+
             float cosine = cosines[positive];
             Problem.PositiveCosines[anchor] = cosine;
             Mask(anchor, positive, cosines);
 
-            float highest = Survey(cosines, anchor);
+            double highest = Survey(cosines, anchor);
+            Span<int> places = stackalloc int[CosineProblem.MostHardest];
+            Span<float> slopes = stackalloc float[CosineProblem.MostHardest];
+            int hard = Problem.Hardest == 0 ? 0 : ClassRows.Harden(cosines, Problem.KeyRows, Problem.Hard, places[..Problem.Hardest], slopes);
+            highest = hard > 0 ? cosines[places[0]] : highest;
             double target = Problem.Margined(anchor, cosine, out _);
             double shift = Math.Ceiling(Math.Max(highest, target) * Problem.Scale);
             double negatives = Exponentiate(cosines, shift);
@@ -108,6 +120,11 @@ internal static unsafe class RowSoftmax
                 for (int i = 0; i < Stride; i += Vector512<float>.Count)
                 {
                     (Vector512.Load(cosines + i) * factors).Store(cosines + i);
+                }
+
+                for (int i = 0; i < hard; i++)
+                {
+                    cosines[places[i]] *= slopes[i];
                 }
 
                 cosines[positive] = (float)positiveGradient;

@@ -14,6 +14,9 @@ public static partial class CosineTopK
     // Cosines held at a time, 64 MiB.
     private const int CosinesAtOnce = 16 << 20;
 
+    /// <summary>Most memory that cosines take at a time, bytes.</summary>
+    internal const long TileBytes = (long)CosinesAtOnce * sizeof(float);
+
     // Keys looked at together, as far as the number of rows allows.
     private const int MostKeysAtOnce = 8192, FewestKeysAtOnce = 1024;
 
@@ -43,7 +46,7 @@ public static partial class CosineTopK
         var cosines = workspace.Rent(new Shape(rows, neighbours));
         var indices = workspace.Rent(new Shape(rows, neighbours), ElementType.Int32);
         var unitQueries = L2Normalize.Forward(null, queries);
-        var unitKeys = L2Normalize.Forward(null, keys);
+        var unitKeys = ReferenceEquals(queries, keys) ? unitQueries : L2Normalize.Forward(null, keys);
         if (queries.Device is CudaDevice cuda)
         {
             CudaForward(cuda, unitQueries, unitKeys, cosines, indices);

@@ -1,0 +1,102 @@
+using System.CommandLine;
+using Spk.Cli.Terminal;
+using Spk.Engine.Collectives;
+using Spk.Interop;
+using Spk.Interop.Mpi;
+using Spk.Training;
+
+namespace Spk.Cli;
+
+/// <summary>
+/// Work of the processes that <c>mpirun</c> started: where one fails, it says why and ends the others; where one is gone, the others say so and end.
+/// </summary>
+internal static class LaunchedProcesses
+{
+    // mpirun asks the processes that are left to end when one has died, and kills them so many seconds later.
+    private const string PatienceVariable = "OMPI_MCA_odls_base_sigkill_timeout";
+    private const int UsualPatience = 1;
+
+    // What is wrong is wrong everywhere as a rule, and one message is enough: that of rank 0, after which mpirun ends the others.
+    private static readonly TimeSpan LeadTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Keeps .NET from writing control sequences for the terminal that <c>mpirun</c> makes of every process's standard output. Call it ahead of
+    /// everything that touches the console.
+    /// </summary>
+    public static void KeepOutputPlain()
+    {
+        if (MpiLibrary.LaunchedRanks > 1)
+        {
+            Environment.SetEnvironmentVariable("TERM", "dumb");
+        }
+    }
+
+    /// <summary>Keeps verbs whose processes would only get in each other's way from being started several times.</summary>
+    /// <exception cref="InvalidOptionException">The verb is one of them.</exception>
+    public static void RequireSharedWork(Verb verb)
+    {
+        if (MpiLibrary.LaunchedRanks > 1 && !verb.SharesWork)
+        {
+            string group = verb.Parents.OfType<Command>().FirstOrDefault(parent => parent is not RootCommand) is { } command ? $"{command.Name} " : "";
+            throw new InvalidOptionException($"spk {group}{verb.Name} works in one process: start it without mpirun, which started {MpiLibrary.LaunchedRanks}.");
+        }
+    }
+
+    /// <summary>Where an error message goes: rank 0 speaks first, and others only if they are not ended meanwhile.</summary>
+    /// <param name="error">The error stream.</param>
+    /// <param name="stop">How this process is asked to end.</param>
+    public static TextWriter LastWord(TextWriter error, CancellationToken stop) =>
+        MpiLibrary.LaunchedRank > 0 && stop.WaitHandle.WaitOne(LeadTime) ? TextWriter.Null : error;
+
+    /// <summary>Does this process's part.</summary>
+    /// <param name="context">Streams and the stop signal.</param>
+    /// <param name="runFolder">Where the checkpoint lies that a message names.</param>
+    /// <param name="work">The part; is told of the other processes.</param>
+    /// <returns>The exit code.</returns>
+    public static int Run(CommandContext context, string runFolder, Func<Collective, int> work)
+    {
+        using var processes = MpiCollective.OfLaunch();
+        if (processes is null)
+        {
+            return work(Collective.Alone);
+        }
+
+        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, runFolder)) { IsBackground = true }.Start());
+        try
+        {
+            if (processes.IsLead)
+            {
+                context.Note($"{processes.Ranks} processes train together");
+            }
+
+            return work(processes);
+        }
+#pragma warning disable CA1031 // The others wait for this process, so that nothing may pass without ending them.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            int code = Failure.Report(e, LastWord(context.Error, context.Stop), context.Verbose, context.Interruption);
+            context.Error.Flush();
+            processes.Abort(code);
+            return code;
+        }
+    }
+
+    // A process that waits for a dead one never hears of it: only the stop signal, and a wait that does not end, tell.
+    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, string runFolder)
+    {
+        // Long enough that a process which is only slow is not taken for dead, and in time for a last word.
+        int patience = int.TryParse(Environment.GetEnvironmentVariable(PatienceVariable), out int seconds) && seconds > 0 ? seconds : UsualPatience;
+        var longestWait = TimeSpan.FromSeconds(0.4 * patience);
+        while (processes.Waiting < longestWait)
+        {
+            Thread.Sleep(50);
+        }
+
+        var run = new RunFolder(runFolder);
+        string next = run.HasCheckpoint ? $"the checkpoint is {run.Latest}; the same command with --resume goes on" : "there is no checkpoint yet";
+        context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process of this training has ended or does not answer: {next}.");
+        context.Error.Flush();
+        Environment.Exit(ExitCode.Failure);
+    }
+}

@@ -1,0 +1,76 @@
+using NUnit.Framework;
+using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
+using Spk.Engine.Devices;
+using Spk.Engine.Ops.Encoder;
+using Spk.Engine.Tensors;
+using Spk.Interop;
+using Spk.Tests.Support;
+
+namespace Spk.Tests.Collectives;
+
+/// <summary>Batch norm over the rows of several processes is that of one process with all rows.</summary>
+public class SharedBatchNormTests
+{
+    // Fewer rows than a run, several runs, a channel beyond the lanes; a mean that would cancel a variance from sums of squares.
+    [Test]
+    public void Output_gradients_and_running_statistics_are_those_of_all_rows(
+        [Values(2, 3)] int ranks, [Values("1 3", "5 17", "70 130")] string size, [Values(0f, 300f)] float mean, [Values(null, ActivationKind.Relu)] ActivationKind? before)
+    {
+        int[] s = [.. size.Split(' ').Select(int.Parse)];
+        var (each, channels) = (s[0], s[1]);
+        int share = each * channels;
+        float[] x = [.. Samples.Normal(1, ranks * share).Select(v => v + mean)], dy = Samples.Normal(2, ranks * share);
+        var one = Norm(Collective.Alone, x, dy, channels, before);
+        var all = ThreadCollective.Run(ranks, p => Norm(
+            p, x.AsSpan(p.Rank * share, share).ToArray(), [.. dy.AsSpan(p.Rank * share, share).ToArray().Select(v => v * p.Ranks)], channels, before));
+
+        // f32 input of size 300 has an error of 1e-5 for a deviation of 1.
+        double limit = 64 * Tolerance.Epsilon * (1 + mean);
+        Close.Assert(all.SelectMany(r => r.Y).ToArray(), one.Y, limit * 4, "output");
+        double scale = Math.Max(1, one.Dx.Max(Math.Abs));
+        Close.Assert(all.SelectMany(r => r.Dx).Select(v => v / ranks).ToArray(), one.Dx, limit * scale * (each == 1 ? 50 : 8), "gradient of x");
+        foreach (var rank in all)
+        {
+            Close.Assert(rank.Dgamma, one.Dgamma, limit * 8 * Math.Sqrt(each * ranks), "gradient of γ");
+            Close.Assert(rank.Dbeta, one.Dbeta, limit * 8 * Math.Sqrt(each * ranks), "gradient of β");
+            Close.Assert(rank.Mean, one.Mean, limit, "running mean");
+            Close.Assert(rank.Variance, one.Variance, limit * 4, "running variance");
+        }
+    }
+
+    [Test]
+    public void One_row_in_each_of_two_processes_is_enough_and_a_single_one_is_not()
+    {
+        Assert.That(ThreadCollective.Run(2, p => Norm(p, [p.Rank], [0], 1, null).Y[0]), Is.EqualTo([-1f, 1f]).Within(1e-4f));
+        Assert.That(() => Norm(Collective.Alone, [1], [0], 1, null), Throws.TypeOf<ShapeException>());
+    }
+
+    [Test]
+    public void Evaluation_asks_nobody() => Assert.That(
+        ThreadCollective.Run(2, p => p.IsLead ? Norm(p, [1, 3], [0, 0], 1, null, training: false).Y : []), Has.Exactly(1).Not.Empty, "rank 1 makes no call");
+
+    private static Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true)
+    {
+        using var device = new CpuDevice(2) { Collective = processes };
+        var p = LayerCheck.Parameters(
+            device, ("gamma", new Shape(channels), Samples.Normal(4, channels)), ("beta", new Shape(channels), Samples.Normal(5, channels)));
+        Parameter mean = LayerCheck.Buffer(device, channels, 0.5f), variance = LayerCheck.Buffer(device, channels, 2f);
+        var x = Samples.Variable(device, new Shape(values.Length / channels, channels), values);
+        var tape = new Tape();
+        var y = BatchNorm.Forward(tape, x, channels == 1 ? null : p[0], channels == 1 ? null : p[1], mean, variance, training, before: before);
+        float[] output = Samples.Read(y);
+        y.GradForWrite(out _).CopyFrom(dy);
+        GradientCheck.Backward(tape);
+        var gradients = new[] { p[0].Value.Grad!, p[1].Value.Grad! };
+        if (training)
+        {
+            Array.ForEach(gradients, processes.Average);
+        }
+
+        return new Result(
+            output, Samples.Read(x.Grad!), Samples.Read(gradients[0]), Samples.Read(gradients[1]), Samples.Read(mean.Value), Samples.Read(variance.Value));
+    }
+
+    private sealed record Result(float[] Y, float[] Dx, float[] Dgamma, float[] Dbeta, float[] Mean, float[] Variance);
+}

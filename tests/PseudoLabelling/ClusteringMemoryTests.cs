@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using NUnit.Framework;
+using Spk.Engine.Clustering;
+using Spk.Engine.Devices;
+using Spk.Engine.Models;
+using Spk.Tests.Support;
+using Spk.Training.PseudoLabelling;
+
+namespace Spk.Tests.PseudoLabelling;
+
+/// <summary>What is printed ahead of clustering against what is taken.</summary>
+public class ClusteringMemoryTests
+{
+    private const long MebiByte = 1 << 20;
+
+    // Whole processes, as only they have a high-water mark of their own; a run on few rows shows what the program itself takes.
+    [TestCase(60_000, 256, "--k", "50", "--init", "random", "--iterations", "2")]
+    [TestCase(20_000, 128, "--k", "8", "--method", "gmm", "--init", "random", "--iterations", "2")]
+    [TestCase(6_000, 64, "--k", "20", "--method", "ahc")]
+    [TestCase(8_000, 256, "--k", "20", "--method", "camsat", "--epochs", "1", "--hidden", "16")]
+    public void The_high_water_mark_of_the_process_is_near_the_estimate(int rows, int dimension, params string[] options)
+    {
+        Assume.That(OperatingSystem.IsLinux(), "other systems count the pages of a process differently");
+        using var folder = new TemporaryFolder();
+        var (_, own) = Run(folder, 200, dimension, options);
+        var (estimate, peak) = Run(folder, rows, dimension, options);
+        TestContext.Out.WriteLine($"{rows} x {dimension} {string.Join(' ', options)}: {estimate / MebiByte} MiB were estimated, {(peak - own) / MebiByte} MiB beyond the program's {own / MebiByte} MiB were taken.");
+        Assert.That(peak - own, Is.LessThan(1.1 * estimate).And.GreaterThan(0.5 * estimate));
+    }
+
+    [TestCase(true, 0.0)]
+    [TestCase(false, 1.0)]
+    public void A_network_takes_what_was_estimated(bool unitLength, double infoNce)
+    {
+        const int rows = 500, dimension = 24;
+        var options = new CamsatOptions { Clusters = 70, HiddenWidth = 40, BatchSize = 64, Epochs = 1, UnitLength = unitLength, InfoNceWeight = infoNce };
+        float[] values = Samples.Normal(1, rows * dimension);
+        foreach (int views in new[] { 0, 3 })
+        {
+            using var device = new CpuDevice(2);
+            Camsat.Fit(values, dimension, options, Samples.Normal(2, views * values.Length), device: device);
+            long peak = device.Workspace.PeakBytes, estimate = Camsat.EstimateBytes(rows, dimension, options, views);
+            Assert.That(peak, Is.LessThanOrEqualTo(estimate));
+
+            // Cosines of all rows would fill the tile that is counted in full; there are few.
+            Assert.That(peak, Is.GreaterThan((estimate - (64 * MebiByte)) / 2));
+        }
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
+    public void K_means_on_a_gpu_takes_what_was_estimated(TestDevice on)
+    {
+        const int rows = 700, dimension = 40;
+        using var device = on.Open();
+        float[] values = Samples.Normal(1, rows * dimension);
+        foreach (var initialization in new[] { KMeansInitialization.PlusPlus, KMeansInitialization.RandomRows })
+        {
+            var options = new KMeansOptions { Clusters = 9, Metric = ClusterMetric.Cosine, Initialization = initialization, MaximumIterations = 2 };
+            KMeans.Fit(values, dimension, options, device: device);
+            long estimate = KMeans.EstimateDeviceBytes(rows, dimension, options);
+            Assert.That(device.Workspace.PeakBytes, Is.LessThan(estimate + 8192).And.GreaterThan(rows * dimension * sizeof(float)));
+            var memory = ClusteringMemory.Estimate(rows, dimension, new ClusteringSettings { KMeans = options }, device);
+            Assert.That(memory.Device, Is.EqualTo(estimate));
+        }
+    }
+
+    [Test]
+    public void A_million_embeddings_in_ten_thousand_classes_need_no_matrix_of_both()
+    {
+        var settings = new ClusteringSettings { KMeans = new KMeansOptions { Clusters = 10_000, Metric = ClusterMetric.Cosine } };
+        using var device = new CpuDevice(2);
+        var memory = ClusteringMemory.Estimate(1_000_000, 512, settings, device);
+        TestContext.Out.WriteLine($"{memory.Host / MebiByte} MiB");
+        Assert.That(memory.Host, Is.InRange(1_000_000L * 512 * 4, 2 * 1_000_000L * 512 * 4), "1 M x 10,000 cosines alone are 40 GB");
+        var tree = ClusteringMemory.Estimate(1_000_000, 512, settings with { Method = "pseudo", FirstClusters = 50_000 }, device);
+        Assert.That(tree.Host - memory.Host, Is.GreaterThan(2L * 50_000 * 50_000), "the distances of 50,000 centroids");
+    }
+
+    private static (long Estimate, long Peak) Run(TemporaryFolder folder, int rows, int dimension, string[] options)
+    {
+        NpyFile.Write(folder.At("x.npy"), Samples.Normal(1, rows * dimension), rows, dimension);
+        var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] arguments =
+        [
+            "exec", Path.Combine(TestContext.CurrentContext.TestDirectory, "spk.dll"), "cluster", folder.At("x.npy"), "--device", "cpu", "--threads", "2", "--silhouette", "0", "--json", .. options,
+        ];
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        var notes = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, notes.Result);
+        var said = Regex.Match(notes.Result, $"needs about (\\d+) MiB of host memory to cluster {rows} rows");
+        Assert.That(said.Success, notes.Result);
+        using var json = JsonDocument.Parse(output);
+        return (long.Parse(said.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) * MebiByte, json.RootElement.GetProperty("peakBytes").GetInt64());
+    }
+}
