@@ -16,7 +16,7 @@ internal static class Compilers
 
     public static KernelCompiler Oldest() => OldestCompiler.Value ?? Skip("skipped: NVRTC 11.8 was not found (Debian: libnvrtc11.2)");
 
-    public static KernelCompiler Recent() => RecentCompiler.Value ?? Skip("skipped, optional: NVRTC 12 or later was not found (name it in SPK_NVRTC_12)");
+    public static KernelCompiler Recent() => RecentCompiler.Value ?? Skip("skipped, optional: NVRTC 12 or later was not found (Debian: libnvrtc12; or name it in SPK_NVRTC_12)");
 
     /// <summary>Any of them, for tests that do not care.</summary>
     public static KernelCompiler Any() => OldestCompiler.Value ?? RecentCompiler.Value ?? Skip("skipped: NVRTC was not found (Debian: libnvrtc11.2)");

@@ -38,10 +38,14 @@ public sealed class TestDevice
     /// <summary>What it can compute products in; the CPU knows f32 only.</summary>
     public IEnumerable<Precision> Precisions => IsCuda ? Enum.GetValues<Precision>() : [Precision.Fp32];
 
+    /// <summary>The same, and bf16 a second time on the warpgroups of a device of compute capability 9.0, however small the product.</summary>
+    public IEnumerable<(Precision Precision, bool OnWarpgroups)> Arithmetics =>
+        Precisions.Select(precision => (precision, false)).Concat(IsCuda ? [(Precision.Bf16, true)] : []);
+
     private int? ThreadOrder { get; }
 
     /// <summary>Opens it; the test is skipped where there is no emulator. Threads are those of the CPU: a GPU has its own.</summary>
-    public Device Open(int threads = 2, Precision precision = Precision.Fp32)
+    public Device Open(int threads = 2, Precision precision = Precision.Fp32, bool onWarpgroups = false)
     {
         if (ThreadOrder is not { } order)
         {
@@ -51,8 +55,8 @@ public sealed class TestDevice
         if (UsesGpu)
         {
             _ = KeptOpen.Value;
-            var gpu = Device.Open("cuda");
-            gpu.Precision = precision;
+            var gpu = (CudaDevice)Device.Open("cuda");
+            (gpu.Precision, gpu.AlwaysOnWarpgroups) = (precision, onWarpgroups);
             return gpu;
         }
 
@@ -63,7 +67,7 @@ public sealed class TestDevice
         }
 
         EmulatorSettings.Set(driver, "order", order);
-        return new CudaDevice(driver) { Precision = precision };
+        return new CudaDevice(driver) { Precision = precision, AlwaysOnWarpgroups = onWarpgroups };
     }
 
     public override string ToString() => Name;

@@ -19,6 +19,7 @@
 #include "shim/math.h"
 #include "shim/async_copy.h"
 #include "emulated_tensor_core.h"
+#include "emulated_wgmma.h"
 
 // Last: some keywords are names that the standard library uses itself.
 #include "shim/keywords.h"

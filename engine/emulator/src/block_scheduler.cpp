@@ -1,5 +1,7 @@
 #include "block_scheduler.h"
 
+#include "settings.h"
+
 #include <algorithm>
 #include <random>
 #include <stdio.h>
@@ -41,6 +43,7 @@ void BlockScheduler::prepare(Block& block, int order, unsigned long long seed) {
   threads_.resize(count);
   order_.resize(count);
   copies_.resize(count);
+  products_.resize(count);
   warps_.resize((count + 31) / 32);
   states_.assign(count, {});
   for (size_t warp = 0; warp < warps_.size(); warp++) {
@@ -52,6 +55,7 @@ void BlockScheduler::prepare(Block& block, int order, unsigned long long seed) {
     order_[i] = static_cast<int>(order == 1 ? count - 1 - i : i);
     copies_[i].open.clear();
     copies_[i].committed.clear();
+    products_[i].reset();
   }
   if (order == 2) {
     std::mt19937_64 random(seed);
@@ -101,13 +105,15 @@ void BlockScheduler::park(Waiting reason) {
   current.thread = thread;
 }
 
-void BlockScheduler::fail(const std::string& why) {
+// A string of its own would never be freed.
+void BlockScheduler::fail(const char* why) {
   const Thread& thread = *current.thread;
   const Block& block = *current.block;
   char place[128];
   snprintf(place, sizeof place, " (block %u,%u,%u, thread %u,%u,%u)",
            block.index.x, block.index.y, block.index.z, thread.index.x, thread.index.y, thread.index.z);
-  failure_ = why + place;
+  failure_ = why;
+  failure_ += place;
   running_->leave();
   __builtin_unreachable();
 }
@@ -185,6 +191,23 @@ void BlockScheduler::wait_for_copies(int keep) {
   }
 }
 
+void BlockScheduler::fence_products() { products_[current.thread->ordinal].fence(); }
+
+void BlockScheduler::queue_product(const WarpgroupProduct& product) {
+  if (settings.capability != 90) fail("only devices of compute capability 9.0 have products of warpgroups");
+  const int thread = current.thread->ordinal;
+  const Block& block = *current.block;
+  if (const char* fault = products_[thread].queue(product, thread, block.dynamic_shared, block.dynamic_bytes)) fail(fault);
+}
+
+void BlockScheduler::commit_products() { products_[current.thread->ordinal].commit(); }
+
+void BlockScheduler::wait_for_products(int keep) {
+  const int thread = current.thread->ordinal;
+  const Block& block = *current.block;
+  if (const char* fault = products_[thread].wait(keep, thread, block.dynamic_shared, block.dynamic_bytes)) fail(fault);
+}
+
 std::string BlockScheduler::deadlock_report() const {
   int at_barrier = 0, at_warp = 0, first = -1;
   for (size_t i = 0; i < states_.size(); i++) {
@@ -212,5 +235,12 @@ void queue_async_copy(void* shared, const void* global, int bytes, int valid) {
 }
 void commit_async_copies() { current.scheduler->commit_copies(); }
 void wait_for_async_copies(int keep) { current.scheduler->wait_for_copies(keep); }
+unsigned shared_window_address(const void* pointer) {
+  return SHARED_WINDOW + static_cast<unsigned>(static_cast<const unsigned char*>(pointer) - current.block->dynamic_shared);
+}
+void fence_products() { current.scheduler->fence_products(); }
+void queue_product(const WarpgroupProduct& product) { current.scheduler->queue_product(product); }
+void commit_products() { current.scheduler->commit_products(); }
+void wait_for_products(int keep) { current.scheduler->wait_for_products(keep); }
 
 }  // namespace emulator

@@ -7,7 +7,9 @@
 #include "shim/kernel_registration.h"
 #include "shim/synchronization.h"
 #include "shim/warp.h"
+#include "shim/warpgroup.h"
 #include "warp_meetings.h"
+#include "warpgroup_products.h"
 
 #include <deque>
 #include <memory>
@@ -31,10 +33,14 @@ class BlockScheduler {
   // The rest is called by kernels, on a fiber.
   int wait_at_barrier(BarrierKind kind, int predicate);
   LaneValues meet_lanes(unsigned mask, const void* value, size_t bytes);
-  [[noreturn]] void fail(const std::string& why);
+  [[noreturn]] void fail(const char* why);
   void queue_copy(const AsyncCopy& copy);
   void commit_copies();
   void wait_for_copies(int keep);
+  void fence_products();
+  void queue_product(const WarpgroupProduct& product);
+  void commit_products();
+  void wait_for_products(int keep);
 
  private:
   enum class Waiting { No, Barrier, Warp };
@@ -66,6 +72,7 @@ class BlockScheduler {
   std::vector<ThreadState> states_;
   std::vector<WarpMeetings> warps_;
   std::vector<CopyQueue> copies_;
+  std::vector<WarpgroupProducts> products_;
   std::vector<int> order_;    // The threads in the order in which they start and leave barriers.
   size_t next_ = 0;           // First thread in order_ that has not started.
   std::vector<int> runnable_;

@@ -1,9 +1,13 @@
 #include "device_properties.h"
 
+#include "settings.h"
+
 #include <iterator>
 
 namespace emulator {
 namespace {
+
+constexpr int CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76;
 
 struct Property {
   int attribute, value;
@@ -32,8 +36,6 @@ const Property properties[] = {
     {38, 4 << 20},  // Second-level cache.
     {39, THREADS_PER_MULTIPROCESSOR},
     {41, 1},  // Unified addressing.
-    {75, 9},  // Compute capability.
-    {76, 0},
     {81, SHARED_PER_MULTIPROCESSOR},
     {82, 65536},  // Registers of a multiprocessor.
     {97, SHARED_OPT_IN},
@@ -45,6 +47,10 @@ const Property properties[] = {
 }  // namespace
 
 bool device_property(int attribute, int* value) {
+  if (attribute == CAPABILITY_MAJOR || attribute == CAPABILITY_MINOR) {
+    *value = attribute == CAPABILITY_MAJOR ? settings.capability / 10 : settings.capability % 10;
+    return true;
+  }
   for (const Property& property : properties) {
     if (property.attribute != attribute) continue;
     *value = property.value;

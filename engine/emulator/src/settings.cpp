@@ -29,6 +29,7 @@ const Switch switches[] = {
     {"lazy_streams", &settings.lazy_streams, 0, 1},
     {"strict_memory", &settings.strict_memory, 0, 1},
     {"memory_mib", &settings.memory_mib, 1, 1 << 20},
+    {"capability", &settings.capability, 80, 90},
 };
 
 // SPK_EMULATOR_LAZY_STREAMS=1 and the like, for whole test runs under a switch.

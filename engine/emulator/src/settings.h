@@ -14,6 +14,7 @@ struct Settings {
   std::atomic<int> lazy_streams{0};   // Queue work until somebody waits for it.
   std::atomic<int> strict_memory{0};  // Device memory is unreadable outside launches and copies.
   std::atomic<int> memory_mib{4096};  // Size of the device's memory.
+  std::atomic<int> capability{90};    // Compute capability, ten times the major number and the minor one.
 };
 
 extern Settings settings;

@@ -2,14 +2,15 @@
 //
 //   norms   ‖c‖²/2 and the largest ‖c‖
 //   search  tiles of x·c as in common/gemm.cuh; each is put into shared memory and reduced to the best two scores of its rows before the next
-//           is made. N × K is never stored: a block walks over the centroids and leaves 12 bytes a row.
+//           is made. N × K is never stored: a block walks over the centroids and leaves 12 bytes a row. On compute capability 9.0 also with
+//           common/gemm_wgmma.cuh (HAS_SM90A), over bf16 copies of both.
 //   finish  a warp a row: merges the blocks' answers; where the two best scores are closer than what rounding can move, all centroids are
 //           compared again in f32, and those that are still within its error in f64. So labels are those of f64 arithmetic in every precision.
 //           Then the row's distance to its centroid in f64, and the sums over all rows in a fixed order.
 //   total   those sums added up
 //
 // Work: 2 N K D; traffic of search 4 D (N + K · row tiles) bytes through L2, of finish 8 N D.
-#include "common/gemm.cuh"
+#include "common/gemm_wgmma.cuh"
 #include "common/reduce.cuh"
 
 struct NearestTwo {
@@ -28,6 +29,17 @@ __device__ __forceinline__ void take(NearestTwo& own, float score, int index, fl
   own.second = fmaxf(wins ? own.best : score, wins ? second : own.second);
   own.best = wins ? score : own.best;
   own.index = wins ? index : own.index;
+}
+
+// Two threads have searched a row: the answer of both goes out.
+__device__ __forceinline__ void leave(NearestTwo nearest, int first_row, int rows, NearestTwo* results) {
+  NearestTwo other;
+  other.best = __shfl_xor_sync(FULL_WARP, nearest.best, 1);
+  other.second = __shfl_xor_sync(FULL_WARP, nearest.second, 1);
+  other.index = __shfl_xor_sync(FULL_WARP, nearest.index, 1);
+  take(nearest, other.best, other.index, other.second);
+  int row = first_row + threadIdx.x / 2;
+  if (threadIdx.x % 2 == 0 && row < rows) results[int64_t(blockIdx.y) * rows + row] = nearest;
 }
 
 // Sums of a tile go to shared memory, one word apart from a power of two, so that a column of it lies in different banks.
@@ -59,13 +71,40 @@ __device__ __forceinline__ void search(const MatrixView& rows, const MatrixView&
       take(nearest, scores[own_row * (Tile + 1) + column] - offsets[tile * Tile + column], tile * Tile + column, NOTHING);
     __syncthreads();  // All have read the scores, whose place the next operands take.
   }
-  NearestTwo other;
-  other.best = __shfl_xor_sync(FULL_WARP, nearest.best, 1);
-  other.second = __shfl_xor_sync(FULL_WARP, nearest.second, 1);
-  other.index = __shfl_xor_sync(FULL_WARP, nearest.index, 1);
-  take(nearest, other.best, other.index, other.second);
-  if (half == 0 && first_row + own_row < rows.rows) results[int64_t(blockIdx.y) * rows.rows + first_row + own_row] = nearest;
+  leave(nearest, first_row, rows.rows, results);
 }
+
+#ifdef HAS_WGMMA
+constexpr int WARPGROUP_TILE = 128, WARPGROUP_STAGES = 3;
+
+__device__ __forceinline__ void search_on_warpgroups(const MatrixView& rows, const MatrixView& centroids, const float* offsets, int dimension,
+                                                     int tiles_each, NearestTwo* results) {
+  DYNAMIC_SHARED(unsigned char, memory);
+  unsigned char* operands = gemm::swizzled_tiles(memory);
+  float* scores = reinterpret_cast<float*>(operands);
+  gemm::Warpgroups<true, true, WARPGROUP_TILE> math;
+  int first_row = blockIdx.x * math.ROWS, own_row = threadIdx.x / 2, half = threadIdx.x % 2;
+  int tiles = divide_up(centroids.rows, WARPGROUP_TILE), end = min(tiles, int(blockIdx.y + 1) * tiles_each);
+  NearestTwo nearest = {NOTHING, NOTHING, 0x7fffffff};
+  for (int tile = blockIdx.y * tiles_each; tile < end; tile++) {
+    gemm::sum_on_warpgroups<WARPGROUP_STAGES>(math, rows, centroids, first_row, tile * WARPGROUP_TILE, 0, dimension, operands);
+    math.store(scores);
+    __syncthreads();
+    int valid = min(WARPGROUP_TILE, centroids.rows - tile * WARPGROUP_TILE);
+    for (int column = 4 * half; column < valid; column += 8) {
+      float4 four = *reinterpret_cast<const float4*>(scores + own_row * math.STAGED_ROW + column);
+      float of[4] = {four.x, four.y, four.z, four.w};
+#pragma unroll
+      for (int e = 0; e < 4; e++) {
+        int centroid = tile * WARPGROUP_TILE + column + e;
+        if (centroid < centroids.rows) take(nearest, of[e] - offsets[centroid], centroid, NOTHING);
+      }
+    }
+    __syncthreads();  // All have read the scores, whose place the next operands take.
+  }
+  leave(nearest, first_row, rows.rows, results);
+}
+#endif
 
 __device__ __forceinline__ float dot(const float* x, const float* c, int dimension) {
   float sum = 0.0f;
@@ -117,6 +156,16 @@ SEARCH(k_means_assign_tf32_128, Tf32, 128)
 SEARCH(k_means_assign_tf32_64, Tf32, 64)
 SEARCH(k_means_assign_bf16_128, Bf16, 128)
 SEARCH(k_means_assign_bf16_64, Bf16, 64)
+
+#ifdef HAS_WGMMA
+// The same over rounded copies with tiles of 128, block 256: room for two on a multiprocessor.
+extern "C" __global__ void __launch_bounds__(256, 2)
+k_means_assign_wgmma(const MatrixView rows, const MatrixView centroids, const float* __restrict__ offsets, int dimension, int tiles_each,
+                     NearestTwo* __restrict__ results) {
+  search_on_warpgroups(rows, centroids, offsets, dimension, tiles_each, results);
+}
+EXPORT_KERNEL(k_means_assign_wgmma)
+#endif
 
 // error: what rounding of operands and sums can change a product by, relative to ‖x‖ ‖c‖; error_f32: the same for f32.
 // labels: in the old ones, out the new. partial_objective and partial_changed: one a block, of `each` rows. Grid (N / each), block 256.

@@ -52,9 +52,9 @@ struct MatrixView {
 
   __device__ __forceinline__ bool has(const Column& column) const { return column.segment < segments; }
 
-  // Address of an element. Clears `inside` where zeros are to be read; the address is valid even so.
+  // Where an element lies. Clears `inside` where zeros are to be read; the offset is valid even so.
   // Offsets are 32 bits wide, half the registers: no tensor has more than 2^31 - 1 elements.
-  __device__ __forceinline__ const float* locate(const Row& row, const Column& column, bool& inside) const {
+  __device__ __forceinline__ unsigned offset(const Row& row, const Column& column, bool& inside) const {
     int position = row.index + column.segment * step + shift;
     if (reflects != 0) {
       position = position < 0 ? -position : position;
@@ -63,7 +63,12 @@ struct MatrixView {
       inside = inside && static_cast<unsigned>(position) < static_cast<unsigned>(positions);
     }
     unsigned offset = unsigned(row.outer) * unsigned(outer_stride) + unsigned(position) * unsigned(row_stride) + unsigned(column.index);
-    return data + (inside ? offset : 0);
+    return inside ? offset : 0;
+  }
+
+  // Its address.
+  __device__ __forceinline__ const float* locate(const Row& row, const Column& column, bool& inside) const {
+    return data + offset(row, column, inside);
   }
 
   // Four neighbouring columns, from a multiple of four, lie in one segment and on a 16-byte boundary.

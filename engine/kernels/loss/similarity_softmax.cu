@@ -72,7 +72,7 @@ similarity_softmax_summarize(int rows, const double* __restrict__ results, const
 EXPORT_KERNEL(similarity_softmax_summarize)
 
 // Grid (own rows / 32, width / 128 or width / 512, parts of the others), block 256; the variants differ in how much of the width a block sums.
-KERNEL_BOUNDS(cosine_softmax::THREADS)
+KERNEL_BLOCKS(cosine_softmax::THREADS, 2)
 similarity_softmax_gradient_128(const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors,
                                 int each, float* __restrict__ result) {
   cosine_softmax::gradient<4>(problem, roles, factors, each, result);

@@ -30,9 +30,9 @@ public class KMeansDeviceTests(TestDevice on)
         (int Label, double Value)[] want = [.. Enumerable.Range(0, rows).Select(row => Exact(x.AsSpan(row * dimension, dimension), c, dimension, metric))];
         double objective = want.Sum(row => metric == ClusterMetric.Cosine ? -row.Value : row.Value);
 
-        foreach (var precision in on.Precisions)
+        foreach (var (precision, onWarpgroups) in on.Arithmetics)
         {
-            using var device = on.Open(2, precision);
+            using var device = on.Open(2, precision, onWarpgroups);
             var (labels, distances, assignment) = Assign(device, x, c, null, metric, dimension);
             for (int row = 0; row < rows; row++)
             {

@@ -13,32 +13,35 @@ public class Conv1dPrecisionTests(TestDevice on)
 {
     // Batch, frames, input and output channels, taps, dilation, and the first channel of the views that x and y are: 0 and
     // channels by fours take the copies of 16 bytes. The fourth splits the sums of the weight gradient.
+    // Channels by eights, in the last two, are what Hopper's warpgroups take: more than a tile of rows and of columns, and a split.
     [TestCase("2 37 20 24 5 1 0")]
     [TestCase("3 29 13 7 3 4 1")]
     [TestCase("1 9 40 70 1 1 3")]
     [TestCase("2 290 4 6 3 2 0")]
     [TestCase("2 21 68 5 3 3 4")]
     [TestCase("4 5 3 66 3 2 2")]
+    [TestCase("3 47 24 136 5 2 0")]
+    [TestCase("2 290 8 16 3 1 3")]
     public void Every_arithmetic_matches_f64_on_equally_rounded_operands(string sizes)
     {
         int[] s = [.. sizes.Split(' ').Select(int.Parse)];
         foreach (var padding in Enum.GetValues<Padding>())
         {
-            foreach (var precision in on.Precisions)
+            foreach (var (precision, onWarpgroups) in on.Arithmetics)
             {
-                Check(new Case(s[0], s[1], s[2], s[3], s[4], s[5], padding), s[6], precision);
+                Check(new Case(s[0], s[1], s[2], s[3], s[4], s[5], padding), s[6], precision, onWarpgroups);
             }
         }
     }
 
-    private void Check(Case c, int first, Precision precision)
+    private void Check(Case c, int first, Precision precision, bool onWarpgroups)
     {
         float[] x = Samples.Normal(1, c.Batch * c.Frames * c.Inputs), w = Samples.Normal(2, c.Outputs * c.Taps * c.Inputs);
         float[] b = Samples.Normal(3, c.Outputs), dy = Samples.Normal(4, c.Batch * c.Result * c.Outputs);
         var (y, dx, dw, db) = Run();
         var exact = c.Reference(Samples.ToDouble(x), Samples.ToDouble(w), b, Samples.ToDouble(dy));
         var want = c.Reference(Rounding.Of(precision, x), Rounding.Of(precision, w), b, Rounding.Of(precision, dy));
-        string what = $"{c}, {precision}";
+        string what = $"{c}, {precision}{(onWarpgroups ? ", warpgroups" : "")}";
         Rounding.AssertProduct(precision, c.Taps * c.Inputs, y, want.Y, exact.Y, what);
         Rounding.AssertProduct(precision, c.Taps * c.Outputs, dx, want.Dx, exact.Dx, $"gradient of x, {what}");
         Rounding.AssertProduct(precision, c.Batch * c.Result, dw, want.Dw, exact.Dw, $"gradient of the weight, {what}");
@@ -49,7 +52,7 @@ public class Conv1dPrecisionTests(TestDevice on)
 
         (float[] Y, float[] Dx, float[] Dw, float[] Db) Run()
         {
-            using var device = on.Open(precision: precision);
+            using var device = on.Open(precision: precision, onWarpgroups: onWarpgroups);
             var input = Samples.Variable(device, new Shape(c.Batch, c.Frames, c.Inputs + (2 * first)), Widen(x, c.Inputs, first));
             var tw = Samples.Variable(device, new Shape(c.Outputs, c.Taps, c.Inputs), w);
             var tb = Samples.Variable(device, new Shape(c.Outputs), b);

@@ -91,6 +91,16 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Records and replays repeated work.</summary>
     internal WorkRecorder Recorder { get; }
 
+    /// <summary>Whether bf16 products that could run on warpgroups do so however small they are.</summary>
+    internal bool AlwaysOnWarpgroups { get; set; }
+
+    /// <summary>Whether the binary that was loaded of a kernel's file has the kernel: some are for one architecture only.</summary>
+    internal bool Has(KernelId kernel)
+    {
+        MakeCurrent();
+        return _kernels.Has(kernel);
+    }
+
     /// <summary>Queues a kernel; an empty grid is nothing to do. Allocates nothing.</summary>
     internal void Launch(KernelId kernel, in LaunchShape shape, params ReadOnlySpan<KernelArgument> arguments)
     {

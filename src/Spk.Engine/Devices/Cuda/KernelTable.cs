@@ -7,12 +7,34 @@ internal sealed class KernelTable(CudaDriver driver, KernelImages images)
 {
     private const int SharedWithoutOptIn = 48 * 1024;
 
+    private const int NotFound = 500;
+
     private readonly Dictionary<string, CudaModule> _modules = [];
+    private readonly HashSet<int> _missing = [];
     private CudaFunction[] _functions = new CudaFunction[64];
 
     /// <summary>The function of a kernel, loaded at its first use.</summary>
     public CudaFunction this[KernelId id] =>
         id.Index < _functions.Length && _functions[id.Index].Value != 0 ? _functions[id.Index] : Load(id);
+
+    /// <summary>Whether a kernel is in the binary of its file.</summary>
+    public bool Has(KernelId id)
+    {
+        if (_missing.Contains(id.Index))
+        {
+            return false;
+        }
+
+        try
+        {
+            return this[id].Value != 0;
+        }
+        catch (CudaException e) when (e.Code == NotFound)
+        {
+            _missing.Add(id.Index);
+            return false;
+        }
+    }
 
     public void Unload()
     {

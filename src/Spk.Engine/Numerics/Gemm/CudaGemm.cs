@@ -49,10 +49,14 @@ internal static unsafe class CudaGemm
         a.SegmentWidth = Math.Max(1, a.SegmentWidth);
         b.SegmentWidth = Math.Max(1, b.SegmentWidth);
         var rounding = precision ?? cuda.Precision;
+        if (rounding == Precision.Bf16 && WarpgroupGemm.Suits(cuda, a, b))
+        {
+            WarpgroupGemm.Multiply(cuda, a, b, c, rowStride, accumulate, bias);
+            return;
+        }
+
         int tile = Tile(m, n, k), tiles = Tiles(m, n, tile);
-        int parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Clamp(k / ShortestPart, 1, MostParts));
-        int each = Math.Max(1, DivideUp(DivideUp(k, parts), TileK)) * TileK;
-        parts = Math.Max(1, DivideUp(k, each));
+        var (parts, each) = Split(k, tiles, WantedBlocks, TileK);
         var kernel = Kernels[(8 * (int)rounding) + (tile == LargeTile ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
         var shape = new LaunchShape(tiles, 2 * tile, parts, SharedBytes: SharedBytes(rounding, tile));
         var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
@@ -72,6 +76,19 @@ internal static unsafe class CudaGemm
     {
         int blocks = (int)((((long)m * n) + AddThreads - 1) / AddThreads);
         cuda.Launch(AddSplitsKernel, new LaunchShape(blocks, AddThreads), parts, splits, c, rowStride, m, n, bias, accumulate ? 1 : 0);
+    }
+
+    /// <summary>How the sums over k are divided so that there are enough blocks, and none too short.</summary>
+    /// <param name="k">The inner length.</param>
+    /// <param name="tiles">Tiles of C.</param>
+    /// <param name="wantedBlocks">Blocks that fill a device.</param>
+    /// <param name="tileK">Length of a tile along k.</param>
+    /// <returns>The number of parts, and how much of k each has, a multiple of a tile.</returns>
+    internal static (int Parts, int Each) Split(int k, int tiles, int wantedBlocks, int tileK)
+    {
+        int parts = Math.Clamp(wantedBlocks / tiles, 1, Math.Clamp(k / ShortestPart, 1, MostParts));
+        int each = Math.Max(1, DivideUp(DivideUp(k, parts), tileK)) * tileK;
+        return (Math.Max(1, DivideUp(k, each)), each);
     }
 
     // Large tiles halve the reads of global memory, but there must be enough of them, counting the splits they allow, to occupy a quarter
@@ -107,5 +124,5 @@ internal static unsafe class CudaGemm
         return [.. kernels];
     }
 
-    private static int DivideUp(int value, int by) => (value + by - 1) / by;
+    internal static int DivideUp(int value, int by) => (value + by - 1) / by;
 }

@@ -28,6 +28,8 @@ public static unsafe partial class KMeansAssign
         Search(Precision.Bf16, LargeTile), Search(Precision.Bf16, SmallTile),
     ];
 
+    private static readonly KernelId WarpgroupSearchKernel = new(CudaSource, "k_means_assign_wgmma", WarpgroupGemm.NarrowSharedBytes);
+
     private static KMeansAssignment CudaForward(
         CudaDevice cuda, Tensor rows, Tensor? scales, Tensor centroids, ClusterMetric metric, Tensor labels, Tensor distances)
     {
@@ -47,17 +49,23 @@ public static unsafe partial class KMeansAssign
             NormsKernel, new LaunchShape(DivideUp(clusters, CudaWarps), CudaThreads), centroids.Address, centroids.RowStride, clusters, dimension, cosine,
             offsets.Address, largest.Address);
 
-        int tile = count >= LargeTile && clusters >= LargeTile ? LargeTile : SmallTile;
+        var x = MatrixView.Of(rows.Data, count, dimension, rows.RowStride);
+        var c = MatrixView.Of(centroids.Data, clusters, dimension, centroids.RowStride);
+        bool onWarpgroups = cuda.Precision == Precision.Bf16 && WarpgroupGemm.Suits(cuda, x, c.Transposed) && cuda.Has(WarpgroupSearchKernel);
+        int tile = onWarpgroups || (count >= LargeTile && clusters >= LargeTile) ? LargeTile : SmallTile;
         int rowTiles = DivideUp(count, tile), columnTiles = DivideUp(clusters, tile);
         int splits = Math.Clamp(WantedBlocks / rowTiles, 1, Math.Min(columnTiles, MostSplits)), each = DivideUp(columnTiles, splits);
         splits = DivideUp(columnTiles, each);
         var results = workspace.Rent(new Shape(splits, count, NearestTwoWords));
-        var x = MatrixView.Of(rows.Data, count, dimension, rows.RowStride);
-        var c = MatrixView.Of(centroids.Data, clusters, dimension, centroids.RowStride);
+        var search = onWarpgroups ? WarpgroupSearchKernel : SearchKernels[(2 * (int)cuda.Precision) + (tile == LargeTile ? 0 : 1)];
+        if (onWarpgroups)
+        {
+            WarpgroupGemm.Round(cuda, ref x, ref c);
+        }
+
         cuda.Launch(
-            SearchKernels[(2 * (int)cuda.Precision) + (tile == LargeTile ? 0 : 1)],
-            new LaunchShape(rowTiles, 2 * tile, splits, SharedBytes: SharedBytes(cuda.Precision, tile)),
-            KernelArgument.Structure(&x), KernelArgument.Structure(&c), offsets.Address, dimension, each, results.Address);
+            search, new LaunchShape(rowTiles, 2 * tile, splits, SharedBytes: search.SharedBytes), KernelArgument.Structure(&x),
+            KernelArgument.Structure(&c), offsets.Address, dimension, each, results.Address);
 
         int parts = DivideUp(count, FinishRows);
         var objectives = workspace.Rent(new Shape(parts, 2));

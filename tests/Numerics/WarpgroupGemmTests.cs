@@ -1,0 +1,136 @@
+using NUnit.Framework;
+using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
+using Spk.Engine.Ops.Encoder;
+using Spk.Engine.Tensors;
+using Spk.Tests.Support;
+
+namespace Spk.Tests.Numerics;
+
+/// <summary>The products of Hopper's warpgroups against f64, with every tile, order and split, and when they are chosen.</summary>
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
+public unsafe class WarpgroupGemmTests(TestDevice on)
+{
+    // One element; ragged over two tiles each way; aligned; a split inner length.
+    private static readonly (int M, int N, int K)[] Sizes = [(1, 1, 1), (133, 261, 75), (72, 24, 192), (20, 140, 580)];
+
+    private static IEnumerable<TestCaseData> Cases() =>
+        from size in Sizes
+        from transposeA in new[] { false, true }
+        from transposeB in new[] { false, true }
+        select new TestCaseData(size.M, size.N, size.K, transposeA, transposeB);
+
+    [TestCaseSource(nameof(Cases))]
+    [Category("Sanitized")]
+    public void Both_tiles_match_f64_on_equally_rounded_operands(int m, int n, int k, bool transposeA, bool transposeB)
+    {
+        float[] a = Samples.Normal(1, m * k), b = Samples.Normal(2, k * n), start = Samples.Normal(3, m * n), bias = Samples.Normal(4, n);
+        double[] want = Product(Rounding.Of(Precision.Bf16, a), Rounding.Of(Precision.Bf16, b)), exact = Product(Samples.ToDouble(a), Samples.ToDouble(b));
+        using var device = OpenHopper();
+        foreach (bool wide in new[] { false, true })
+        {
+            var got = Run(wide);
+            Rounding.AssertProduct(Precision.Bf16, k, got, want, exact, wide ? "wide" : "narrow");
+            Assert.That(Run(wide), Is.EqualTo(got), "the same bits again");
+        }
+
+        float[] Run(bool wide)
+        {
+            device.Workspace.Reset();
+            var (ta, tb) = (Samples.Constant(device, new Shape(m, k), a), Samples.Constant(device, new Shape(k, n), b));
+            var (tc, bt) = (Samples.Constant(device, new Shape(m, n), start), Samples.Constant(device, new Shape(n), bias));
+            var va = transposeA ? MatrixView.Of(ta.Data, k, m, m).Transposed : MatrixView.Of(ta.Data, m, k, k);
+            var vb = transposeB ? MatrixView.Of(tb.Data, n, k, k).Transposed : MatrixView.Of(tb.Data, k, n, n);
+            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, bt.Data, wide);
+            return Samples.Read(tc);
+        }
+
+        double[] Product(double[] x, double[] y)
+        {
+            var sums = new double[m * n];
+            for (int i = 0; i < m; i++)
+            {
+                for (int j = 0; j < n; j++)
+                {
+                    double sum = start[(i * n) + j] + bias[j];
+                    for (int q = 0; q < k; q++)
+                    {
+                        sum += x[transposeA ? (q * m) + i : (i * k) + q] * y[transposeB ? (j * k) + q : (q * n) + j];
+                    }
+
+                    sums[(i * n) + j] = sum;
+                }
+            }
+
+            return sums;
+        }
+    }
+
+    [Test]
+    public void Copies_leave_the_workspace_as_it_was()
+    {
+        using var device = OpenHopper();
+        var (a, b, c) = (device.Workspace.Rent(new Shape(9, 16)), device.Workspace.Rent(new Shape(16, 10)), device.Workspace.Rent(new Shape(9, 10)));
+        var before = device.Workspace.Position;
+        WarpgroupGemm.Multiply(device, MatrixView.Of(a.Data, 9, 16, 16), MatrixView.Of(b.Data, 16, 10, 10), c.Data, 10, false, null);
+        Assert.That(device.Workspace.Position, Is.EqualTo(before));
+    }
+
+    [Test]
+    public void They_are_chosen_for_large_products_on_Hopper()
+    {
+        using var device = OpenHopper();
+        device.AlwaysOnWarpgroups = false;
+        Assert.That(Suits(device, 51200, 512, 512), "a layer of frames");
+        Assert.That(Suits(device, 512, 512, 51200), "the gradient of its weight");
+        Assert.That(Suits(device, 51200, 16, 512), Is.False, "rounding costs more than few columns save");
+        Assert.That(Suits(device, 256, 192, 1536), Is.False, "a small product");
+        Assert.That(Suits(device, 51200, 512, 5 * 20, segments: 5), Is.False, "taps that copies of 8 elements straddle");
+        Assert.That(Suits(device, 51200, 512, 5 * 24, segments: 5), "taps that they fit");
+        device.AlwaysOnWarpgroups = true;
+        Assert.That(Suits(device, 256, 192, 1536), "when told so");
+    }
+
+    [Test]
+    public void Devices_before_Hopper_have_none()
+    {
+        using var hopper = (CudaDevice)on.Open();
+        Assume.That(EmulatorSettings.IsEmulator(hopper.Driver), "skipped, optional: only the emulator poses as an older device");
+        EmulatorSettings.Set(hopper.Driver, "capability", 89);
+        try
+        {
+            using var older = new CudaDevice(hopper.Driver) { Precision = Precision.Bf16, AlwaysOnWarpgroups = true };
+            Assert.That(older.ComputeCapability, Is.EqualTo((8, 9)));
+            Assert.That(Suits(older, 51200, 512, 512), Is.False);
+
+            // Where it says it is older, the emulator refuses to run them.
+            var product = MatMul.Forward(null, Samples.Constant(older, new Shape(1, 2), [2, 3]), Samples.Constant(older, new Shape(2, 1), [4, 5]));
+            Assert.That(Samples.Read(product), Is.EqualTo(new float[] { 23 }));
+        }
+        finally
+        {
+            EmulatorSettings.Set(hopper.Driver, "capability", 90);
+        }
+    }
+
+    // The emulator is one; a GPU may not be, or its binaries may be of an older compiler.
+    private CudaDevice OpenHopper()
+    {
+        var device = (CudaDevice)on.Open(onWarpgroups: true);
+        if (!EmulatorSettings.IsEmulator(device.Driver) && !Suits(device, 1, 1, 1))
+        {
+            device.Dispose();
+            Assert.Ignore("skipped, optional: not a GPU of compute capability 9.0 with binaries by NVRTC 12");
+        }
+
+        return device;
+    }
+
+    private static bool Suits(CudaDevice device, int m, int n, int k, int segments = 1)
+    {
+        var rows = MatrixView.Of(null, m, k, k);
+        (rows.Segments, rows.SegmentWidth) = (segments, k / segments);
+        return WarpgroupGemm.Suits(device, rows, MatrixView.Of(null, k, n, n));
+    }
+}
