@@ -78,9 +78,9 @@ internal sealed class EvalVerb : Verb
         var model = SpeakerModel.Load(checkpoint, device);
         var watch = Stopwatch.StartNew();
         var table = WorkDisplay.Run(context, "embedding", progress => trials.Embed(model, progress, context.Stop));
-        var (scores, scoring, _) = _scoring.Score(
+        var (scores, scoring, cohort) = _scoring.Score(
             options, trials.Trials.Trials, table, table, path => Cohort(path, root, model, files, context), new Lazy<Device>(device), context.Stop);
-        var result = trials.Evaluate(scores, table, _scoring.Calibrated(options, scoring, model.ComputeIdentity()));
+        var result = trials.Evaluate(scores, table, _scoring.Calibrated(options, scoring, cohort, model.ComputeIdentity()));
         var json = EvaluationText.ToJson(result);
         json["scoring"] = scoring;
         json["checkpoint"] = checkpoint;

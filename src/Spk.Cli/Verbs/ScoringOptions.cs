@@ -103,11 +103,12 @@ internal sealed class ScoringOptions
         return (TrialEvaluation.Score(trials, enrolments, tests, by.Normalizer, device.Value, stop), by.Scoring, by);
     }
 
-    /// <summary>Reads the calibration, and refuses one that was learnt on scores of another kind.</summary>
+    /// <summary>Reads the calibration, and refuses one that was learnt on scores of another kind, cohort or model.</summary>
     /// <param name="options">The parsed command line.</param>
     /// <param name="scoring">How the scores were made.</param>
+    /// <param name="cohort">What normalized them; null for nothing.</param>
     /// <param name="model">Identity of the model, where it is known.</param>
-    public Calibration? Calibrated(ParseResult options, string scoring, string? model)
+    public Calibration? Calibrated(ParseResult options, string scoring, ScoreCohort? cohort, string? model)
     {
         if (options.GetValue(_calibration) is not { } path)
         {
@@ -118,6 +119,11 @@ internal sealed class ScoringOptions
         if (calibration.Scoring != scoring)
         {
             throw new InvalidOptionException($"{path} was learnt on scores of the kind '{calibration.Scoring}', these are '{scoring}': score alike, or calibrate again.");
+        }
+
+        if (calibration.Cohort is { } named && cohort is not null && cohort.Identity != named)
+        {
+            throw new InvalidOptionException($"{path} was learnt on scores that another cohort normalized: give the cohort of that calibration, or calibrate again.");
         }
 
         return model is null || calibration.Model is null || calibration.Model == model

@@ -55,7 +55,7 @@ internal sealed class StoredTrials
         try
         {
             var (scores, scoring, cohort) = _scoring.Score(options, trials.Trials, enrolments, table, EmbeddingTable.Load, device, context.Stop, model);
-            return new Outcome(trials, scores, scoring, cohort, table.ZeroRows, _scoring.Calibrated(options, scoring, model: null), speakerOf);
+            return new Outcome(trials, scores, scoring, cohort, table.ZeroRows, _scoring.Calibrated(options, scoring, cohort, model: null), speakerOf);
         }
         finally
         {

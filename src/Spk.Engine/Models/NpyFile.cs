@@ -24,6 +24,7 @@ public static partial class NpyFile
 {
     // Of a span of bytes, which cannot hold all elements of a large array.
     private const int ElementsAtOnce = 1 << 24;
+    private const long LargestHeader = 1 << 20;
 
     private static readonly byte[] Magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
@@ -47,8 +48,7 @@ public static partial class NpyFile
         try
         {
             using var file = File.OpenRead(path);
-            byte[] bytes = ReadHeader(file);
-            var (type, shape, start) = Header(path, bytes);
+            var (type, shape, start) = file.CanSeek ? Header(path, ReadHeader(file)) : ("", Array.Empty<int>(), 0);
             long count = Count(shape);
             if (type == "<f4" && count <= Array.MaxLength && file.Length - start >= count * sizeof(float))
             {
@@ -121,7 +121,7 @@ public static partial class NpyFile
         first = first[..file.ReadAtLeast(first, first.Length, throwOnEndOfStream: false)];
         long length = first.Length < 12 ? first.Length
             : first[6] == 1 ? 10 + BinaryPrimitives.ReadUInt16LittleEndian(first[8..]) : 12L + BinaryPrimitives.ReadUInt32LittleEndian(first[8..]);
-        byte[] header = new byte[Math.Min(length, file.Length)];
+        byte[] header = new byte[Math.Min(Math.Min(length, LargestHeader), file.Length)];
         file.Position = 0;
         file.ReadExactly(header);
         return header;

@@ -165,7 +165,7 @@ public sealed class ScoreCohort
             var options = new ScoreNormOptions { Kind = kind, Top = top, Unbiased = Text(DeviationKey) == "unbiased" };
             bool center = Text(CenterKey) == "yes";
             string? model = Text(ModelKey) is { Length: > 0 } named ? named : null;
-            return new ScoreCohort(Numbered(rows, values, size), options, center, model, Digest(options, center, model, rows, values));
+            return new ScoreCohort(Numbered(rows, values, size), options, center, model, Digest(options, center, rows, values));
         }
         catch (Exception error) when (error is InvalidOptionException or NonFiniteException or ShapeException or OverflowException)
         {
@@ -180,12 +180,13 @@ public sealed class ScoreCohort
         ? Numbered(1, unit, unit.Length)
         : throw new ShapeException($"an embedding of size {unit.Length} cannot be normalized by a cohort of size {Dimension}: both must come from one model.");
 
-    private string ComputeIdentity(ReadOnlySpan<float> values) => Digest(Options, _mean is not null, Model, Count, values);
+    private string ComputeIdentity(ReadOnlySpan<float> values) => Digest(Options, _mean is not null, Count, values);
 
-    private static string Digest(ScoreNormOptions options, bool center, string? model, int rows, ReadOnlySpan<float> values)
+    // Without the model, which is compared by itself: the same embeddings normalize alike, whoever says where they come from.
+    private static string Digest(ScoreNormOptions options, bool center, int rows, ReadOnlySpan<float> values)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{options.Describe(rows)}\0{center}\0{model}\0"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{options.Describe(rows)}\0{center}\0"));
         hash.AppendData(MemoryMarshal.AsBytes(values));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

@@ -56,6 +56,8 @@ internal static class RecipeRules
         var head = objective.Head;
         Require(head is { SubCentres: 1, HardNegatives: 0 } || head.Kind is ClassifierHead.Margin or ClassifierHead.AdaFace,
             $"objective.head.subCentres = {head.SubCentres}, objective.head.hardNegatives = {head.HardNegatives}: head {ObjectiveRules.Word(head.Kind)} has neither; use margin or adaFace, or set them to 1 and 0.");
+        Require(head.HardNegatives == 0 || objective.Mix.Kind == MixKind.None,
+            $"objective.head.hardNegatives = {head.HardNegatives}: the second class of a row of objective.mix.kind {ObjectiveRules.Word(objective.Mix.Kind)} would be its hardest; use 0, or do not mix.");
         var clustering = recipe.Rounds.Clustering;
         Require(clustering.Views != 1,
             "rounds.views = 1: views are compared with each other; allowed are 2 or more, and 0 for noise on the embeddings.");

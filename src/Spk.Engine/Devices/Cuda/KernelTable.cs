@@ -1,3 +1,4 @@
+using Spk.Interop;
 using Spk.Interop.Cuda;
 
 namespace Spk.Engine.Devices.Cuda;
@@ -17,7 +18,7 @@ internal sealed class KernelTable(CudaDriver driver, KernelImages images)
     public CudaFunction this[KernelId id] =>
         id.Index < _functions.Length && _functions[id.Index].Value != 0 ? _functions[id.Index] : Load(id);
 
-    /// <summary>Whether a kernel is in the binary of its file.</summary>
+    /// <summary>Whether there is a binary of a kernel's file, and the kernel in it.</summary>
     public bool Has(KernelId id)
     {
         if (_missing.Contains(id.Index))
@@ -29,7 +30,7 @@ internal sealed class KernelTable(CudaDriver driver, KernelImages images)
         {
             return this[id].Value != 0;
         }
-        catch (CudaException e) when (e.Code == NotFound)
+        catch (SpkException e) when (e is CudaException { Code: NotFound } or DeviceUnavailableException)
         {
             _missing.Add(id.Index);
             return false;

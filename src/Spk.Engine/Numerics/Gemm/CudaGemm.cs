@@ -49,7 +49,7 @@ internal static unsafe class CudaGemm
         a.SegmentWidth = Math.Max(1, a.SegmentWidth);
         b.SegmentWidth = Math.Max(1, b.SegmentWidth);
         var rounding = precision ?? cuda.Precision;
-        if (rounding == Precision.Bf16 && WarpgroupGemm.Suits(cuda, a, b))
+        if (rounding == Precision.Bf16 && k > 0 && WarpgroupGemm.Suits(cuda, a, b))
         {
             WarpgroupGemm.Multiply(cuda, a, b, c, rowStride, accumulate, bias);
             return;

@@ -95,9 +95,9 @@ public static partial class MarginClassifier
         {
             Rule = options.Adaptive is null ? MarginRule.Create(options.Kind, options.Margin) : MarginRule.Adaptive(options.Margin),
             Scale = options.Scale,
-            Qualities = Qualities(embeddings, options, tape is not null),
         };
         CheckClasses(weight, options, ref terms);
+        terms.Qualities = Qualities(embeddings, options, tape is not null);
         if (options.Mix is not { } mix)
         {
             return Term(tape, embeddings, weight, labels, terms, out statistics);
