@@ -111,7 +111,7 @@ public static class BenchmarkRun
         (options.Cases.Count == 0 || options.Cases.Any(prefix => one.Name.StartsWith(prefix, StringComparison.Ordinal)))
         && (options.Keys.Count == 0 || options.Keys.Contains(BenchmarkResult.KeyOf(one.Name, one.Sizes, device.Precision, options.Cold)));
 
-    private static BenchmarkResult MeasureCase(
+    internal static BenchmarkResult MeasureCase(
         BenchmarkCase one, Device device, Yardstick? yardstick, BenchmarkOptions options, MachineCeilings? ceilings, CacheFlush? flush, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
@@ -190,19 +190,5 @@ public static class BenchmarkRun
 
         device.Synchronize();
         return CallTime.Since(start);
-    }
-
-    /// <summary>Writes more memory than any cache holds, so that what a case reads comes from memory.</summary>
-    private sealed class CacheFlush(Device device)
-    {
-        private const int Floats = 1 << 26;
-        private readonly Tensor _other = device.AllocatePersistent(new Shape(Floats));
-        private float _value;
-
-        public void Run()
-        {
-            device.Fill(_other, ++_value);
-            device.Synchronize();
-        }
     }
 }
