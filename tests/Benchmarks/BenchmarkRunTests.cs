@@ -115,6 +115,7 @@ public class BenchmarkRunTests
             """{"case": "kmeans_torch", "params": {"N": 100, "K": 5, "iters": 1, "variant": "eager"}, "throughput": 7}""",
             """{"case": "kmeans_faiss", "params": {"N": 100, "K": 5, "iters": 1}, "throughput": 9}""",
             """{"case": "kmeans_faiss", "params": {"N": 100, "K": 6, "iters": 1}, "throughput": 11}""",
+            """{"case": "kmeans_torch", "params": {"N": 100, "K": 5, "iters": 1}, "threads": 3, "throughput": 8}""",
             """{"case": "kmeans_torch", "params": {"N": 100, "K": 5, "iters": 1, "precision": "bf16"}, "throughput": 13}""",
             """{"case": "kmeans_cuml", "params": {"N": 100, "K": 5}, "error": "out of memory"}""",
         ];
@@ -134,12 +135,15 @@ public class BenchmarkRunTests
             Work = 1,
             AllocatedBytes = 0,
         };
-        foreach (string name in new[] { "lines.json", "object.json" })
+        File.WriteAllText(folder.At("array.json"), $"[{string.Join(',', lines)}]");
+        foreach (string name in new[] { "lines.json", "object.json", "array.json" })
         {
             var peers = PeerResults.Read(folder.At(name));
             Assert.That(peers.Fastest(result), Is.EqualTo(new PeerLine("kmeans_faiss", 9)), name);
             Assert.That(peers.Fastest(result with { Precision = Precision.Bf16 })?.Throughput, Is.EqualTo(13), name);
             Assert.That(peers.Fastest(result with { Name = "sgemm" }), Is.Null, name);
+            Assert.That(peers.Fastest(result with { Name = "kmeans_torch" }, 3)?.Throughput, Is.EqualTo(8), "threads of its own");
+            Assert.That(peers.Fastest(result with { Name = "kmeans_torch" }, 2)?.Throughput, Is.EqualTo(7), "three threads are other work");
         }
 
         File.WriteAllText(folder.At("empty.json"), lines[0]);

@@ -21,7 +21,7 @@ public static class EqualErrorRate
         RankedTrials.Check(scores.Length, isTarget, out int targets);
         int nonTargets = scores.Length - targets;
         var counts = new Counts(Buckets);
-        for (int i = 0; i < scores.Length; i++)
+        for (int i = 0; i < scores.Length && i < isTarget.Length; i++)
         {
             RankedTrials.CheckFinite(scores, i);
             counts.Add((int)(RankedTrials.Ascending(scores[i]) >> HalfBits), isTarget[i]);
@@ -36,7 +36,7 @@ public static class EqualErrorRate
         }
 
         counts.Clear();
-        for (int i = 0; i < scores.Length; i++)
+        for (int i = 0; i < scores.Length && i < isTarget.Length; i++)
         {
             uint key = RankedTrials.Ascending(scores[i]);
             if (key >> HalfBits == crossing)

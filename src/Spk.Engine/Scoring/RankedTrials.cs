@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Spk.Interop;
 
 namespace Spk.Engine.Scoring;
@@ -227,14 +228,20 @@ public sealed class RankedTrials
     {
         if (!float.IsFinite(scores[i]))
         {
-            throw new NonFiniteException($"the score of trial {i + 1} of {scores.Length} is {scores[i]}: check the embeddings of its two utterances.");
+            ThrowNotFinite(i, scores.Length, scores[i]);
         }
     }
+
+    // On its own, so that the check is inlined into loops over all trials.
+    [DoesNotReturn]
+    private static void ThrowNotFinite(int trial, int count, float score) =>
+        throw new NonFiniteException($"the score of trial {trial + 1} of {count} is {score}: check the embeddings of its two utterances.");
 
     /// <summary>Maps finite floats to unsigned integers of the same order; both zeros map to one value.</summary>
     internal static uint Ascending(float score)
     {
-        uint bits = BitConverter.SingleToUInt32Bits(score + 0f);
-        return (bits & 0x8000_0000) != 0 ? ~bits : bits | 0x8000_0000;
+        // Negative numbers fall with their bits, so those are turned round; without a branch, for signs are hard to foresee.
+        int bits = BitConverter.SingleToInt32Bits(score + 0f);
+        return (uint)bits ^ ((uint)(bits >> 31) | 0x8000_0000);
     }
 }

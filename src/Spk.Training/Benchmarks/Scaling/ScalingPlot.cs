@@ -6,7 +6,7 @@ namespace Spk.Training.Benchmarks.Scaling;
 /// <summary>Curves as charts with logarithmic axes, on which a power of the size is a straight line.</summary>
 internal static class ScalingPlot
 {
-    /// <summary>Time by size, with the range of nine tenths of the calls and the line of the fitted power.</summary>
+    /// <summary>Time by size, with the range of eight of ten calls and the line of the fitted power.</summary>
     public static string Time(ScalingCurve curve)
     {
         var points = curve.Points;

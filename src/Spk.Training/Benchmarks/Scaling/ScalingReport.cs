@@ -19,7 +19,7 @@ public static class ScalingReport
     public static string Render(ScalingFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
-        var page = new ReportDocument("Cost by size", "Logarithmic axes; the broken line is the power fitted to the larger half of the sizes, the shade holds nine tenths of the calls.");
+        var page = new ReportDocument("Cost by size", "Logarithmic axes; the broken line is the power fitted to the larger half of the sizes, the shade holds eight of ten calls.");
         foreach (var curve in file.Curves)
         {
             page.Section(curve.Name).Paragraph($"{curve.Summary}; {Powers(curve)}").Table(Head(curve), Rows(curve))
