@@ -55,14 +55,14 @@ public class BenchmarkPageTests
         File.WriteAllText(Path.Combine(section, "peers-1.json"), """{"versions": {"torch": "9.1", "faiss": null}, "results": [{"case": "sort_numpy", "params": {"N": 8}, "threads": 2, "throughput": 50}, {"case": "sort_numpy", "params": {"N": 8}, "threads": 1, "throughput": 5000}]}""");
         File.WriteAllText(Path.Combine(section, "peers-2.json"), """{"case": "sort_numpy", "params": {"N": 8}, "threads": 2, "throughput": 160}""");
         File.WriteAllText(Path.Combine(section, "peers-stored.json"), """[{"case": "sort_best", "params": {"N": 8}, "threads": 2, "throughput": 400}]""");
-        var page = BenchmarkPage.Make(folder.Path, "page");
+        var page = BenchmarkPage.Make(folder.Root, "page");
         Assert.That(page.Drawings, Is.Empty);
         Assert.That(page.Markdown, Does.Not.Contain("not shown"));
         string[] lines = page.Markdown.Split('\n');
         Assert.That(lines, Has.Member("| `sort` | N 8 | items/s | sort_best | 50.0 / 160 | 100 / 200 | 2.00 / 1.25 | 0.50 |"));
         Assert.That(lines, Has.Member("| `sort` | N 8 | 1.00 s / 500 ms | 450 ms – 1.20 s | 400 ms | 20 | 16 | – | 80 % | 0 B |"));
         Assert.That(lines, Has.Member("- peers, run 1: torch 9.1"));
-        Assert.That(lines, Has.Member("- run 2: 2026-01-02, `spk bench sort`; threads waited 0.25 s a second for processors that others had"));
+        Assert.That(lines, Has.Member("- run 2: 2026-01-02, `spk bench sort`; the machine was busy, threads waited 0.25 s a second"));
         Assert.That(page.Markdown.IndexOf("# Head", StringComparison.Ordinal), Is.LessThan(page.Markdown.IndexOf("## CPU", StringComparison.Ordinal)));
         Assert.That(page.Markdown, Does.EndWith("a remark\n\nthe end\n"));
     }

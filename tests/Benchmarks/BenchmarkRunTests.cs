@@ -39,7 +39,7 @@ public class BenchmarkRunTests
         {
             Assert.That(result.Fast, Is.GreaterThan(0).And.LessThanOrEqualTo(result.Median));
             Assert.That(result.Slow, Is.GreaterThanOrEqualTo(result.Median));
-            Assert.That(result.Calls, Is.GreaterThanOrEqualTo(7));
+            Assert.That(result.Calls, Is.GreaterThanOrEqualTo(3));
             Assert.That(result.AllocatedBytes, Is.Zero, "ops of a training step allocate nothing");
             Assert.That(result.ShareOfBound, Is.EqualTo(Known.Bound(result.Bytes, result.Operations, Precision.Fp32) / result.Median).Within(1e-12));
         }

@@ -76,6 +76,6 @@ public class ScalingTests
         new Dictionary<string, string> { ["device"] = "cpu" },
         [
             new ScalingCurve("pairs-rows", "all pairs", "rows",
-                [.. new[] { 10, 20, 40, 80 }.Select(n => new ScalingPoint(n, 1e-6 * n * n, 0.9e-6 * n * n, 1.1e-6 * n * n, 7, 100 * n))]),
+                [.. new[] { 10, 20, 40, 80 }.Select(n => new ScalingPoint(n, 1e-6 * n * n, 0.9e-6 * n * n, 1.1e-6 * n * n, 7, 100 * n, 0))]),
         ]);
 }

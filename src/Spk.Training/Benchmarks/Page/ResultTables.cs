@@ -27,8 +27,7 @@ internal static class ResultTables
 
         foreach (var (label, file) in section.Runs)
         {
-            double[] waited = [.. file.Results.Where(r => r.Pace is not null).Select(r => r.Pace!.Value.Waited).Order()];
-            string busy = waited.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; threads waited {waited[waited.Length / 2]:F2} s a second for processors that others had");
+            string busy = Busy(file.Results.Where(r => r.Pace is not null).Select(r => r.Pace!.Value.Waited));
             text.Append(CultureInfo.InvariantCulture, $"- run {label}: {file.Machine.GetValueOrDefault("date", "no date")}, `{file.Machine.GetValueOrDefault("command", "spk bench")}`{busy}\n");
         }
 
@@ -100,7 +99,7 @@ internal static class ResultTables
     /// <summary>One line for each curve.</summary>
     public static void Curves(StringBuilder text, ScalingFile file)
     {
-        text.Append(CultureInfo.InvariantCulture, $"{file.Machine.GetValueOrDefault("date", "no date")}, {file.Machine.GetValueOrDefault("processor", "")}, {file.Machine.GetValueOrDefault("device", "")}: `{file.Machine.GetValueOrDefault("command", "spk bench scaling")}`\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"{file.Machine.GetValueOrDefault("date", "no date")}, {file.Machine.GetValueOrDefault("processor", "")}, {file.Machine.GetValueOrDefault("device", "")}: `{file.Machine.GetValueOrDefault("command", "spk bench scaling")}`{Busy(file.Curves.SelectMany(c => c.Points).Select(p => p.Waited))}\n\n");
         MarkdownTable.Append(text, ["curve", "what is timed", "varied", "time", "power", "power, larger half", "memory", "power, larger half"],
         [
             .. file.Curves.Select(c => (IReadOnlyList<ReportCell>)
@@ -118,6 +117,15 @@ internal static class ResultTables
     private static IEnumerable<(BenchmarkResult Case, BenchmarkResult?[] Runs)> Cases(ResultSection section) =>
         from result in section.Runs.SelectMany(r => r.File.Results).DistinctBy(r => r.Key)
         select (result, section.Runs.Select(r => r.File.Results.FirstOrDefault(other => other.Key == result.Key)).ToArray());
+
+    // By the median over cases: a single one may have met a disturbance.
+    private static string Busy(IEnumerable<double> waited)
+    {
+        double[] sorted = [.. waited.Order()];
+        return sorted.Length == 0 ? ""
+            : sorted[sorted.Length / 2] is var median && median < BenchmarkComparison.IdleWaiting ? "; the machine was idle"
+            : string.Create(CultureInfo.InvariantCulture, $"; the machine was busy, threads waited {median:F2} s a second");
+    }
 
     private static int ThreadsOf(ResultSection section) => ResultSection.Threads(section.Runs[0].File);
 
