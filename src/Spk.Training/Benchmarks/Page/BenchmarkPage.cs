@@ -81,6 +81,11 @@ public sealed record BenchmarkPage(string Markdown, IReadOnlyDictionary<string, 
     private static void Append(StringBuilder text, ResultSection section, string drawings, Dictionary<string, string> files)
     {
         text.Append(section.Introduction).Append("\n\n");
+        if (section.Runs.Count == 0 && section.Curves.Count == 0)
+        {
+            text.Append("Not measured yet.\n\n");
+        }
+
         ResultTables.Machine(text, section);
         ResultTables.Peers(text, section);
         ResultTables.All(text, section);
