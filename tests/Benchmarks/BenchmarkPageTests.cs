@@ -5,7 +5,6 @@ using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Training.Benchmarks;
 using Spk.Training.Benchmarks.Page;
-using Spk.Training.Benchmarks.Scaling;
 
 namespace Spk.Tests.Benchmarks;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Spk.Engine.Devices;
-using Spk.Engine.Tensors;
 using Spk.Interop;
 
 namespace Spk.Training.Benchmarks;
