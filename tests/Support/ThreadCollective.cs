@@ -62,6 +62,9 @@ internal sealed class ThreadCollective : Collective
     private protected override void GatherFrom(Tensor own, Tensor all) =>
         _meeting.Exchange(Rank, "gather", own.AsSpan().ToArray()).SelectMany(v => v).ToArray().CopyTo(all.AsSpan());
 
+    private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all) =>
+        _meeting.Exchange(Rank, "exchange", own.ToArray()).SelectMany(v => v).ToArray().CopyTo(all);
+
     private sealed class Meeting(int ranks) : IDisposable
     {
         private readonly Barrier _barrier = new(ranks);

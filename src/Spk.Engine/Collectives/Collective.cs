@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -67,6 +68,21 @@ public abstract class Collective : IDisposable
         GatherFrom(own, all);
     }
 
+    /// <summary>Gives every process the values that all have in host memory.</summary>
+    /// <typeparam name="T">A plain type, such as double.</typeparam>
+    /// <param name="own">As many on all processes.</param>
+    /// <param name="all">Receives those of rank 0, then those of rank 1, and so on: room for exactly these.</param>
+    /// <exception cref="ShapeException"><paramref name="all"/> has another size.</exception>
+    public void Exchange<T>(ReadOnlySpan<T> own, Span<T> all) where T : unmanaged
+    {
+        if (all.Length != (long)own.Length * Ranks)
+        {
+            throw new ShapeException($"{Ranks} processes exchange {own.Length} values each, and {all.Length} are not exactly these.");
+        }
+
+        ExchangeBytes(MemoryMarshal.AsBytes(own), MemoryMarshal.AsBytes(all));
+    }
+
     /// <summary>Makes sure that all processes do the same work.</summary>
     /// <param name="fingerprint">A number made from all that must be the same.</param>
     /// <returns>Whether all processes bring the same; every process learns it.</returns>
@@ -85,6 +101,9 @@ public abstract class Collective : IDisposable
 
     /// <summary>Gathers tensors that fit.</summary>
     private protected abstract void GatherFrom(Tensor own, Tensor all);
+
+    /// <summary>Exchanges bytes that fit.</summary>
+    private protected abstract void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all);
 
     private static void RequireContiguous(Tensor tensor)
     {
@@ -112,5 +131,7 @@ public abstract class Collective : IDisposable
         }
 
         private protected override void GatherFrom(Tensor own, Tensor all) => all.CopyFrom(own.AsSpan());
+
+        private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all) => own.CopyTo(all);
     }
 }

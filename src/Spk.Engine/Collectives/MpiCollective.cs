@@ -63,6 +63,13 @@ public sealed class MpiCollective : Collective
         EndWait();
     }
 
+    private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all)
+    {
+        BeginWait();
+        _mpi.Gather(own, all);
+        EndWait();
+    }
+
     private void BeginWait() => Volatile.Write(ref _waitingSince, Stopwatch.GetTimestamp());
 
     private void EndWait() => Volatile.Write(ref _waitingSince, 0);
