@@ -3,7 +3,6 @@ using Spk.Cli.Terminal;
 using Spk.Engine.Collectives;
 using Spk.Interop;
 using Spk.Interop.Mpi;
-using Spk.Training;
 
 namespace Spk.Cli;
 
@@ -50,10 +49,10 @@ internal static class LaunchedProcesses
 
     /// <summary>Does this process's part.</summary>
     /// <param name="context">Streams and the stop signal.</param>
-    /// <param name="runFolder">Where the checkpoint lies that a message names.</param>
+    /// <param name="whatIsLeft">What a process says that ends because others are gone: what there is to go on from.</param>
     /// <param name="work">The part; is told of the other processes.</param>
     /// <returns>The exit code.</returns>
-    public static int Run(CommandContext context, string runFolder, Func<Collective, int> work)
+    public static int Run(CommandContext context, Func<string> whatIsLeft, Func<Collective, int> work)
     {
         using var processes = MpiCollective.OfLaunch();
         if (processes is null)
@@ -61,12 +60,12 @@ internal static class LaunchedProcesses
             return work(Collective.Alone);
         }
 
-        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, runFolder)) { IsBackground = true }.Start());
+        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, whatIsLeft)) { IsBackground = true }.Start());
         try
         {
             if (processes.IsLead)
             {
-                context.Note($"{processes.Ranks} processes train together");
+                context.Note($"{processes.Ranks} processes work together");
             }
 
             return work(processes);
@@ -83,7 +82,7 @@ internal static class LaunchedProcesses
     }
 
     // A process that waits for a dead one never hears of it: only the stop signal, and a wait that does not end, tell.
-    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, string runFolder)
+    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, Func<string> whatIsLeft)
     {
         // Long enough that a process which is only slow is not taken for dead, and in time for a last word.
         int patience = int.TryParse(Environment.GetEnvironmentVariable(PatienceVariable), out int seconds) && seconds > 0 ? seconds : UsualPatience;
@@ -93,9 +92,7 @@ internal static class LaunchedProcesses
             Thread.Sleep(50);
         }
 
-        var run = new RunFolder(runFolder);
-        string next = run.HasCheckpoint ? $"the checkpoint is {run.Latest}; the same command with --resume goes on" : "there is no checkpoint yet";
-        context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process of this training has ended or does not answer: {next}.");
+        context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process has ended or does not answer: {whatIsLeft()}.");
         context.Error.Flush();
         Environment.Exit(ExitCode.Failure);
     }
