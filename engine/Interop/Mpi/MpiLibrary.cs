@@ -69,6 +69,10 @@ public sealed unsafe class MpiLibrary : IDisposable
     /// <summary>This process's number among them, from 0, as known before anything is loaded.</summary>
     public static int LaunchedRank => LaunchedRanks > 1 && int.TryParse(Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK"), out int rank) ? rank : 0;
 
+    /// <summary>This process's number among those on its machine, from 0: which of the machine's GPUs it takes.</summary>
+    public static int LaunchedLocalRank =>
+        LaunchedRanks > 1 && int.TryParse(Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_LOCAL_RANK"), out int rank) ? rank : 0;
+
     /// <summary>Loads and initialises it; once a process.</summary>
     /// <returns>The library; dispose it at the end.</returns>
     /// <exception cref="DeviceUnavailableException">There is no Open MPI, or it could not be initialised.</exception>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -96,6 +97,19 @@ public abstract class Collective : IDisposable
     /// <inheritdoc/>
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
+    /// <summary>Whether the processes exchange tensors that lie on a device.</summary>
+    internal abstract bool Serves(Device device);
+
+    /// <summary>Says that this process now waits for something that other processes may hold up, and that it no longer does.</summary>
+    internal virtual void BeginWait()
+    {
+    }
+
+    /// <inheritdoc cref="BeginWait"/>
+    internal virtual void EndWait()
+    {
+    }
+
     /// <summary>Averages a tensor of several processes' devices, in place.</summary>
     private protected abstract void AverageOver(Tensor tensor);
 
@@ -125,6 +139,8 @@ public abstract class Collective : IDisposable
         public override void Abort(int exitCode)
         {
         }
+
+        internal override bool Serves(Device device) => true;
 
         private protected override void AverageOver(Tensor tensor)
         {
