@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Spk.Cli.Terminal;
 using Spk.Engine.Collectives;
+using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Interop;
 using Spk.Interop.Mpi;
 
@@ -41,6 +43,34 @@ internal static class LaunchedProcesses
         }
     }
 
+    /// <summary>The device that this process takes where one is asked for: of the GPUs of a machine, each process has its own.</summary>
+    /// <param name="name">As for <c>--device</c>.</param>
+    /// <param name="threads">CPU worker threads.</param>
+    /// <param name="reason">Why this device.</param>
+    public static Device OpenDevice(string name, int threads, out string reason)
+    {
+        int rank = MpiLibrary.LaunchedLocalRank;
+        var device = Device.Open(name == "cuda" ? $"cuda:{rank}" : name, threads, out reason);
+        if (name != "auto" || rank == 0 || device is CpuDevice)
+        {
+            return device;
+        }
+
+        device.Dispose();
+        return Device.Open($"cuda:{rank}", threads, out reason);
+    }
+
+    /// <summary>Connects a process's device with those of the others.</summary>
+    /// <param name="processes">The processes.</param>
+    /// <param name="device">This one's device.</param>
+    /// <returns>What to dispose ahead of the device; null for nothing.</returns>
+    public static IDisposable? Connect(Collective processes, Device device)
+    {
+        var gpus = processes.Ranks > 1 && device is CudaDevice cuda ? NcclCollective.Connect(processes, cuda) : null;
+        device.Collective = gpus ?? processes;
+        return gpus;
+    }
+
     /// <summary>Where an error message goes: rank 0 speaks first, and others only if they are not ended meanwhile.</summary>
     /// <param name="error">The error stream.</param>
     /// <param name="stop">How this process is asked to end.</param>
@@ -60,7 +90,8 @@ internal static class LaunchedProcesses
             return work(Collective.Alone);
         }
 
-        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, whatIsLeft)) { IsBackground = true }.Start());
+        var hasSpoken = new Once();
+        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, whatIsLeft, hasSpoken)) { IsBackground = true }.Start());
         try
         {
             if (processes.IsLead)
@@ -74,6 +105,11 @@ internal static class LaunchedProcesses
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            if (!hasSpoken.Enter())
+            {
+                Thread.Sleep(Timeout.Infinite); // The other thread said why, broke off what this one waited for, and ends the process.
+            }
+
             int code = Failure.Report(e, LastWord(context.Error, context.Stop), context.Verbose, context.Interruption);
             context.Error.Flush();
             processes.Abort(code);
@@ -82,7 +118,7 @@ internal static class LaunchedProcesses
     }
 
     // A process that waits for a dead one never hears of it: only the stop signal, and a wait that does not end, tell.
-    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, Func<string> whatIsLeft)
+    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, Func<string> whatIsLeft, Once hasSpoken)
     {
         // Long enough that a process which is only slow is not taken for dead, and in time for a last word.
         int patience = int.TryParse(Environment.GetEnvironmentVariable(PatienceVariable), out int seconds) && seconds > 0 ? seconds : UsualPatience;
@@ -92,8 +128,22 @@ internal static class LaunchedProcesses
             Thread.Sleep(50);
         }
 
+        if (!hasSpoken.Enter())
+        {
+            return;
+        }
+
         context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process has ended or does not answer: {whatIsLeft()}.");
         context.Error.Flush();
+        processes.Abandon();
         Environment.Exit(ExitCode.Failure);
+    }
+
+    /// <summary>Lets the first of several threads through.</summary>
+    private sealed class Once
+    {
+        private int _entered;
+
+        public bool Enter() => Interlocked.Exchange(ref _entered, 1) == 0;
     }
 }

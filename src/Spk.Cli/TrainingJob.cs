@@ -37,7 +37,7 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
         var run = new RunFolder(folder);
         var mode = resume ? ResumeMode.Auto : ResumeMode.Restart;
         using var device = context.OpenDevice();
-        device.Collective = processes;
+        using var exchange = LaunchedProcesses.Connect(processes, device);
         if (!processes.IsLead)
         {
             using var follower = Trainer.Open(recipe, folder, device, mode, cancellation: context.Stop);

@@ -41,6 +41,9 @@ public abstract class Collective : IDisposable
     /// <param name="exitCode">Their exit code.</param>
     public abstract void Abort(int exitCode);
 
+    /// <summary>Ends what waits, on this process's behalf, for processes that are gone; nothing can be exchanged afterwards. Any thread may call it.</summary>
+    public void Abandon() => Abandoned?.Invoke();
+
     /// <summary>Puts the average over all processes in the place of each process's values.</summary>
     /// <param name="tensor">A contiguous f32 tensor, of one shape on all processes.</param>
     /// <exception cref="ShapeException">The tensor is not contiguous.</exception>
@@ -96,6 +99,9 @@ public abstract class Collective : IDisposable
 
     /// <inheritdoc/>
     public virtual void Dispose() => GC.SuppressFinalize(this);
+
+    /// <summary>Told of <see cref="Abandon"/>.</summary>
+    internal event Action? Abandoned;
 
     /// <summary>Whether the processes exchange tensors that lie on a device.</summary>
     internal abstract bool Serves(Device device);

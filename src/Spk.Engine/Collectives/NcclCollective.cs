@@ -17,8 +17,11 @@ public sealed class NcclCollective : Collective
     private readonly NcclLibrary _nccl;
     private nint _group;
 
-    private NcclCollective(Collective host, CudaDevice device, NcclLibrary nccl, nint group) =>
+    private NcclCollective(Collective host, CudaDevice device, NcclLibrary nccl, nint group)
+    {
         (_host, _device, _nccl, _group) = (host, device, nccl, group);
+        host.Abandoned += Break;
+    }
 
     /// <inheritdoc/>
     public override int Rank => _host.Rank;
@@ -54,18 +57,10 @@ public sealed class NcclCollective : Collective
     /// <inheritdoc/>
     public override void Abort(int exitCode) => _host.Abort(exitCode);
 
-    /// <summary>Gives up exchanges that wait for processes which are gone. Any thread may call it.</summary>
-    public void Abandon()
-    {
-        if (Interlocked.Exchange(ref _group, 0) is var group and not 0)
-        {
-            _nccl.Abort(group);
-        }
-    }
-
     /// <inheritdoc/>
     public override void Dispose()
     {
+        _host.Abandoned -= Break;
         if (Interlocked.Exchange(ref _group, 0) is var group and not 0)
         {
             _device.MakeCurrent();
@@ -88,22 +83,26 @@ public sealed class NcclCollective : Collective
         }
     }
 
-    // Without other processes on this machine an exchange may wait for them as soon as it is queued: the emulator's does.
     private protected override void AverageOver(Tensor tensor)
     {
         _device.MakeCurrent();
-        _host.BeginWait();
         _nccl.AverageInPlace(_group, tensor.Address, tensor.Count, _device.Stream);
-        _host.EndWait();
     }
 
     private protected override void GatherFrom(Tensor own, Tensor all)
     {
         _device.MakeCurrent();
-        _host.BeginWait();
         _nccl.Gather(_group, own.Address, own.Count, all.Address, _device.Stream);
-        _host.EndWait();
     }
 
     private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all) => _host.Exchange(own, all);
+
+    // Whatever thread finds out that others are gone: exchanges that wait for them return.
+    private void Break()
+    {
+        if (Interlocked.Exchange(ref _group, 0) is var group and not 0)
+        {
+            _nccl.Abort(group);
+        }
+    }
 }
