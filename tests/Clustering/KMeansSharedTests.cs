@@ -1,6 +1,5 @@
 using NUnit.Framework;
 using Spk.Engine.Clustering;
-using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Interop;
 using Spk.Tests.Support;

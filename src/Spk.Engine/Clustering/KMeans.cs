@@ -150,7 +150,9 @@ public static unsafe partial class KMeans
         int[] counts,
         double meanSimilarity,
         KMeansOutcome outcome,
-        int restart) => new()
+        int restart)
+    {
+        return new KMeansResult
         {
             Dimension = dimension,
             Metric = metric,
@@ -165,6 +167,7 @@ public static unsafe partial class KMeans
             Stop = outcome.Stop,
             Restart = restart,
         };
+    }
 
     // Counts rows, turns distances into similarities and adds them up, weighted.
     private static (double Similarity, double Weight) Measure(in KMeansData data, ClusterMetric metric, int[] labels, float[] distances, int[] counts)

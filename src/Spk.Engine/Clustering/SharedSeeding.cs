@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Cluster;

@@ -1,5 +1,4 @@
 using Spk.Engine.Devices.Cuda;
-using Spk.Engine.Ops;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 
