@@ -167,7 +167,7 @@ internal sealed class ClusterVerb : Verb
     }
 
     private static ClusteringOutcome Shared(
-        ReadOnlySpan<float> ownRows, int rows, int dimension, ClusteringSettings settings, Device device, IProgress<DataProgress>? progress, CancellationToken stop)
+        ReadOnlySpan<float> ownRows, int rows, int dimension, ClusteringSettings settings, Device device, WorkDisplay? progress, CancellationToken stop)
     {
         var options = settings.KMeansOf(rows);
         int steps = options.Restarts * options.MaximumIterations;
