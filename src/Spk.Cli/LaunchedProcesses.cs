@@ -50,7 +50,7 @@ internal static class LaunchedProcesses
     public static Device OpenDevice(string name, int threads, out string reason)
     {
         int rank = MpiLibrary.LaunchedLocalRank;
-        var device = Device.Open(name == "cuda" ? $"cuda:{rank}" : name, threads, out reason);
+        var device = Device.Open(name == "cuda" && MpiLibrary.LaunchedRanks > 1 ? $"cuda:{rank}" : name, threads, out reason);
         if (name != "auto" || rank == 0 || device is CpuDevice)
         {
             return device;
