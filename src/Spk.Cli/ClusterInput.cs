@@ -1,3 +1,5 @@
+using Spk.Engine.Clustering;
+using Spk.Engine.Collectives;
 using Spk.Engine.Models;
 using Spk.Interop;
 
@@ -47,11 +49,7 @@ internal sealed record ClusterInput(IReadOnlyList<string> Ids, float[] Values, i
         }
 
         var (shape, values) = NpyFile.ReadSingle(path);
-        if (shape.Count != 2 || shape[0] < 1 || shape[1] < 1)
-        {
-            throw new DataFormatException($"{path} holds an array of shape [{string.Join(", ", shape)}]: a matrix [rows, columns] is needed.");
-        }
-
+        RequireMatrix(path, shape);
         string idFile = Path.ChangeExtension(path, ".ids.txt");
         string[] ids = File.Exists(idFile) ? File.ReadAllLines(idFile) : [.. Enumerable.Range(0, shape[0]).Select(i => $"{i}")];
         if (ids.Length != shape[0])
@@ -60,6 +58,30 @@ internal sealed record ClusterInput(IReadOnlyList<string> Ids, float[] Values, i
         }
 
         return new ClusterInput(ids, values, shape[1]).RequireFinite(path);
+    }
+
+    /// <summary>Reads the rows that one of several processes has, without their names.</summary>
+    /// <returns>Its rows, the rows of all, and D.</returns>
+    public static (float[] Values, int Rows, int Dimension) ReadShare(string path, Collective processes)
+    {
+        if (Path.GetExtension(path) != ".npy")
+        {
+            var all = Read(path);
+            var (first, count) = KMeans.ShareOf(all.Count, processes);
+            return (all.Values.AsSpan(first * all.Dimension, count * all.Dimension).ToArray(), all.Count, all.Dimension);
+        }
+
+        var (shape, values) = NpyFile.ReadRows(path, rows => KMeans.ShareOf(rows, processes));
+        RequireMatrix(path, shape);
+        return (values, shape[0], shape[1]);
+    }
+
+    private static void RequireMatrix(string path, IReadOnlyList<int> shape)
+    {
+        if (shape.Count != 2 || shape[0] < 1 || shape[1] < 1)
+        {
+            throw new DataFormatException($"{path} holds an array of shape [{string.Join(", ", shape)}]: a matrix [rows, columns] is needed.");
+        }
     }
 
     private ClusterInput RequireFinite(string path)

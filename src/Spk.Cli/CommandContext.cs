@@ -61,7 +61,7 @@ internal sealed class CommandContext(ParseResult options, TextWriter output, Tex
     /// <param name="threads">CPU threads where --threads leaves the choice; 0 for all.</param>
     public Engine.Devices.Device OpenDevice(int threads = 0)
     {
-        var device = Engine.Devices.Device.Open(Device, Threads == 0 ? threads : Threads, out string reason);
+        var device = LaunchedProcesses.OpenDevice(Device, Threads == 0 ? threads : Threads, out string reason);
         if (Verbose)
         {
             Note($"device: {device.Name} ({reason})");

@@ -1,9 +1,10 @@
 using System.CommandLine;
 using Spk.Cli.Terminal;
 using Spk.Engine.Collectives;
+using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Interop;
 using Spk.Interop.Mpi;
-using Spk.Training;
 
 namespace Spk.Cli;
 
@@ -42,6 +43,34 @@ internal static class LaunchedProcesses
         }
     }
 
+    /// <summary>The device that this process takes where one is asked for: of the GPUs of a machine, each process has its own.</summary>
+    /// <param name="name">As for <c>--device</c>.</param>
+    /// <param name="threads">CPU worker threads.</param>
+    /// <param name="reason">Why this device.</param>
+    public static Device OpenDevice(string name, int threads, out string reason)
+    {
+        int rank = MpiLibrary.LaunchedLocalRank;
+        var device = Device.Open(name == "cuda" && MpiLibrary.LaunchedRanks > 1 ? $"cuda:{rank}" : name, threads, out reason);
+        if (name != "auto" || rank == 0 || device is CpuDevice)
+        {
+            return device;
+        }
+
+        device.Dispose();
+        return Device.Open($"cuda:{rank}", threads, out reason);
+    }
+
+    /// <summary>Connects a process's device with those of the others.</summary>
+    /// <param name="processes">The processes.</param>
+    /// <param name="device">This one's device.</param>
+    /// <returns>What to dispose ahead of the device; null for nothing.</returns>
+    public static IDisposable? Connect(Collective processes, Device device)
+    {
+        var gpus = processes.Ranks > 1 && device is CudaDevice cuda ? NcclCollective.Connect(processes, cuda) : null;
+        device.Collective = gpus ?? processes;
+        return gpus;
+    }
+
     /// <summary>Where an error message goes: rank 0 speaks first, and others only if they are not ended meanwhile.</summary>
     /// <param name="error">The error stream.</param>
     /// <param name="stop">How this process is asked to end.</param>
@@ -50,10 +79,10 @@ internal static class LaunchedProcesses
 
     /// <summary>Does this process's part.</summary>
     /// <param name="context">Streams and the stop signal.</param>
-    /// <param name="runFolder">Where the checkpoint lies that a message names.</param>
+    /// <param name="whatIsLeft">What a process says that ends because others are gone: what there is to go on from.</param>
     /// <param name="work">The part; is told of the other processes.</param>
     /// <returns>The exit code.</returns>
-    public static int Run(CommandContext context, string runFolder, Func<Collective, int> work)
+    public static int Run(CommandContext context, Func<string> whatIsLeft, Func<Collective, int> work)
     {
         using var processes = MpiCollective.OfLaunch();
         if (processes is null)
@@ -61,12 +90,13 @@ internal static class LaunchedProcesses
             return work(Collective.Alone);
         }
 
-        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, runFolder)) { IsBackground = true }.Start());
+        var hasSpoken = new Once();
+        using var watch = context.Stop.Register(() => new Thread(() => EndWithTheOthers(processes, context, whatIsLeft, hasSpoken)) { IsBackground = true }.Start());
         try
         {
             if (processes.IsLead)
             {
-                context.Note($"{processes.Ranks} processes train together");
+                context.Note($"{processes.Ranks} processes work together");
             }
 
             return work(processes);
@@ -75,6 +105,11 @@ internal static class LaunchedProcesses
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            if (!hasSpoken.Enter())
+            {
+                Thread.Sleep(Timeout.Infinite); // The other thread said why, broke off what this one waited for, and ends the process.
+            }
+
             int code = Failure.Report(e, LastWord(context.Error, context.Stop), context.Verbose, context.Interruption);
             context.Error.Flush();
             processes.Abort(code);
@@ -83,7 +118,7 @@ internal static class LaunchedProcesses
     }
 
     // A process that waits for a dead one never hears of it: only the stop signal, and a wait that does not end, tell.
-    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, string runFolder)
+    private static void EndWithTheOthers(MpiCollective processes, CommandContext context, Func<string> whatIsLeft, Once hasSpoken)
     {
         // Long enough that a process which is only slow is not taken for dead, and in time for a last word.
         int patience = int.TryParse(Environment.GetEnvironmentVariable(PatienceVariable), out int seconds) && seconds > 0 ? seconds : UsualPatience;
@@ -93,10 +128,22 @@ internal static class LaunchedProcesses
             Thread.Sleep(50);
         }
 
-        var run = new RunFolder(runFolder);
-        string next = run.HasCheckpoint ? $"the checkpoint is {run.Latest}; the same command with --resume goes on" : "there is no checkpoint yet";
-        context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process of this training has ended or does not answer: {next}.");
+        if (!hasSpoken.Enter())
+        {
+            return;
+        }
+
+        context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process has ended or does not answer: {whatIsLeft()}.");
         context.Error.Flush();
+        processes.Abandon();
         Environment.Exit(ExitCode.Failure);
+    }
+
+    /// <summary>Lets the first of several threads through.</summary>
+    private sealed class Once
+    {
+        private int _entered;
+
+        public bool Enter() => Interlocked.Exchange(ref _entered, 1) == 0;
     }
 }

@@ -24,14 +24,20 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
 {
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>
-    public int Run(CommandContext context) => LaunchedProcesses.Run(context, folder, processes => Run(context, processes));
+    public int Run(CommandContext context) => LaunchedProcesses.Run(context, WhatIsLeft, processes => Run(context, processes));
+
+    private string WhatIsLeft()
+    {
+        var run = new RunFolder(folder);
+        return run.HasCheckpoint ? $"the checkpoint is {run.Latest}; the same command with --resume goes on" : "there is no checkpoint yet";
+    }
 
     private int Run(CommandContext context, Collective processes)
     {
         var run = new RunFolder(folder);
         var mode = resume ? ResumeMode.Auto : ResumeMode.Restart;
         using var device = context.OpenDevice();
-        device.Collective = processes;
+        using var exchange = LaunchedProcesses.Connect(processes, device);
         if (!processes.IsLead)
         {
             using var follower = Trainer.Open(recipe, folder, device, mode, cancellation: context.Stop);

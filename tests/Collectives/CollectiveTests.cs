@@ -88,11 +88,11 @@ public class CollectiveTests
     }
 
     [Test]
-    public void A_gpu_trains_alone()
+    public void Devices_take_processes_that_exchange_what_lies_on_them()
     {
         using var device = TestDevice.Cuda.First().Open();
         device.Collective = Collective.Alone;
-        Assert.That(() => device.Collective = new Pretended(), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("--device cpu"));
+        Assert.That(() => device.Collective = new Pretended(), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("2 processes that exchange tensors of another device"));
     }
 
     /// <summary>Says that there are two and exchanges nothing.</summary>
@@ -108,11 +108,17 @@ public class CollectiveTests
         {
         }
 
+        internal override bool Serves(Device device) => device is CpuDevice;
+
         private protected override void AverageOver(Tensor tensor)
         {
         }
 
         private protected override void GatherFrom(Tensor own, Tensor all)
+        {
+        }
+
+        private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all)
         {
         }
     }

@@ -1,13 +1,13 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
 using Spk.Engine.Collectives;
-using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using Spk.Tests.Support;
 
 namespace Spk.Tests.Collectives;
 
-public class GatherViewsTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class GatherViewsTests(TestDevice on)
 {
     [Test]
     public void Rows_lie_as_one_process_would_have_them_and_gradients_are_multiplied(
@@ -19,12 +19,14 @@ public class GatherViewsTests
         float[] weights = Samples.Normal(3, views * batch * Width);
         ThreadCollective.Run(ranks, processes =>
         {
-            using var device = new CpuDevice(1) { Collective = processes };
+            using var device = on.Open(1);
+            device.Collective = processes;
             float[] own = [.. Enumerable.Range(0, views).SelectMany(v => Enumerable.Range(0, each).SelectMany(i => Row(v, (processes.Rank * each) + i)))];
             var x = Samples.Variable(device, new Shape(views * each, Width), own);
             if (accumulates)
             {
-                x.GradForWrite(out _).AsSpan().Fill(1);
+                var already = x.GradForWrite(out _);
+                device.Fill(already, 1);
             }
 
             var tape = new Tape();

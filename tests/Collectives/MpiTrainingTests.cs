@@ -87,13 +87,13 @@ public class MpiTrainingTests
     public void What_processes_cannot_share_ends_all_of_them_with_one_sentence()
     {
         MpiRun.Require();
-        string recipe = Recipe("objective.kind=moco", "objective.queueSize=64");
+        string recipe = Recipe("objective.kind=supervised", "objective.mix.kind=input");
         var (code, output, error) = MpiRun.Finish(MpiRun.Start(_folder.Root, Pretrain(recipe, "refused")));
         Assert.That(code, Is.EqualTo(ExitCode.Usage), error);
         Assert.That(output, Is.Empty);
         string[] errors = [.. error.Split('\n').Where(line => line.StartsWith("error: ", StringComparison.Ordinal))];
         Assert.That(errors, Has.Length.EqualTo(1), error);
-        Assert.That(errors[0], Does.Contain("objective.kind = moco cannot be trained by 2 processes together"));
+        Assert.That(errors[0], Does.Contain("objective.mix.kind = input cannot be trained by 2 processes together"));
     }
 
     [TestCase("doctor")]

@@ -1,7 +1,6 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
 using Spk.Engine.Collectives;
-using Spk.Engine.Devices;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -10,7 +9,8 @@ using Spk.Tests.Support;
 namespace Spk.Tests.Collectives;
 
 /// <summary>Batch norm over the rows of several processes is that of one process with all rows.</summary>
-public class SharedBatchNormTests
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.All))]
+public class SharedBatchNormTests(TestDevice on)
 {
     // Fewer rows than a run, several runs, a channel beyond the lanes; a mean that would cancel a variance from sums of squares.
     [Test]
@@ -50,9 +50,10 @@ public class SharedBatchNormTests
     public void Evaluation_asks_nobody() => Assert.That(
         ThreadCollective.Run(2, p => p.IsLead ? Norm(p, [1, 3], [0, 0], 1, null, training: false).Y : []), Has.Exactly(1).Not.Empty, "rank 1 makes no call");
 
-    private static Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true)
+    private Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true)
     {
-        using var device = new CpuDevice(2) { Collective = processes };
+        using var device = on.Open();
+        device.Collective = processes;
         var p = LayerCheck.Parameters(
             device, ("gamma", new Shape(channels), Samples.Normal(4, channels)), ("beta", new Shape(channels), Samples.Normal(5, channels)));
         Parameter mean = LayerCheck.Buffer(device, channels, 0.5f), variance = LayerCheck.Buffer(device, channels, 2f);

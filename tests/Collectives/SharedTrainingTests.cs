@@ -24,6 +24,16 @@ public class SharedTrainingTests
 
     private static readonly string[] Dialogues = ["data.rows=dialogues", "data.dialogues=sessions.csv", "training.batch=6"];
 
+    private static readonly string[] Moco = ["objective.kind=moco", "objective.queueSize=64", "objective.temperature=0.5", "objective.momentum.start=0.9"];
+
+    private static readonly string[] Dino =
+    [
+        "objective.kind=dino", "objective.distill.hidden=16", "objective.distill.bottleneck=8", "objective.distill.prototypes=40", "objective.momentum.start=0.9", "data.pairing=random",
+    ];
+
+    // 5 steps an epoch: positives are replaced in the last 15 of the 20.
+    private static readonly string[] Sampling = ["ssps.startEpoch=1", "ssps.clusters=6", "ssps.queueSize=36", "ssps.referenceSeconds=0.5", "ssps.iterations=5"];
+
     public static IEnumerable<TestCaseData> Objectives()
     {
         yield return Case("SimCLR", 2, "objective.temperature=0.5");
@@ -36,6 +46,18 @@ public class SharedTrainingTests
         yield return Case("dialogues, AvA with rejection", 2, [.. Dialogues, "objective.kind=ava", "objective.dialogue.scale=2", "objective.dialogue.rejection.kind=standardized"]);
         yield return Case("COLA", 2, "objective.kind=cola", "schedule.learningRate=2e-5");
         yield return Case("dialogues, GE2E", 2, [.. Dialogues, "objective.kind=ge2e", "objective.dialogue.scale=2"]);
+        yield return Case("MoCo, margin, mask", 2, [.. Moco, "objective.marginKind=additive", "objective.margin=0.1", "objective.oracleMask=true"]);
+        yield return Case("MoCo, 3 ranks, projector, one queue", 3, [.. Moco, "objective.symmetric=false", "objective.projector.layers=2", "objective.projector.hidden=24", "objective.projector.outputs=8"]);
+        yield return Case("MoCo, grouped keys", 2, [.. Moco, "objective.keyGroup=4", "objective.queueSize=30"]);
+        yield return Case("MoCo, 3 ranks, one queue, grouped keys", 3, [.. Moco, "objective.symmetric=false", "objective.keyGroup=4"]);
+        yield return Case("DINO, short crops", 2, [.. Dino, "data.localViews=2", "data.localSeconds=0.3"]);
+        yield return Case("DINO, 3 ranks", 3, Dino);
+        yield return Case("SSPS, clusters", 2, [.. Sampling, "objective.temperature=0.5", "ssps.source=clusters"]);
+        yield return Case("SSPS, nearest, 3 ranks", 3, [.. Sampling, "objective.temperature=0.5", "ssps.source=nearest", "ssps.neighbours=2"]);
+        yield return Case("SSPS, centroids", 2, [.. Sampling, "objective.temperature=0.5", "ssps.source=centroid"]);
+        yield return Case("MoCo, SSPS", 2, [.. Moco, .. Sampling, "ssps.source=clusters"]);
+        yield return Case("DINO, SSPS", 2, [.. Dino, .. Sampling, "ssps.source=clusters"]);
+        yield return Case("APC", 2, "objective.kind=apc", "encoder.kind=gru", "encoder.lastWidth=16", "encoder.layers=2", "data.views=1", "data.pairing=random");
 
         static TestCaseData Case(string name, int ranks, params string[] options) => new TestCaseData(ranks, options).SetArgDisplayNames(name);
     }
@@ -65,11 +87,14 @@ public class SharedTrainingTests
         Assert.That(Math.Abs(other.Losses[0] - one.Losses[0]) / one.Losses[0], Is.GreaterThan(Tolerance.SharedStep * 10));
     }
 
+    // 4 batches an epoch, of 48 utterances: sampling has begun where the run stops.
+    private static readonly string[][] Resumed = [[], [.. Moco, "objective.keyGroup=4"], Dino, [.. Sampling, "ssps.source=clusters"], [.. Moco, .. Sampling, "ssps.source=nearest"]];
+
     [Test]
-    public void A_stopped_run_goes_on_with_the_same_bits_and_only_rank_0_writes()
+    public void A_stopped_run_goes_on_with_the_same_bits_and_only_rank_0_writes([ValueSource(nameof(Resumed))] string[] objective)
     {
         using var folder = new TemporaryFolder();
-        string[] options = [.. Sizes, "training.epochs=3", "data.devSpeakers=2", "training.checkpointEverySteps=4"];
+        string[] options = [.. Sizes, .. objective, "training.epochs=3", "data.devSpeakers=2", "training.checkpointEverySteps=4"];
         Train("straight", 9);
         Assert.That(Train("stopped", 5).Select(o => o.End), Is.All.EqualTo(TrainingEnd.StepLimit));
         var outcomes = Train("stopped", 9);
@@ -120,10 +145,7 @@ public class SharedTrainingTests
         Assert.That(File.Exists(new RunFolder(folder.At("run")).Recipe), Is.False);
     }
 
-    [TestCase("objective.kind=moco objective.queueSize=64", "objective.kind = moco")]
-    [TestCase("objective.kind=dino data.views=2", "objective.kind = dino")]
-    [TestCase("objective.kind=apc encoder.kind=gru encoder.lastWidth=8", "objective.kind = apc")]
-    [TestCase("ssps.source=nearest", "ssps.source = nearest")]
+    [TestCase("objective.kind=moco objective.queueSize=64 objective.keyGroup=16", "objective.keyGroup = 16 makes 1 groups")]
     [TestCase("objective.kind=supervised objective.mix.kind=input", "objective.mix.kind = input")]
     [TestCase("features.preset=kaldi-fbank80 features.dither=1", "features.dither = 1")]
     [TestCase("training.batch=7", "training.batch = 7")]

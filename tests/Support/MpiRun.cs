@@ -18,8 +18,16 @@ internal static class MpiRun
         }
     }
 
+    /// <summary>
+    /// What makes processes train on emulated GPUs. Exchanges wait in the stream, as on a GPU, until somebody waits for them.
+    /// </summary>
+    public static (string Name, string Value)[] Emulator => [("SPK_CUDA_DRIVER", EmulatorSettings.LibraryPath), ("SPK_EMULATOR_LAZY_STREAMS", "1")];
+
     /// <summary>Starts two ranks; rank r writes its process id to the file <c>pid.r</c> in a folder.</summary>
-    public static Process Start(string folder, params string[] args)
+    public static Process Start(string folder, params string[] args) => Start(folder, [], args);
+
+    /// <summary>The same with further environment variables.</summary>
+    public static Process Start(string folder, (string Name, string Value)[] environment, params string[] args)
     {
         // More ranks than cores, in a container, perhaps as its root.
         List<string> line = ["-n", "2", "--oversubscribe", "--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism", "none"];
@@ -29,12 +37,15 @@ internal static class MpiRun
         }
 
         line.AddRange(["sh", "-c", "echo $$ > \"$0/pid.$OMPI_COMM_WORLD_RANK\"; exec dotnet exec \"$@\"", folder, Tool, .. args]);
-        return Start("mpirun", line, []);
+        return Start("mpirun", line, environment);
     }
 
     /// <summary>Runs one process that believes <c>mpirun</c> started two.</summary>
     public static (int Code, string Output, string Error) Believe(string library, params string[] args) =>
-        Finish(Start("dotnet", ["exec", Tool, .. args], [("OMPI_COMM_WORLD_SIZE", "2"), ("OMPI_COMM_WORLD_RANK", "0"), ("SPK_MPI", library)]));
+        Finish(StartAlone([("OMPI_COMM_WORLD_SIZE", "2"), ("OMPI_COMM_WORLD_RANK", "0"), ("SPK_MPI", library)], args));
+
+    /// <summary>Starts one process by itself.</summary>
+    public static Process StartAlone((string Name, string Value)[] environment, params string[] args) => Start("dotnet", ["exec", Tool, .. args], environment);
 
     /// <summary>Waits for a process and returns what it left.</summary>
     public static (int Code, string Output, string Error) Finish(Process process)

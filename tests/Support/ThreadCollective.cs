@@ -1,12 +1,13 @@
 using System.Numerics.Tensors;
 using System.Runtime.ExceptionServices;
 using Spk.Engine.Collectives;
+using Spk.Engine.Devices;
 using Spk.Interop;
 using Tensor = Spk.Engine.Tensors.Tensor;
 
 namespace Spk.Tests.Support;
 
-/// <summary>Threads in the place of processes: the same calls, and an error where the threads do not all make the same.</summary>
+/// <summary>Threads in the place of processes, each with a device of any kind: the same calls, and an error where the threads do not all make the same.</summary>
 internal sealed class ThreadCollective : Collective
 {
     private readonly Meeting _meeting;
@@ -46,21 +47,26 @@ internal sealed class ThreadCollective : Collective
 
     public override void Abort(int exitCode) => _meeting.End();
 
+    internal override bool Serves(Device device) => true;
+
     private protected override void AverageOver(Tensor tensor)
     {
-        var values = _meeting.Exchange(Rank, "average", tensor.AsSpan().ToArray());
-        var sum = tensor.AsSpan();
-        sum.Clear();
+        var values = _meeting.Exchange(Rank, "average", Samples.Read(tensor));
+        float[] sum = new float[tensor.Count];
         foreach (float[] rank in values)
         {
-            TensorPrimitives.Add(sum, rank, sum);
+            TensorPrimitives.Add<float>(sum, rank, sum);
         }
 
         TensorPrimitives.Divide(sum, Ranks, sum);
+        tensor.CopyFrom(sum);
     }
 
     private protected override void GatherFrom(Tensor own, Tensor all) =>
-        _meeting.Exchange(Rank, "gather", own.AsSpan().ToArray()).SelectMany(v => v).ToArray().CopyTo(all.AsSpan());
+        all.CopyFrom(_meeting.Exchange(Rank, "gather", Samples.Read(own)).SelectMany(v => v).ToArray());
+
+    private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all) =>
+        _meeting.Exchange(Rank, "exchange", own.ToArray()).SelectMany(v => v).ToArray().CopyTo(all);
 
     private sealed class Meeting(int ranks) : IDisposable
     {

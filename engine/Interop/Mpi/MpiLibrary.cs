@@ -27,7 +27,7 @@ public sealed unsafe class MpiLibrary : IDisposable
     private readonly delegate* unmanaged<void*, int, nint, void*, int, nint, nint, int> _allGather;
     private readonly delegate* unmanaged<nint, int, int> _abort;
     private readonly delegate* unmanaged<int> _finalize;
-    private readonly nint _world, _float, _long, _sum, _least;
+    private readonly nint _world, _float, _byte, _long, _sum, _least;
 
     private MpiLibrary(nint library)
     {
@@ -37,6 +37,7 @@ public sealed unsafe class MpiLibrary : IDisposable
         _finalize = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "MPI_Finalize");
         _world = NativeLibrary.GetExport(library, "ompi_mpi_comm_world");
         _float = NativeLibrary.GetExport(library, "ompi_mpi_float");
+        _byte = NativeLibrary.GetExport(library, "ompi_mpi_byte");
         _long = NativeLibrary.GetExport(library, "ompi_mpi_int64_t");
         _sum = NativeLibrary.GetExport(library, "ompi_mpi_op_sum");
         _least = NativeLibrary.GetExport(library, "ompi_mpi_op_min");
@@ -67,6 +68,10 @@ public sealed unsafe class MpiLibrary : IDisposable
 
     /// <summary>This process's number among them, from 0, as known before anything is loaded.</summary>
     public static int LaunchedRank => LaunchedRanks > 1 && int.TryParse(Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK"), out int rank) ? rank : 0;
+
+    /// <summary>This process's number among those on its machine, from 0: which of the machine's GPUs it takes.</summary>
+    public static int LaunchedLocalRank =>
+        LaunchedRanks > 1 && int.TryParse(Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_LOCAL_RANK"), out int rank) ? rank : 0;
 
     /// <summary>Loads and initialises it; once a process.</summary>
     /// <returns>The library; dispose it at the end.</returns>
@@ -110,19 +115,10 @@ public sealed unsafe class MpiLibrary : IDisposable
     /// <param name="own">As many on all processes.</param>
     /// <param name="all">Those of rank 0, then those of rank 1, and so on.</param>
     /// <exception cref="ShapeException">There is no room for exactly these.</exception>
-    public void Gather(ReadOnlySpan<float> own, Span<float> all)
-    {
-        if (all.Length != own.Length * Ranks)
-        {
-            throw new ShapeException($"{Ranks} processes have {own.Length} values each, not {all.Length} in all.");
-        }
+    public void Gather(ReadOnlySpan<float> own, Span<float> all) => Gather(own, all, _float);
 
-        fixed (float* from = own)
-        fixed (float* to = all)
-        {
-            Check(_allGather(from, own.Length, _float, to, own.Length, _float, _world), "MPI_Allgather");
-        }
-    }
+    /// <inheritdoc cref="Gather(ReadOnlySpan{float}, Span{float})"/>
+    public void Gather(ReadOnlySpan<byte> own, Span<byte> all) => Gather(own, all, _byte);
 
     /// <summary>The least of the values that the processes bring.</summary>
     /// <param name="value">What this process brings.</param>
@@ -139,6 +135,20 @@ public sealed unsafe class MpiLibrary : IDisposable
 
     /// <summary>Waits for the other processes to come here, too, and leaves the library.</summary>
     public void Dispose() => Check(_finalize(), "MPI_Finalize");
+
+    private void Gather<T>(ReadOnlySpan<T> own, Span<T> all, nint type) where T : unmanaged
+    {
+        if (all.Length != (long)own.Length * Ranks)
+        {
+            throw new ShapeException($"{Ranks} processes have {own.Length} values each, not {all.Length} in all.");
+        }
+
+        fixed (T* from = own)
+        fixed (T* to = all)
+        {
+            Check(_allGather(from, own.Length, type, to, own.Length, type, _world), "MPI_Allgather");
+        }
+    }
 
     private static void Check(int status, string call)
     {

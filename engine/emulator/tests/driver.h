@@ -55,4 +55,15 @@ int cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, i
                                const void* a, int type_a, int leading_a, long long stride_a, const void* b, int type_b, int leading_b,
                                long long stride_b, const void* beta, void* c, int type_c, int leading_c, long long stride_c, int batch,
                                int compute, int algorithm);
+
+struct UniqueId {
+  char bytes[128];
+};
+
+int ncclGetUniqueId(UniqueId* id);
+int ncclCommInitRank(void** group, int ranks, UniqueId id, int rank);
+int ncclAllReduce(const void* source, void* destination, size_t count, int type, int operation, void* group, void* stream);
+int ncclAllGather(const void* source, void* destination, size_t count, int type, void* group, void* stream);
+int ncclCommGetAsyncError(void* group, int* status);
+int ncclCommDestroy(void* group);
 }

@@ -60,12 +60,14 @@ batch_norm_partial(const float* __restrict__ x, int stride, int rows, int channe
 }
 EXPORT_KERNEL(batch_norm_partial)
 
-// statistics [2, channels]: mean and 1/√(variance + ε). One thread a channel.
-KERNEL_BOUNDS(128)
-batch_norm_combine(const float* __restrict__ partial, int chunks, int rows_each, int rows, int channels, float momentum, float eps,
-                   float* __restrict__ statistics, float* __restrict__ running_mean, float* __restrict__ running_variance) {
-  int channel = blockIdx.x * blockDim.x + threadIdx.x;
-  if (channel >= channels) return;
+namespace {
+
+struct ChannelSums {
+  double mean, deviation;
+};
+
+// Mean and squared deviations of one channel of all chunks, merged in order.
+__device__ __forceinline__ ChannelSums merge_chunks(const float* __restrict__ partial, int channel, int chunks, int rows_each, int rows, int channels) {
   double count = 0.0, mean = 0.0, deviation = 0.0;
 #pragma unroll 1  // Unrolled, the f64 merges would need more registers than there are.
   for (int chunk = 0; chunk < chunks; chunk++) {
@@ -76,12 +78,36 @@ batch_norm_combine(const float* __restrict__ partial, int chunks, int rows_each,
     mean += delta * share;
     count += more;
   }
-  statistics[channel] = float(mean);
-  statistics[channels + channel] = float(1.0 / sqrt(deviation / rows + double(eps)));
-  running_mean[channel] = float((1.0 - momentum) * running_mean[channel] + momentum * mean);
-  running_variance[channel] = float((1.0 - momentum) * running_variance[channel] + momentum * (deviation / (rows - 1)));
+  return {mean, deviation};
+}
+
+}  // namespace
+
+// statistics [2, channels]: mean and 1/√(variance + ε). One thread a channel.
+KERNEL_BOUNDS(128)
+batch_norm_combine(const float* __restrict__ partial, int chunks, int rows_each, int rows, int channels, float momentum, float eps,
+                   float* __restrict__ statistics, float* __restrict__ running_mean, float* __restrict__ running_variance) {
+  int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  ChannelSums sums = merge_chunks(partial, channel, chunks, rows_each, rows, channels);
+  statistics[channel] = float(sums.mean);
+  statistics[channels + channel] = float(1.0 / sqrt(sums.deviation / rows + double(eps)));
+  running_mean[channel] = float((1.0 - momentum) * running_mean[channel] + momentum * sums.mean);
+  running_variance[channel] = float((1.0 - momentum) * running_variance[channel] + momentum * (sums.deviation / (rows - 1)));
 }
 EXPORT_KERNEL(batch_norm_combine)
+
+// All chunks of this process as one, for the others: merged [3, channels]. What the mean loses as f32 is kept beside it.
+KERNEL_BOUNDS(128)
+batch_norm_merge(const float* __restrict__ partial, int chunks, int rows_each, int rows, int channels, float* __restrict__ merged) {
+  int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  ChannelSums sums = merge_chunks(partial, channel, chunks, rows_each, rows, channels);
+  merged[channel] = float(sums.mean);
+  merged[channels + channel] = float(sums.mean - double(float(sums.mean)));
+  merged[2 * channels + channel] = float(sums.deviation);
+}
+EXPORT_KERNEL(batch_norm_merge)
 
 // The running statistics as the statistics of this batch.
 KERNEL_BOUNDS(128)

@@ -5,9 +5,11 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
 using Spk.Engine.Clustering;
+using Spk.Engine.Collectives;
 using Spk.Engine.Devices;
 using Spk.Engine.Models;
 using Spk.Interop;
+using Spk.Interop.Mpi;
 using Spk.Training.Data;
 using Spk.Training.PseudoLabelling;
 
@@ -45,7 +47,7 @@ internal sealed class ClusterVerb : Verb
     private readonly Option<string> _centroids = new("--centroids") { Description = "Where centroids go; not for ahc and pseudo.", HelpName = "X.npy" };
     private readonly Option<int> _silhouette = Number("--silhouette", "Points that the silhouette is estimated on; 0 leaves it out.", ClusterMeasures.SilhouettePoints, "N");
 
-    public ClusterVerb() : base("cluster", "Cluster embeddings or any rows: k-means and others, with the metrics of the field.")
+    public ClusterVerb() : base("cluster", "Cluster embeddings or any rows: k-means and others, with the metrics of the field. Processes that mpirun starts share the rows of k-means.")
     {
         Arguments.Add(_file);
         foreach (Option option in new Option[]
@@ -65,8 +67,12 @@ internal sealed class ClusterVerb : Verb
         "spk cluster embeddings.npy --k 100 --truth corpus/eval.csv --json",
         "spk cluster embeddings.npy --sweep 10-200:10 --metric cosine --out clusters.csv --centroids centroids.npy",
         "spk cluster embeddings.npy --k 700 --method camsat --truth corpus/train.csv --out clusters.csv --verbose",
+        "mpirun -n 4 spk cluster embeddings.npy --k 25000 --metric cosine --out clusters.csv --device cpu",
         "spk cluster x.ark --k 7500 --method pseudo --centroids-first 50000 --metric cosine --out labels.npy",
     ];
+
+    /// <inheritdoc/>
+    public override bool SharesWork => true;
 
     /// <inheritdoc/>
     public override int Run(ParseResult options, CommandContext context)
@@ -74,6 +80,13 @@ internal sealed class ClusterVerb : Verb
         int[] clusters = RequireClusters(options);
         RequireRanges(options);
         RequireMatchingMethod(options);
+        RequireSharedMethod(options);
+        return LaunchedProcesses.Run(
+            context, () => "nothing was written", processes => processes.IsLead ? Run(options, context, clusters, processes) : Follow(options, context, clusters[0], processes));
+    }
+
+    private int Run(ParseResult options, CommandContext context, int[] clusters, Collective processes)
+    {
         string path = options.GetRequiredValue(_file);
         var input = ClusterInput.Read(path);
         if (Array.Find(clusters, wanted => wanted > input.Count) is > 0 and var tooMany)
@@ -92,6 +105,7 @@ internal sealed class ClusterVerb : Verb
         int silhouettePoints = options.GetValue(_silhouette);
         var settings = Settings(options, clusters[0]);
         using var device = settings.Method == "ahc" ? new CpuDevice(context.Threads) : context.OpenDevice();
+        device.Collective = processes;
         NoteMemory(input, settings, device, context);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<KMeansSweepPoint> sweep = [];
@@ -99,6 +113,12 @@ internal sealed class ClusterVerb : Verb
         {
             if (options.GetValue(_sweep) is null)
             {
+                if (processes.Ranks > 1)
+                {
+                    var (first, count) = KMeans.ShareOf(input.Count, processes);
+                    return Shared(input.Values.AsSpan(first * input.Dimension, count * input.Dimension), input.Count, input.Dimension, settings, device, progress, context.Stop);
+                }
+
                 var epochs = new Relay<CamsatEpoch>(epoch => context.Note(ClusterFigures.Describe(epoch)));
                 return ClusteringMethods.Run(
                     input.Values, input.Dimension, settings, device, input.Views, truth, progress, context.Verbose ? epochs : null, context.Stop);
@@ -134,6 +154,26 @@ internal sealed class ClusterVerb : Verb
         };
         context.Report(json, writer => Print(json, watch.Elapsed, writer));
         return ExitCode.Ok;
+    }
+
+    // The part of a process that writes nothing.
+    private int Follow(ParseResult options, CommandContext context, int clusters, Collective processes)
+    {
+        var (values, rows, dimension) = ClusterInput.ReadShare(options.GetRequiredValue(_file), processes);
+        using var device = context.OpenDevice();
+        device.Collective = processes;
+        Shared(values, rows, dimension, Settings(options, clusters), device, null, context.Stop);
+        return ExitCode.Ok;
+    }
+
+    private static ClusteringOutcome Shared(
+        ReadOnlySpan<float> ownRows, int rows, int dimension, ClusteringSettings settings, Device device, WorkDisplay? progress, CancellationToken stop)
+    {
+        var options = settings.KMeansOf(rows);
+        int steps = options.Restarts * options.MaximumIterations;
+        var report = new Relay<KMeansProgress>(p => progress?.Report(new DataProgress((p.Restart * options.MaximumIterations) + p.Iteration, steps)));
+        var own = KMeans.FitShared(ownRows, rows, dimension, options, (CpuDevice)device, progress: report, cancellation: stop);
+        return ClusteringOutcome.Of(KMeans.Join(own, rows, device.Collective));
     }
 
     // Better known before than after.
@@ -308,6 +348,28 @@ internal sealed class ClusterVerb : Verb
             if (options.GetResult(option) is { Implicit: false } && !methods.Contains(method))
             {
                 throw new InvalidOptionException($"{option.Name} is not for --method {method}: it goes with {string.Join(", ", methods)}.");
+            }
+        }
+    }
+
+    private void RequireSharedMethod(ParseResult options)
+    {
+        int processes = MpiLibrary.LaunchedRanks;
+        if (processes == 1)
+        {
+            return;
+        }
+
+        Require(options.GetValue(_method) == "kmeans", $"--method {options.GetValue(_method)}", "take --method kmeans");
+        Require(options.GetValue(_sweep) is null, "--sweep", "give --k");
+        Require(options.GetValue(_init) != "parallel", "--init parallel", "take plusplus or random");
+        Require(options.GetValue(GlobalOptions.Device) == "cpu", $"--device {options.GetValue(GlobalOptions.Device) ?? "auto"}", "take --device cpu");
+
+        void Require(bool holds, string what, string use)
+        {
+            if (!holds)
+            {
+                throw new InvalidOptionException($"{what} cannot be used by {processes} processes together: {use}, or start one process.");
             }
         }
     }

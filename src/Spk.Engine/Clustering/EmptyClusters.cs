@@ -15,14 +15,13 @@ internal static unsafe class EmptyClusters
     /// <summary>See <see cref="EmptyClusterPolicy.Farthest"/>.</summary>
     public static void MoveToFarthest(in KMeansData data, ClusterMetric metric, float* distances, int[] counts, float* centroids)
     {
-        int empty = counts.Count(c => c == 0);
-        int limit = (int)Math.Min(data.Count, (2L * empty) + 64);
+        int empty = counts.Count(c => c == 0), limit = FirstLimit(empty, data.Count);
         List<int> chosen;
 
         // Copies are passed over, so a list may turn out too short: then it is made again, longer.
         while (!Choose(data, Farthest(data, metric, distances, limit), empty, out chosen) && limit < data.Count)
         {
-            limit = (int)Math.Min(data.Count, 8L * limit);
+            limit = NextLimit(limit, data.Count);
         }
 
         int next = 0;
@@ -34,6 +33,12 @@ internal static unsafe class EmptyClusters
             }
         }
     }
+
+    /// <summary>How many of the farthest rows to look at first.</summary>
+    public static int FirstLimit(int empty, int count) => (int)Math.Min(count, (2L * empty) + 64);
+
+    /// <summary>How many, where too many of them were copies.</summary>
+    public static int NextLimit(int limit, int count) => (int)Math.Min(count, 8L * limit);
 
     /// <summary>See <see cref="EmptyClusterPolicy.Split"/>. Counts are updated.</summary>
     public static void Split(KMeansOptions options, int restart, int iteration, int[] counts, float* centroids, int dimension)
@@ -84,8 +89,8 @@ internal static unsafe class EmptyClusters
         }
     }
 
-    // Nearness is minus the squared distance, or the similarity; farthest first, lowest row on ties.
-    private static List<(int Row, double Nearness)> Farthest(in KMeansData data, ClusterMetric metric, float* distances, int limit)
+    /// <summary>The rows farthest from their centroids, farthest first, lowest row on ties. Nearness is minus the squared distance, or the similarity.</summary>
+    public static List<(int Row, double Nearness)> Farthest(in KMeansData data, ClusterMetric metric, float* distances, int limit)
     {
         // The nearest of those kept is at the front, to be pushed out.
         var kept = new PriorityQueue<int, (double, int)>();
@@ -127,7 +132,9 @@ internal static unsafe class EmptyClusters
         return found;
     }
 
-    private static bool Choose(in KMeansData data, List<(int Row, double Nearness)> farthest, int wanted, out List<int> chosen)
+    /// <summary>Chooses from the farthest rows, without copies of those chosen already.</summary>
+    /// <returns>Whether there were as many as wanted.</returns>
+    public static bool Choose(in KMeansData data, List<(int Row, double Nearness)> farthest, int wanted, out List<int> chosen)
     {
         chosen = [];
         var taken = new List<(int Row, double Nearness)>();

@@ -56,7 +56,7 @@ public static unsafe partial class KMeans
         device ??= own!;
         RequireScratch(count, dimension, options, device, !weights.IsEmpty);
         float[]? scales = Scales(rows, dimension, weights, options.Metric);
-        RequireEnoughRows(count, scales, weights, options);
+        RequireEnoughRows(Usable(count, scales), !weights.IsEmpty, options);
         fixed (float* rowPointer = rows, scalePointer = scales, weightPointer = weights)
         {
             var data = new KMeansData { Rows = rowPointer, Scales = scalePointer, Weights = weightPointer, Count = count, Dimension = dimension };
@@ -137,31 +137,52 @@ public static unsafe partial class KMeans
         in KMeansData data, KMeansOptions options, float[] centroids, int[] labels, float[] distances, KMeansOutcome outcome, int restart)
     {
         int[] counts = new int[options.Clusters];
+        var (similarity, weight) = Measure(data, options.Metric, labels, distances, counts);
+        return Result(data.Dimension, options.Metric, centroids, labels, distances, counts, similarity / weight, outcome, restart);
+    }
+
+    private static KMeansResult Result(
+        int dimension,
+        ClusterMetric metric,
+        float[] centroids,
+        int[] labels,
+        float[] similarities,
+        int[] counts,
+        double meanSimilarity,
+        KMeansOutcome outcome,
+        int restart)
+    {
+        return new KMeansResult
+        {
+            Dimension = dimension,
+            Metric = metric,
+            Labels = labels,
+            Centroids = centroids,
+            Counts = counts,
+            OwnSimilarity = similarities,
+            InertiaPerIteration = [.. outcome.InertiaPerIteration],
+            Inertia = outcome.Inertia,
+            MeanOwnSimilarity = meanSimilarity,
+            Iterations = outcome.InertiaPerIteration.Count,
+            Stop = outcome.Stop,
+            Restart = restart,
+        };
+    }
+
+    // Counts rows, turns distances into similarities and adds them up, weighted.
+    private static (double Similarity, double Weight) Measure(in KMeansData data, ClusterMetric metric, int[] labels, float[] distances, int[] counts)
+    {
         double weighted = 0, total = 0;
         for (int i = 0; i < labels.Length; i++)
         {
             counts[labels[i]]++;
             float weight = data.Weights == null ? 1f : data.Weights[i];
-            distances[i] = options.Metric == ClusterMetric.Euclidean ? -distances[i] : Similarity(data, i, weight, distances[i]);
+            distances[i] = metric == ClusterMetric.Euclidean ? -distances[i] : Similarity(data, i, weight, distances[i]);
             weighted += (double)weight * distances[i];
             total += weight;
         }
 
-        return new KMeansResult
-        {
-            Dimension = data.Dimension,
-            Metric = options.Metric,
-            Labels = labels,
-            Centroids = centroids,
-            Counts = counts,
-            OwnSimilarity = distances,
-            InertiaPerIteration = [.. outcome.InertiaPerIteration],
-            Inertia = outcome.Inertia,
-            MeanOwnSimilarity = weighted / total,
-            Iterations = outcome.InertiaPerIteration.Count,
-            Stop = outcome.Stop,
-            Restart = restart,
-        };
+        return (weighted, total);
     }
 
     // The scale is weight / ‖x‖; a row of weight 0 has lost its length there.
@@ -229,22 +250,28 @@ public static unsafe partial class KMeans
         }
     }
 
-    private static void RequireEnoughRows(int count, float[]? scales, ReadOnlySpan<float> weights, KMeansOptions options)
+    private static int Usable(int count, ReadOnlySpan<float> scales)
     {
-        int usable = count;
-        if (scales is not null)
+        if (scales.IsEmpty)
         {
-            usable = 0;
-            foreach (float scale in scales)
-            {
-                usable += scale > 0 ? 1 : 0;
-            }
+            return count;
         }
 
+        int usable = 0;
+        foreach (float scale in scales)
+        {
+            usable += scale > 0 ? 1 : 0;
+        }
+
+        return usable;
+    }
+
+    private static void RequireEnoughRows(int usable, bool weighted, KMeansOptions options)
+    {
         if (usable < options.Clusters)
         {
             string which = options.Metric == ClusterMetric.Cosine ? "non-zero rows" : "rows";
-            which += weights.IsEmpty ? "" : " of weight above 0";
+            which += weighted ? " of weight above 0" : "";
             throw new InvalidOptionException($"k-means option Clusters = {options.Clusters}: there are only {usable} {which}; ask for {usable} clusters or fewer.");
         }
     }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -39,6 +41,9 @@ public abstract class Collective : IDisposable
     /// <param name="exitCode">Their exit code.</param>
     public abstract void Abort(int exitCode);
 
+    /// <summary>Ends what waits, on this process's behalf, for processes that are gone; nothing can be exchanged afterwards. Any thread may call it.</summary>
+    public void Abandon() => Abandoned?.Invoke();
+
     /// <summary>Puts the average over all processes in the place of each process's values.</summary>
     /// <param name="tensor">A contiguous f32 tensor, of one shape on all processes.</param>
     /// <exception cref="ShapeException">The tensor is not contiguous.</exception>
@@ -67,6 +72,21 @@ public abstract class Collective : IDisposable
         GatherFrom(own, all);
     }
 
+    /// <summary>Gives every process the values that all have in host memory.</summary>
+    /// <typeparam name="T">A plain type, such as double.</typeparam>
+    /// <param name="own">As many on all processes.</param>
+    /// <param name="all">Receives those of rank 0, then those of rank 1, and so on: room for exactly these.</param>
+    /// <exception cref="ShapeException"><paramref name="all"/> has another size.</exception>
+    public void Exchange<T>(ReadOnlySpan<T> own, Span<T> all) where T : unmanaged
+    {
+        if (all.Length != (long)own.Length * Ranks)
+        {
+            throw new ShapeException($"{Ranks} processes exchange {own.Length} values each, and {all.Length} are not exactly these.");
+        }
+
+        ExchangeBytes(MemoryMarshal.AsBytes(own), MemoryMarshal.AsBytes(all));
+    }
+
     /// <summary>Makes sure that all processes do the same work.</summary>
     /// <param name="fingerprint">A number made from all that must be the same.</param>
     /// <returns>Whether all processes bring the same; every process learns it.</returns>
@@ -80,11 +100,30 @@ public abstract class Collective : IDisposable
     /// <inheritdoc/>
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
+    /// <summary>Told of <see cref="Abandon"/>.</summary>
+    internal event Action? Abandoned;
+
+    /// <summary>Whether the processes exchange tensors that lie on a device.</summary>
+    internal abstract bool Serves(Device device);
+
+    /// <summary>Says that this process now waits for something that other processes may hold up, and that it no longer does.</summary>
+    internal virtual void BeginWait()
+    {
+    }
+
+    /// <inheritdoc cref="BeginWait"/>
+    internal virtual void EndWait()
+    {
+    }
+
     /// <summary>Averages a tensor of several processes' devices, in place.</summary>
     private protected abstract void AverageOver(Tensor tensor);
 
     /// <summary>Gathers tensors that fit.</summary>
     private protected abstract void GatherFrom(Tensor own, Tensor all);
+
+    /// <summary>Exchanges bytes that fit.</summary>
+    private protected abstract void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all);
 
     private static void RequireContiguous(Tensor tensor)
     {
@@ -107,10 +146,14 @@ public abstract class Collective : IDisposable
         {
         }
 
+        internal override bool Serves(Device device) => true;
+
         private protected override void AverageOver(Tensor tensor)
         {
         }
 
         private protected override void GatherFrom(Tensor own, Tensor all) => all.CopyFrom(own.AsSpan());
+
+        private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all) => own.CopyTo(all);
     }
 }

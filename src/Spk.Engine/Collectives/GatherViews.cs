@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Spk.Engine.Autograd;
+using Spk.Engine.Devices.Cuda;
 using Spk.Interop;
 using Shape = Spk.Engine.Tensors.Shape;
 using Tensor = Spk.Engine.Tensors.Tensor;
@@ -10,7 +11,7 @@ namespace Spk.Engine.Collectives;
 /// Puts the embeddings of all processes side by side, as if one process had embedded the whole batch. What comes back to a process's own rows
 /// is multiplied by the number of processes: see <see cref="Collective"/>.
 /// </summary>
-public static class GatherViews
+public static partial class GatherViews
 {
     /// <summary>Gathers.</summary>
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
@@ -37,13 +38,13 @@ public static class GatherViews
         var gathered = workspace.Rent(new Shape(ranks * rows, x.Shape.Last));
         collective.Gather(x, gathered);
         var y = workspace.Rent(gathered.Shape);
-        int each = rows / views;
-        for (int rank = 0; rank < ranks; rank++)
+        if (x.Device is CudaDevice cuda)
         {
-            for (int view = 0; view < views; view++)
-            {
-                Rows(gathered, (rank * rows) + (view * each), each).CopyTo(Rows(y, ((view * ranks) + rank) * each, each));
-            }
+            CudaPlace(cuda, gathered, y, ranks, views);
+        }
+        else
+        {
+            Place(gathered, y, ranks, views);
         }
 
         if (tape is not null && x.RequiresGrad)
@@ -54,6 +55,37 @@ public static class GatherViews
         }
 
         return y;
+    }
+
+    private static void Place(Tensor gathered, Tensor y, int ranks, int views)
+    {
+        int each = y.Shape.Rows / ranks / views;
+        for (int rank = 0; rank < ranks; rank++)
+        {
+            for (int view = 0; view < views; view++)
+            {
+                Rows(gathered, ((rank * views) + view) * each, each).CopyTo(Rows(y, ((view * ranks) + rank) * each, each));
+            }
+        }
+    }
+
+    private static void Take(Tensor dy, Tensor dx, int views, bool accumulate)
+    {
+        var collective = dx.Device.Collective;
+        int each = dx.Shape.Rows / views;
+        for (int view = 0; view < views; view++)
+        {
+            var from = Rows(dy, ((view * collective.Ranks) + collective.Rank) * each, each);
+            var to = Rows(dx, view * each, each);
+            if (accumulate)
+            {
+                TensorPrimitives.MultiplyAdd(from, (float)collective.Ranks, to, to);
+            }
+            else
+            {
+                TensorPrimitives.Multiply(from, (float)collective.Ranks, to);
+            }
+        }
     }
 
     private static Span<float> Rows(Tensor tensor, int first, int count) => tensor.AsSpan().Slice(first * tensor.Shape.Last, count * tensor.Shape.Last);
@@ -70,21 +102,14 @@ public static class GatherViews
                 return;
             }
 
-            var collective = X.Device.Collective;
-            int each = X.Shape.Rows / Views;
             var dx = X.GradForWrite(out bool accumulate);
-            for (int view = 0; view < Views; view++)
+            if (X.Device is CudaDevice cuda)
             {
-                var from = Rows(dy, ((view * collective.Ranks) + collective.Rank) * each, each);
-                var to = Rows(dx, view * each, each);
-                if (accumulate)
-                {
-                    TensorPrimitives.MultiplyAdd(from, (float)collective.Ranks, to, to);
-                }
-                else
-                {
-                    TensorPrimitives.Multiply(from, (float)collective.Ranks, to);
-                }
+                CudaTake(cuda, dy, dx, Views, accumulate);
+            }
+            else
+            {
+                Take(dy, dx, Views, accumulate);
             }
         }
     }

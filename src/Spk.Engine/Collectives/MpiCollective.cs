@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
+using Spk.Engine.Devices;
 using Spk.Interop;
 using Spk.Interop.Mpi;
 using Tensor = Spk.Engine.Tensors.Tensor;
@@ -47,6 +48,12 @@ public sealed class MpiCollective : Collective
         base.Dispose();
     }
 
+    internal override bool Serves(Device device) => device is CpuDevice;
+
+    internal override void BeginWait() => Volatile.Write(ref _waitingSince, Stopwatch.GetTimestamp());
+
+    internal override void EndWait() => Volatile.Write(ref _waitingSince, 0);
+
     private protected override void AverageOver(Tensor tensor)
     {
         var values = tensor.AsSpan();
@@ -63,7 +70,10 @@ public sealed class MpiCollective : Collective
         EndWait();
     }
 
-    private void BeginWait() => Volatile.Write(ref _waitingSince, Stopwatch.GetTimestamp());
-
-    private void EndWait() => Volatile.Write(ref _waitingSince, 0);
+    private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all)
+    {
+        BeginWait();
+        _mpi.Gather(own, all);
+        EndWait();
+    }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using Spk.Engine.Collectives;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -35,9 +34,6 @@ public sealed unsafe class CpuDevice : Device
 
     /// <inheritdoc/>
     public override Workspace Workspace { get; }
-
-    /// <inheritdoc/>
-    public override Collective Collective { get; set; } = Collective.Alone;
 
     /// <summary>Number of threads that share the work, the caller included.</summary>
     public int Threads => Workers.Threads;

@@ -86,19 +86,21 @@ public abstract class Device : IDisposable
     public abstract void Fill(Tensor tensor, float value);
 
     /// <summary>The processes that train together with this one; <see cref="Collective.Alone"/> unless set. Stays the caller's.</summary>
-    /// <exception cref="InvalidOptionException">Processes cannot train together on this kind of device.</exception>
-    public virtual Collective Collective
+    /// <exception cref="InvalidOptionException">They do not exchange what lies on this device.</exception>
+    public Collective Collective
     {
-        get => Collective.Alone;
+        get;
         set
         {
             ArgumentNullException.ThrowIfNull(value);
-            if (value.Ranks > 1)
+            if (value.Ranks > 1 && !value.Serves(this))
             {
-                throw new InvalidOptionException($"{value.Ranks} processes cannot train together on {Name}: use --device cpu, or start one process.");
+                throw new InvalidOptionException($"{value.Ranks} processes that exchange tensors of another device cannot train together on {Name}.");
             }
+
+            field = value;
         }
-    }
+    } = Collective.Alone;
 
     /// <summary>How matrix products round their inputs; <see cref="Precision.Fp32"/> unless set.</summary>
     /// <exception cref="InvalidOptionException">This kind of device has no such arithmetic.</exception>

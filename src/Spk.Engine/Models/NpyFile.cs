@@ -45,20 +45,43 @@ public static partial class NpyFile
     /// <exception cref="DataFormatException">As <see cref="Read"/>.</exception>
     public static (IReadOnlyList<int> Shape, float[] Values) ReadSingle(string path)
     {
+        var shape = ReadSingle(path, _ => null, out float[] values);
+        return (shape, values);
+    }
+
+    /// <summary>Reads some rows of an array as f32; where it is stored as f32, the others are not even read.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="choose">Gets the number of rows (the length of the first axis), and says which is the first to read, and how many.</param>
+    /// <returns>Lengths of the axes of the whole array, and row-major elements of these rows.</returns>
+    /// <exception cref="DataFormatException">As <see cref="Read"/>, or the array has no axes.</exception>
+    public static (IReadOnlyList<int> Shape, float[] Values) ReadRows(string path, Func<int, (int First, int Count)> choose)
+    {
+        ArgumentNullException.ThrowIfNull(choose);
+        var shape = ReadSingle(path, shape => shape.Count > 0 ? choose(shape[0]) : throw new DataFormatException($"{path} holds a single number: rows are needed."), out float[] values);
+        return (shape, values);
+    }
+
+    private static IReadOnlyList<int> ReadSingle(string path, Func<IReadOnlyList<int>, (int First, int Count)?> choose, out float[] values)
+    {
         try
         {
             using var file = File.OpenRead(path);
             var (type, shape, start) = file.CanSeek ? Header(path, ReadHeader(file)) : ("", Array.Empty<int>(), 0);
             long count = Count(shape);
-            if (type == "<f4" && count <= Array.MaxLength && file.Length - start >= count * sizeof(float))
+            if (type == "<f4" && file.Length - start >= count * sizeof(float))
             {
-                var values = new float[count];
-                for (int at = 0; at < values.Length; at += ElementsAtOnce)
+                var (first, some) = Part(shape, choose(shape));
+                if (some <= Array.MaxLength)
                 {
-                    file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan(at, Math.Min(ElementsAtOnce, values.Length - at))));
-                }
+                    values = new float[some];
+                    file.Position = start + (first * sizeof(float));
+                    for (int at = 0; at < values.Length; at += ElementsAtOnce)
+                    {
+                        file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan(at, Math.Min(ElementsAtOnce, values.Length - at))));
+                    }
 
-                return (shape, values);
+                    return shape;
+                }
             }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -67,7 +90,16 @@ public static partial class NpyFile
         }
 
         var array = Read(path);
-        return (array.Shape, array.ToSingle());
+        var (from, length) = Part([.. array.Shape], choose(array.Shape));
+        values = array.ToSingle().AsSpan((int)from, (int)length).ToArray();
+        return array.Shape;
+    }
+
+    // Elements of some rows; of all where none are named.
+    private static (long First, long Count) Part(int[] shape, (int First, int Count)? rows)
+    {
+        long count = Count(shape), each = shape.Length == 0 || shape[0] == 0 ? count : count / shape[0];
+        return rows is { } part ? (part.First * each, part.Count * each) : (0, count);
     }
 
     /// <summary>Writes a matrix of f32 as a version 1 file, all or nothing (<see cref="AtomicFile"/>).</summary>

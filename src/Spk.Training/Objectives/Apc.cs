@@ -45,6 +45,10 @@ public sealed class Apc : Objective
     {
         var states = _encoder.States(tape, features.Views);
         Embeddings = _encoder.EmbedStates(null, states);
-        return L1.Ahead(tape, _predictor.Forward(tape, states), features.Views, _ahead);
+        var loss = L1.Ahead(tape, _predictor.Forward(tape, states), features.Views, _ahead);
+
+        // A mean over frames, of which every process has as many: nothing needs to be gathered.
+        Context.Device.Collective.Average(loss);
+        return loss;
     }
 }

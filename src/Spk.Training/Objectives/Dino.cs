@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Models;
 using Spk.Engine.Ops.Encoder;
@@ -105,10 +106,11 @@ public sealed class Dino : Objective
     {
         int batch = Context.Batch;
         Embeddings = Trained.Forward(tape, features.Views, training: true);
-        var student = L2Normalize.Forward(tape, _studentHead.Forward(tape, WithLocalViews(tape, features.LocalViews), training: true));
+        var student = GatherViews.Forward(
+            tape, L2Normalize.Forward(tape, _studentHead.Forward(tape, WithLocalViews(tape, features.LocalViews), training: true)), Context.Views + Context.LocalViews);
 
         var seen = _teacher.Encoder.Forward(null, features.Views, training: true);
-        var teacher = L2Normalize.Forward(null, _teacherHead.Forward(null, seen, training: true));
+        var teacher = GatherViews.Forward(null, L2Normalize.Forward(null, _teacherHead.Forward(null, seen, training: true)), Context.Views);
         (_first, _second) = (teacher.Slice(0, batch), teacher.Slice(batch, batch));
         if (_sampling is { Mode: > 0 })
         {

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
@@ -66,7 +67,7 @@ public sealed class Moco : Objective
         _keys = new Tensor[directions];
         _statistics = new SimilarityStatistics[directions];
         _speakers = new int[context.Batch];
-        _shuffle = spec.KeyGroup > 0 ? new KeyShuffle(context, directions * context.Batch, spec.KeyGroup) : null;
+        _shuffle = spec.KeyGroup > 0 ? new KeyShuffle(context, directions, spec.KeyGroup) : null;
         _sampling = PositiveSampling.Create(positives, context, directions, width, Trained.EmbeddingSize);
     }
 
@@ -127,11 +128,12 @@ public sealed class Moco : Objective
         int batch = Context.Batch;
         bool both = _queues.Length == 2;
         Embeddings = Trained.Forward(tape, features.Views, training: true);
-        var queries = _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings;
+        var queries = GatherViews.Forward(tape, _projector?.Forward(tape, Embeddings, training: true) ?? Embeddings, Context.Views);
 
         // With one direction the first crops are the queries and the second ones the keys.
-        var keyFeatures = both ? features.Views : features.Views.Slice(batch, batch);
-        var keys = L2Normalize.Forward(null, _shuffle?.Forward(_keysOf, keyFeatures) ?? KeysOf(keyFeatures));
+        int own = features.Views.Shape[0] / Context.Views;
+        var keyFeatures = both ? features.Views : features.Views.Slice(own, own);
+        var keys = L2Normalize.Forward(null, _shuffle?.Forward(_keysOf, keyFeatures) ?? GatherViews.Forward(null, KeysOf(keyFeatures), _queues.Length));
         _sampling?.Reference(Trained, features);
         for (int i = 0; i < _queues.Length; i++)
         {

@@ -1,4 +1,5 @@
 using Spk.Engine.Autograd;
+using Spk.Engine.Collectives;
 using Spk.Engine.Encoders;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
@@ -155,7 +156,8 @@ internal sealed class PositiveSampling
     {
         if (Mode > 0)
         {
-            _reference = encoder.Forward(null, features.References ?? throw new InvalidOperationException("The batch has no clean segments."), training: false);
+            var segments = features.References ?? throw new InvalidOperationException("The batch has no clean segments.");
+            _reference = GatherViews.Forward(null, encoder.Forward(null, segments, training: false), views: 1);
         }
     }
 

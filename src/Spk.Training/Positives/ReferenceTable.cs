@@ -76,7 +76,7 @@ internal sealed class ReferenceTable
         };
         int[] places = [.. Enumerable.Range(0, _known.Length).Where(place => _known[place] != 0)];
         float[] rows = places.Length == _known.Length ? _values : Gather(places);
-        var result = KMeans.Fit(rows, _size, options, device: device, cancellation: cancellation);
+        var result = Fit(rows, options, device, cancellation);
         int[] clusterOf = new int[_placeOf.Length];
         Array.Fill(clusterOf, -1);
         for (int i = 0; i < places.Length; i++)
@@ -91,6 +91,20 @@ internal sealed class ReferenceTable
     {
         visitor.Visit("ssps.references", _values);
         visitor.Visit("ssps.references_known", _known);
+    }
+
+    // Every process has the whole table, and on CPUs labels its share of the rows only.
+    private KMeansResult Fit(float[] rows, KMeansOptions options, Device device, CancellationToken cancellation)
+    {
+        var processes = device.Collective;
+        if (processes.Ranks == 1 || device is not CpuDevice cpu)
+        {
+            return KMeans.Fit(rows, _size, options, device: device, cancellation: cancellation);
+        }
+
+        int count = rows.Length / _size;
+        var (first, share) = KMeans.ShareOf(count, processes);
+        return KMeans.Join(KMeans.FitShared(rows.AsSpan(first * _size, share * _size), count, _size, options, cpu, cancellation: cancellation), count, processes);
     }
 
     private Span<float> RowOf(int place) => _values.AsSpan(checked(place * _size), _size);

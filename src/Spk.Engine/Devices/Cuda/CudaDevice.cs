@@ -177,7 +177,7 @@ public sealed unsafe class CudaDevice : Device
         RequireNoRecording("Reading back");
         MakeCurrent();
         Driver.CopyToHost(destination, source, bytes, Stream);
-        Driver.Synchronize(Stream);
+        Await();
     }
 
     /// <summary>Queues filling memory with zeros.</summary>
@@ -229,7 +229,7 @@ public sealed unsafe class CudaDevice : Device
     public override void Synchronize()
     {
         MakeCurrent();
-        Driver.Synchronize(Stream);
+        Await();
     }
 
     /// <inheritdoc/>
@@ -258,7 +258,7 @@ public sealed unsafe class CudaDevice : Device
         RequireNoRecording("Reading back");
         MakeCurrent();
         CopyRows((nint)host, source.Shape.Last, source.Address, source.RowStride, source, fromHost: false);
-        Driver.Synchronize(Stream);
+        Await();
     }
 
     internal override void CopyRowsFromHost(void* host, Tensor destination)
@@ -338,6 +338,14 @@ public sealed unsafe class CudaDevice : Device
         catch (CudaException)
         {
         }
+    }
+
+    // What is queued may wait for other processes.
+    private void Await()
+    {
+        Collective.BeginWait();
+        Driver.Synchronize(Stream);
+        Collective.EndWait();
     }
 
     private void RequireNoRecording(string what)

@@ -39,27 +39,77 @@ public static unsafe partial class KMeansUpdate
             NativeMemory.Clear(gains, (nuint)centroids.Shape[0] * sizeof(double));
         }
 
-        int count = rows.Shape[0], dimension = rows.Shape[1], clusters = centroids.Shape[0];
-        var layout = new Layout(cpu.Threads, count, dimension, clusters);
+        var body = Body(cpu, rows, scales, centroids.Shape[0]);
+        body.Metric = metric;
+        body.Gains = gains;
+        body.Centroids = centroids.Data;
+        body.CentroidStride = centroids.RowStride;
+        Run(cpu, body, labels.IntData, rows.Shape[0], centroids.Shape[0], counts.IntData);
+    }
+
+    /// <summary>Leaves the sums as they are, for processes that have only some of the rows each.</summary>
+    /// <param name="cpu">The device.</param>
+    /// <param name="rows">[N, D].</param>
+    /// <param name="scales">[N] or null.</param>
+    /// <param name="labels">[N].</param>
+    /// <param name="clusters">K.</param>
+    /// <param name="sums">[K, D + 1], out: scale · x of the rows of each, then the scales.</param>
+    /// <param name="counts">[K], out.</param>
+    internal static void Sum(CpuDevice cpu, Tensor rows, Tensor? scales, int* labels, int clusters, double* sums, int* counts)
+    {
+        NativeMemory.Clear(sums, (nuint)clusters * (nuint)(rows.Shape[1] + 1) * sizeof(double));
+        var body = Body(cpu, rows, scales, clusters);
+        body.Sums = sums;
+        Run(cpu, body, labels, rows.Shape[0], clusters, counts);
+    }
+
+    /// <summary>The centroid of a sum; left as it is where the sum has none.</summary>
+    /// <param name="sum">[D + 1].</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="metric">Euclidean or cosine.</param>
+    /// <param name="centroid">[D].</param>
+    internal static void WriteCentroid(double* sum, int dimension, ClusterMetric metric, float* centroid)
+    {
+        double divisor = sum[dimension];
+        if (metric == ClusterMetric.Cosine)
+        {
+            divisor = 0;
+            for (int d = 0; d < dimension; d++)
+            {
+                divisor += sum[d] * sum[d];
+            }
+
+            divisor = Math.Sqrt(divisor);
+        }
+
+        for (int d = 0; d < dimension && divisor > 0; d++)
+        {
+            centroid[d] = (float)(sum[d] / divisor);
+        }
+    }
+
+    private static SumBody Body(CpuDevice cpu, Tensor rows, Tensor? scales, int clusters)
+    {
+        var layout = new Layout(cpu.Threads, rows.Shape[0], rows.Shape[1], clusters);
         byte* memory = (byte*)cpu.SharedScratch(layout.Bytes / sizeof(float));
-        var body = new SumBody
+        return new SumBody
         {
             Rows = rows.Data,
             RowStride = rows.RowStride,
             Scales = scales is null ? null : scales.Data,
-            Centroids = centroids.Data,
-            CentroidStride = centroids.RowStride,
-            Dimension = dimension,
-            Metric = metric,
+            Dimension = rows.Shape[1],
             Starts = (int*)memory,
             Order = (int*)(memory + layout.OrderAt),
             Pieces = (Piece*)(memory + layout.PiecesAt),
             Partial = (double*)(memory + layout.PartialAt),
             Workers = (double*)(memory + layout.WorkersAt),
             SumLength = layout.SumLength,
-            Gains = gains,
         };
-        Sort(labels.IntData, count, clusters, body.Starts, body.Order, counts.IntData);
+    }
+
+    private static void Run(CpuDevice cpu, SumBody body, int* labels, int count, int clusters, int* counts)
+    {
+        Sort(labels, count, clusters, body.Starts, body.Order, counts);
         int pieces = Split(body.Starts, clusters, body.Pieces);
         cpu.Workers.For(pieces, ref body);
         var finish = new FinishBody { Sum = body };
@@ -169,6 +219,9 @@ public static unsafe partial class KMeansUpdate
         public Piece* Pieces;
         public double* Partial, Workers, Gains;
 
+        /// <summary>Where sums go in place of centroids; null for centroids.</summary>
+        public double* Sums;
+
         public readonly void Run(int index, int worker)
         {
             var piece = Pieces[index];
@@ -198,36 +251,22 @@ public static unsafe partial class KMeansUpdate
             }
         }
 
-        /// <summary>Turns a cluster's sum into its centroid.</summary>
+        /// <summary>Turns a cluster's sum into its centroid, or puts it where sums go.</summary>
         public readonly void Finish(int cluster, double* sum)
         {
+            if (Sums != null)
+            {
+                new ReadOnlySpan<double>(sum, Dimension + 1).CopyTo(new Span<double>(Sums + ((nint)cluster * (Dimension + 1)), Dimension + 1));
+                return;
+            }
+
             float* centroid = Centroids + (cluster * CentroidStride);
             if (Gains != null)
             {
                 Gains[cluster] = Gain(centroid, sum);
             }
 
-            double divisor = sum[Dimension];
-            if (Metric == ClusterMetric.Cosine)
-            {
-                divisor = 0;
-                for (int d = 0; d < Dimension; d++)
-                {
-                    divisor += sum[d] * sum[d];
-                }
-
-                divisor = Math.Sqrt(divisor);
-            }
-
-            if (!(divisor > 0))
-            {
-                return;
-            }
-
-            for (int d = 0; d < Dimension; d++)
-            {
-                centroid[d] = (float)(sum[d] / divisor);
-            }
+            WriteCentroid(sum, Dimension, Metric, centroid);
         }
 
         private readonly double Gain(float* centroid, double* sum)

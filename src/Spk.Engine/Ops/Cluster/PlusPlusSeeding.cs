@@ -85,8 +85,9 @@ internal static unsafe class PlusPlusSeeding
 
     private static long Chunks(long count) => (count + SeedingDistanceBody.ChunkRows - 1) / SeedingDistanceBody.ChunkRows;
 
-    // Before the first choice every row is at distance 1 from "nothing": it is drawn by its weight.
-    private static int Prepare(in SeedingDistanceBody body, double[]? weights)
+    /// <summary>Before the first choice every row is at distance 1 from "nothing": it is drawn by its weight.</summary>
+    /// <returns>Positions that may be chosen.</returns>
+    public static int Prepare(in SeedingDistanceBody body, double[]? weights)
     {
         int usable = 0;
         for (int i = 0; i < body.Count; i++)

@@ -11,6 +11,7 @@ public static partial class BatchNorm
 
     private static readonly KernelId PartialKernel = new(CudaSource, "batch_norm_partial");
     private static readonly KernelId CombineKernel = new(CudaSource, "batch_norm_combine");
+    private static readonly KernelId MergeKernel = new(CudaSource, "batch_norm_merge");
     private static readonly KernelId RecallKernel = new(CudaSource, "batch_norm_recall");
     private static readonly KernelId ApplyKernel = new(CudaSource, "batch_norm_apply");
     private static readonly KernelId GradientPartialKernel = new(CudaSource, "batch_norm_gradient_partial");
@@ -36,8 +37,19 @@ public static partial class BatchNorm
         {
             var partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
             cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
+            int ranks = cuda.Collective.Ranks;
+            if (ranks > 1)
+            {
+                // To the others, all rows of a process are one chunk.
+                var own = cuda.Workspace.Rent(new Shape(3, channels));
+                cuda.Launch(MergeKernel, PerChannel(channels), partial.Address, chunks, each, rows, channels, own.Address);
+                partial = cuda.Workspace.Rent(new Shape(ranks * 3, channels));
+                cuda.Collective.Gather(own, partial);
+                (chunks, each) = (ranks, rows);
+            }
+
             cuda.Launch(
-                CombineKernel, PerChannel(channels), partial.Address, chunks, each, rows, channels, momentum, eps, statistics.Address,
+                CombineKernel, PerChannel(channels), partial.Address, chunks, each, ranks * rows, channels, momentum, eps, statistics.Address,
                 runningMean.Address, runningVariance.Address);
         }
         else
@@ -46,7 +58,7 @@ public static partial class BatchNorm
         }
 
         cuda.Launch(
-            ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, each, slope, statistics.Address,
+            ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, RowsEach(rows), slope, statistics.Address,
             gamma?.Address ?? 0, beta?.Address ?? 0);
     }
 
@@ -62,6 +74,12 @@ public static partial class BatchNorm
         cuda.Launch(
             GradientCombineKernel, PerChannel(channels), partial.Address, chunks, rows, channels, node.Training ? 1 : 0, node.Statistics.Address,
             node.Gamma?.Address ?? 0, node.Gamma?.GradForWrite(out _).Address ?? 0, node.Beta?.GradForWrite(out _).Address ?? 0, factors.Address);
+        if (node.Training && cuda.Collective.Ranks > 1)
+        {
+            // All but the scale are means over rows, and all processes have as many.
+            cuda.Collective.Average(factors.Slice(1, 2));
+        }
+
         if (dx is not null)
         {
             cuda.Launch(
