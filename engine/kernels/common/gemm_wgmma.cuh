@@ -57,8 +57,14 @@ struct Warpgroups {
   __device__ __forceinline__ void for_each(const Sink& sink, float* staging) const {
     store(staging);
     __syncthreads();
+    hand_over(sink, staging);
+  }
+
+  // The second half of that, by all threads of a block.
+  template <typename Sink>
+  __device__ __forceinline__ static void hand_over(const Sink& sink, const float* staging) {
 #pragma unroll 1
-    for (int i = threadIdx.x; i < ROWS * Columns / 2; i += THREADS) {
+    for (int i = threadIdx.x; i < ROWS * Columns / 2; i += blockDim.x) {
       int row = i / (Columns / 2), column = i % (Columns / 2) * 2;
       float2 two = *reinterpret_cast<const float2*>(staging + row * STAGED_ROW + column);
       sink.two(row, column, two.x, two.y);
