@@ -38,13 +38,15 @@ internal static unsafe class WarpgroupGemm
     /// <summary>Dynamic shared memory of a block with the narrow tile.</summary>
     internal static int NarrowSharedBytes => SharedBytes(Narrow);
 
+    /// <summary>Whether a device has products of warpgroups, and is to use them.</summary>
+    internal static bool IsOn(CudaDevice cuda) => cuda.UsesWarpgroups && cuda.ComputeCapability == (9, 0);
+
     /// <summary>Whether a product is to be computed here: the device has the instructions, the loaded binary uses them, and rounding pays.</summary>
     /// <param name="cuda">The device.</param>
     /// <param name="a">[M, K].</param>
     /// <param name="b">[K, N].</param>
     public static bool Suits(CudaDevice cuda, in MatrixView a, in MatrixView b) =>
-        cuda.UsesWarpgroups
-        && cuda.ComputeCapability == (9, 0)
+        IsOn(cuda)
         && Fits(a)
         && Fits(b)
         && (cuda.AlwaysOnWarpgroups || Pays(a, b))
@@ -129,11 +131,24 @@ internal static unsafe class WarpgroupGemm
     internal static void Round(CudaDevice cuda, ref MatrixView a, ref MatrixView b)
     {
         MatrixView wholeA = a, wholeB = b;
-        int most = (int)(Math.Max(CopiedElements(a), CopiedElements(b)) / Unit);
         (a, b) = (Copy(cuda, a), Copy(cuda, b));
+        Round(cuda, 2, wholeA, a, wholeB, b);
+    }
+
+    /// <summary>Replaces one operand.</summary>
+    internal static void Round(CudaDevice cuda, ref MatrixView view)
+    {
+        var whole = view;
+        view = Copy(cuda, view);
+        Round(cuda, 1, whole, view, whole, view);
+    }
+
+    private static void Round(CudaDevice cuda, int count, MatrixView a, in MatrixView copyOfA, MatrixView b, in MatrixView copyOfB)
+    {
+        int most = (int)(Math.Max(CopiedElements(copyOfA), CopiedElements(copyOfB)) / Unit);
         cuda.Launch(
-            RoundKernel, new LaunchShape(CudaGemm.DivideUp(most, Threads), Threads, 2), KernelArgument.Structure(&wholeA), a.Data,
-            KernelArgument.Structure(&wholeB), b.Data);
+            RoundKernel, new LaunchShape(CudaGemm.DivideUp(most, Threads), Threads, count), KernelArgument.Structure(&a), copyOfA.Data,
+            KernelArgument.Structure(&b), copyOfB.Data);
     }
 
     // The same view of a copy with rows of a multiple of 8 elements, of which a float* counts two bytes each.
