@@ -35,9 +35,6 @@ internal static unsafe class WarpgroupGemm
     // The same with bulk copies.
     private static readonly KernelId[] BulkKernels = AllKernels("bulk_");
 
-    /// <summary>Dynamic shared memory of a block with the narrow tile.</summary>
-    internal static int NarrowSharedBytes => SharedBytes(Narrow);
-
     /// <summary>Whether a device has products of warpgroups, and is to use them.</summary>
     internal static bool IsOn(CudaDevice cuda) => cuda.UsesWarpgroups && cuda.ComputeCapability == (9, 0);
 
@@ -49,8 +46,15 @@ internal static unsafe class WarpgroupGemm
         IsOn(cuda)
         && Fits(a)
         && Fits(b)
-        && (cuda.AlwaysOnWarpgroups || Pays(a, b))
+        && Pays(cuda, (long)a.Height * b.Width * a.Width, CopiedElements(a) + CopiedElements(b))
         && cuda.Has(Kernels[0]);
+
+    /// <summary>Whether a product is large enough to pay for rounding its operands, or is to be taken however small.</summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="work">Pairs of numbers that are multiplied.</param>
+    /// <param name="elements">Of both operands' copies.</param>
+    internal static bool Pays(CudaDevice cuda, long work, long elements) =>
+        cuda.AlwaysOnWarpgroups || (work >= LeastWork && work >= LeastUses * elements);
 
     /// <summary>C (+)= A·B + bias, with the arguments of <see cref="CudaGemm.Multiply"/>.</summary>
     public static void Multiply(CudaDevice cuda, in MatrixView a, in MatrixView b, float* c, int rowStride, bool accumulate, float* bias) =>
@@ -166,12 +170,6 @@ internal static unsafe class WarpgroupGemm
     private static bool Fits(in MatrixView view) =>
         view.Rows > 0 && view.Columns > 0 && (view.Segments == 1 || view.SegmentWidth % Unit == 0) && CopiedElements(view) <= int.MaxValue;
 
-    private static bool Pays(in MatrixView a, in MatrixView b)
-    {
-        long work = (long)a.Height * b.Width * a.Width;
-        return work >= LeastWork && work >= LeastUses * (CopiedElements(a) + CopiedElements(b));
-    }
-
     // The wide tile reads less, but must waste no more columns than the narrow one and give half of the multiprocessors a block, counting splits.
     private static bool IsWide(int m, int n, int k)
     {
@@ -190,6 +188,6 @@ internal static unsafe class WarpgroupGemm
            select new KernelId(Source, $"mat_mul_wgmma_{columns}_{kind}{order}", SharedBytes(columns)),
     ];
 
-    // Stages of tiles of both operands, and what it takes to start at a multiple of 1024.
-    private static int SharedBytes(int columns) => ((columns == Wide ? 4 : 3) * (TileRows + columns) * TileK * sizeof(ushort)) + 1024;
+    /// <summary>Dynamic shared memory of a block: stages of tiles of both operands, and what it takes to start at a multiple of 1024.</summary>
+    internal static int SharedBytes(int columns) => ((columns == Wide ? 4 : 3) * (TileRows + columns) * TileK * sizeof(ushort)) + 1024;
 }
