@@ -8,6 +8,9 @@ namespace Spk.Engine.Numerics;
 /// <summary>Copies blocks of a <see cref="MatrixView"/> into the contiguous panels that the micro-kernels read.</summary>
 internal static unsafe class GemmPack
 {
+    // Rows fetched ahead of the copy: a row of a wide matrix lies in another page than the row before, where no hardware fetches ahead.
+    private const int RowsAhead = 8;
+
     /// <summary>Rows as rows: out[panel][row][column], <paramref name="height"/> rows a panel, <paramref name="stride"/> elements a row.</summary>
     public static void Rows(in MatrixView view, int row0, int rows, int column0, int columns, int height, int stride, float* destination)
     {
@@ -41,6 +44,11 @@ internal static unsafe class GemmPack
                 float* from = view.Segment(row0 + r, segment);
                 from = from == null ? null : from + inside;
                 done += take;
+                if (r + RowsAhead < rows)
+                {
+                    Fetch(view.Segment(row0 + r + RowsAhead, segment), inside, take);
+                }
+
                 while (take > 0)
                 {
                     int here = Math.Min(width - lane, take);
@@ -107,6 +115,18 @@ internal static unsafe class GemmPack
             columns -= take;
             inside = 0;
             segment++;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(float* segment, int from, int count)
+    {
+        if (Sse.IsSupported && segment != null)
+        {
+            for (int i = 0; i < count; i += 16)
+            {
+                Sse.Prefetch0(segment + from + i);
+            }
         }
     }
 

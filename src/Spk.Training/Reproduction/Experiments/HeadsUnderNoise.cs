@@ -24,7 +24,7 @@ internal static class HeadsUnderNoise
         Title = "Classifier heads under label noise",
         Paper = "A comparison of softmax, AM-Softmax, CosFace, AAM-Softmax, OC-Softmax and AdaFace on pseudo-labels for speaker verification",
         Summary = "A classifier is trained on the true speakers, of whose utterances a share gets another speaker's label, at random and for good. AM and CosFace are one formula with scale 30 and "
-            + "margin 0.2, and with scale 64 and margin 0.35. Errors of clusters are not random; the experiment pseudo-labels has those.",
+            + "margin 0.2, and with scale 64 and margin 0.35; margins rise over the first half of the epochs. Errors of clusters are not random; the experiment pseudo-labels has those.",
         Corpora =
         [
             new ExperimentCorpus
@@ -32,9 +32,9 @@ internal static class HeadsUnderNoise
                 Name = "voices",
                 Description = "synthetic voices with channels",
                 Recipe = "demo",
-                Overrides = [.. Common, "training.epochs=80"],
+                Overrides = [.. Common, "training.epochs=120"],
                 Voices = new SyntheticVoicesSpec { Speakers = 100, EvaluationSpeakers = 40, UtterancesPerSpeaker = 10, SessionsPerSpeaker = 4, ChannelStrength = 0.4f },
-                QuickOverrides = ["training.epochs=60"],
+                QuickOverrides = ["training.epochs=100"],
                 QuickVoices = new SyntheticVoicesSpec { Speakers = 40, EvaluationSpeakers = 24, UtterancesPerSpeaker = 10, SessionsPerSpeaker = 4, ChannelStrength = 0.4f },
             },
             new ExperimentCorpus { Name = "recorded", Description = "the corpus at hand", Recipe = "openvoices-simclr-am", Overrides = [.. Common, "training.epochs=40"] },
@@ -63,7 +63,7 @@ internal static class HeadsUnderNoise
         ],
     };
 
-    private static string[] Common => ["objective.kind=supervised", "objective.margin=0", "data.views=1", "data.pairing=random"];
+    private static string[] Common => ["objective.kind=supervised", "objective.margin=0", "objective.marginCurve=cosine", "data.views=1", "data.pairing=random"];
 
     private static string Name(string head, int noise) => string.Create(CultureInfo.InvariantCulture, $"{head}-{noise}");
 }
