@@ -27,6 +27,9 @@ internal static unsafe class WarpgroupGemm
     private const long LeastWork = 1L << 28;
     private const int LeastUses = 192;
 
+    // Of A and of B in memory.
+    private static readonly string[] Orders = ["nn", "nt", "tn", "tt"];
+
     private static readonly KernelId RoundKernel = new(Source, "mat_mul_wgmma_round");
 
     // Wide, then narrow, each by the order of A and of B in memory.
@@ -184,7 +187,7 @@ internal static unsafe class WarpgroupGemm
     private static KernelId[] AllKernels(string kind) =>
     [
         .. from columns in new[] { Wide, Narrow }
-           from order in new[] { "nn", "nt", "tn", "tt" }
+           from order in Orders
            select new KernelId(Source, $"mat_mul_wgmma_{columns}_{kind}{order}", SharedBytes(columns)),
     ];
 
