@@ -1,5 +1,5 @@
 // Matrix products of a warpgroup (4 warps, the first a multiple of 4) on Hopper, whose operands the tensor cores read from shared memory
-// themselves. With tensor_core.cuh the only place with inline PTX; the emulator has its own bodies under the same names.
+// themselves. With tensor_core.cuh and bulk_copy.cuh the only place with inline PTX; the emulator has its own bodies under the same names.
 //
 // A tile of an operand is 64 of k by a multiple of 64 rows or columns of the product, in lines of 128 bytes, swizzled: 16-byte unit u of line l
 // lies at unit u ^ (l % 8), so that 8 lines of one unit, and 8 units of one line, touch all banks. It starts at a multiple of 1024 bytes.

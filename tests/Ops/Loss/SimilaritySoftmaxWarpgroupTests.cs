@@ -106,7 +106,10 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
             var k = Samples.Variable(device, new Shape(keyRows, width), keys[..(keyRows * width)]);
             var options = new SimilaritySoftmaxOptions
             {
-                Temperature = Temperature, Symmetric = kind == Kind.Symmetric, Margin = MarginKind.Additive, MarginValue = 0.15f,
+                Temperature = Temperature,
+                Symmetric = kind == Kind.Symmetric,
+                Margin = MarginKind.Additive,
+                MarginValue = 0.15f,
             };
             options = kind switch
             {
@@ -114,7 +117,9 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
                 Kind.FurtherKeys => options with { ItemCount = 4 },
                 _ => options with
                 {
-                    Memory = Samples.Constant(device, new Shape(77, width), memory), QueryLabels = Labels(rows, 7), KeyLabels = Labels(rows, 7),
+                    Memory = Samples.Constant(device, new Shape(77, width), memory),
+                    QueryLabels = Labels(rows, 7),
+                    KeyLabels = Labels(rows, 7),
                     MemoryLabels = Labels(77, 7),
                 },
             };
