@@ -2,8 +2,6 @@ using BenchmarkDotNet.Attributes;
 using Spk.Bench.Support;
 using Spk.Engine.Devices;
 using Spk.Training;
-using Spk.Training.Data;
-using Spk.Training.Recipes;
 
 namespace Spk.Bench.Pipeline;
 
@@ -14,7 +12,7 @@ namespace Spk.Bench.Pipeline;
 [MemoryDiagnoser]
 public class TrainStepBench
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("spk-bench-").FullName;
+    private readonly SmallRecipe _recipe = new();
     private CpuDevice _device = null!;
     private Trainer _trainer = null!;
     private TrainingSession _session = null!;
@@ -23,22 +21,9 @@ public class TrainStepBench
     [GlobalSetup]
     public void Setup()
     {
-        string voices = Path.Combine(_folder, "voices"), run = Path.Combine(_folder, "run");
-        SyntheticVoices.Generate(voices, new SyntheticVoicesSpec { Speakers = 32, EvaluationSpeakers = 2, UtterancesPerSpeaker = 8 });
-        var recipe = Recipe.Parse(
-            """
-            data:
-              cropSeconds: 1.0
-              augmentation: { rir: rir, noise: noise, reverbProbability: 0.5, noiseProbability: 0.5 }
-            features: { preset: torchaudio-mel40, normalization: mean }
-            encoder: { kind: tdnn, width: 128, embeddingSize: 128 }
-            training: { batch: 64, epochs: 100000 }
-            """,
-            "bench",
-            [$"data.root={voices}"]);
         _device = BenchDevice.Open();
-        _trainer = Trainer.Open(recipe, run, _device);
-        _session = new TrainingSession(_trainer.Pipeline, new RunFolder(run), 0, null, _device.Name);
+        _trainer = Trainer.Open(_recipe.Parse("{ kind: tdnn, width: 128, embeddingSize: 128 }", "{ kind: simclr }"), _recipe.Run, _device);
+        _session = new TrainingSession(_trainer.Pipeline, new RunFolder(_recipe.Run), 0, null, _device.Name);
     }
 
     [Benchmark]
@@ -58,6 +43,6 @@ public class TrainStepBench
         _session.Dispose();
         _trainer.Dispose();
         _device.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        _recipe.Dispose();
     }
 }

@@ -37,7 +37,7 @@ internal static class SpkCommand
                 return ExitCode.Usage;
             }
 
-            if (parse.Action is not null)
+            if (parse.Action is not (null or OwnWork))
             {
                 return parse.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
             }

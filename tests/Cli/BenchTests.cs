@@ -31,6 +31,8 @@ public class BenchTests
         string same = folder.At("same.json"), faster = folder.At("faster.json"), other = folder.At("other.json");
         var first = CommandLine.Run([.. Short, "--save", same]);
         Assert.That(first.Code, Is.Zero, first.Error);
+        Assert.That(BenchmarkFile.Read(same).Machine["command"], Is.EqualTo("spk bench mix_noise --budget 0.02 --device cpu --threads 1"), "no paths of this machine");
+        Assert.That(BenchmarkFile.Read(same).Machine.Keys, Is.SupersetOf(new[] { "processor", "threads", "vectors", "memory", "runtime", "date", "at most", "cache" }));
         Assert.That(first.Error, Does.Contain("mix_noise").And.Contain("of bound").And.Contain("0 B"));
 
         // A machine that was a thousand times as fast makes this one a thousand times slower, whatever disturbs the test.
@@ -47,6 +49,28 @@ public class BenchTests
 
         (file with { Results = [.. file.Results.Select(r => r with { Cold = true })] }).Write(other);
         CommandLine.Run([.. Short, "--baseline", other]).AssertRefused(ExitCode.Failure, other, "none of the cases");
+    }
+
+    [Test]
+    public void Curves_and_pages_come_from_their_verbs()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.That(CommandLine.Run("bench", "scaling", "--list").Output, Does.Contain("kmeans-clusters"));
+        string section = Directory.CreateDirectory(folder.At("results", "10-growth")).FullName;
+        File.WriteAllText(Path.Combine(section, "intro.md"), "## Growth");
+        var curves = CommandLine.Run("bench", "scaling", "search", "--quick", "--device", "cpu", "--threads", "1", "--save", Path.Combine(section, "scaling.json"), "--report", folder.At("page.html"), "--json");
+        Assert.That(curves.Code, Is.Zero, curves.Error);
+        Assert.That(curves.Json.GetProperty("curves")[0].GetProperty("points").GetArrayLength(), Is.EqualTo(4));
+        Assert.That(curves.Json.GetProperty("machine").GetProperty("command").GetString(), Is.EqualTo("spk bench scaling search --quick --device cpu --threads 1"));
+        Assert.That(File.ReadAllText(folder.At("page.html")), Does.Contain("search-profiles"));
+
+        var page = CommandLine.Run("bench", "report", folder.At("results"));
+        Assert.That(page.Code, Is.Zero, page.Error);
+        Assert.That(page.Output, Does.Contain("## Growth").And.Contain("`search-profiles`"));
+        Assert.That(CommandLine.Run("bench", "report", folder.At("results"), "--out", folder.At("page.md")).Output, Does.Contain("1 drawings"));
+        Assert.That(File.ReadAllText(folder.At("page.md")), Is.EqualTo(page.Output.Replace("(benchmarks/", "(page/", StringComparison.Ordinal)));
+        CommandLine.Run("bench", "report", folder.At("none")).AssertRefused(ExitCode.Failure, "no such folder");
+        CommandLine.Run("bench", "scaling", "kmaens").AssertRefused(ExitCode.Usage, "'kmaens'");
     }
 
     [Test]

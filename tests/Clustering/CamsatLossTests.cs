@@ -76,15 +76,17 @@ public class CamsatLossTests(TestDevice on)
         run.AssertGradients(Loss);
     }
 
-    // Three views: every one of them finds both others among all views of the batch.
+    // Three views: every one of them finds all views of the rows of its class, those of its own row with them, among all views of the batch.
     [Test]
-    public void Views_of_a_row_find_each_other()
+    public void Views_of_a_class_find_each_other()
     {
         const int views = 3;
         var options = Only(new CamsatOptions { SupConWeight = 1, Temperature = 0.5 });
         float[] values = Samples.Normal(9, views * Rows * Dimension);
-        using var run = new Fixture(on, options, values);
+        using var run = new Fixture(on, options, values, seed: 43);
         double[][] x = Reference.Matrix(Samples.ToDouble(values));
+        int[] classes = [.. Reference.Predict(run.X, run.Weights).Select(p => Array.IndexOf(p, p.Max()))];
+        Assert.That(classes.Distinct().Count(), Is.InRange(2, Rows - 1), "classes of several rows, and several classes");
         double Loss(double[][] weights)
         {
             double[][] hidden = Reference.Hidden(x, weights);
@@ -93,7 +95,7 @@ public class CamsatLossTests(TestDevice on)
             {
                 double[] logits = [.. unit.Select(other => other.Zip(unit[i], (a, b) => a * b).Sum() / options.Temperature)];
                 double all = Math.Log(Enumerable.Range(0, unit.Length).Where(r => r != i).Sum(r => Math.Exp(logits[r])));
-                return Enumerable.Range(0, unit.Length).Where(a => a != i && a % Rows == i % Rows).Average(a => all - logits[a]);
+                return Enumerable.Range(0, unit.Length).Where(a => a != i && classes[a % Rows] == classes[i % Rows]).Average(a => all - logits[a]);
             });
         }
 
@@ -121,7 +123,7 @@ public class CamsatLossTests(TestDevice on)
         private readonly ParameterSet _parameters;
         private readonly CamsatLoss _loss;
 
-        public Fixture(TestDevice on, CamsatOptions options, float[] views)
+        public Fixture(TestDevice on, CamsatOptions options, float[] views, int seed = 20)
         {
             _device = on.Open();
             float[] rows = Samples.Normal(5, Rows * Dimension);
@@ -129,7 +131,6 @@ public class CamsatLossTests(TestDevice on)
             _parameters = new ParameterSet(_device);
             var network = new CamsatNetwork(_parameters, Dimension, options);
             _parameters.Rent(1);
-            int seed = 20;
             foreach (var parameter in _parameters.Trainable)
             {
                 parameter.ImportFrom(Samples.Normal(seed++, parameter.Shape.Count, parameter.Shape.Rank == 1 ? 0.5f : 1f));

@@ -133,6 +133,9 @@ internal static class ParityCases
             labels.CopyIntsTo(which);
             return [[.. which.Select(l => (float)l)], Samples.Read(probabilities)];
         }),
+        new("GroupSimilarity", Sums, d => Layer(d, [3 * 9, 77], [], (t, x, _) => GroupSimilarity.Forward(t, x, 9, Labels(d, 9, 4)))),
+        new("GroupSimilarity of views", Sums, d => Layer(d, [3 * 9, 140], [], (t, x, _) => GroupSimilarity.Forward(t, x, 9, null))),
+        new("SupervisedContrast", Statistics, d => Layer(d, [2 * 9, 77], [], (t, x, _) => SupervisedContrast.Forward(t, x, 2, Labels(d, 9, 4), 0.2f))),
         new("DialogueCompactness", Sums, d =>
         {
             var compactness = DialogueCompactness.Forward(Constant(d, 1, 3 * 37, 70), 3);

@@ -33,6 +33,10 @@ step "kernels and training steps"
 ./spk-gpu bench --device cuda --budget 0.5 --save "$results/bench.json" > "$results/bench.txt" 2>&1 || status=1
 grep -c median_s "$results/bench.json"
 
+step "cost by size"
+./spk-gpu bench scaling --device cuda --budget 0.2 --save "$results/scaling.json" --report "$results/scaling.html" > "$results/scaling.txt" 2>&1 || status=1
+tail -n 3 "$results/scaling.txt"
+
 if [[ -d speech ]]; then
   for precision in fp32 tf32 bf16; do
     step "pretraining on real speech, $precision"

@@ -19,7 +19,7 @@ internal static class BenchmarkText
         string share = result.ShareOfBound is { } s ? string.Create(CultureInfo.InvariantCulture, $"{100 * s:F1} %") : "-";
         string peer = ratio is { } r ? string.Create(CultureInfo.InvariantCulture, $"{r:F2} x") : "";
         return (name.PadRight(NameWidth) + result.SizesText.PadRight(SizesWidth)
-            + $"{Time(result.Median),10}{Time(result.Fast) + " - " + Time(result.Slow),20}{Rate(result.Bytes, result.Median),8}{Rate(result.Operations, result.Median),9}{share,10}"
+            + $"{BenchmarkFormat.Time(result.Median),10}{BenchmarkFormat.Time(result.Fast) + " - " + BenchmarkFormat.Time(result.Slow),20}{Rate(result.Bytes, result.Median),8}{Rate(result.Operations, result.Median),9}{share,10}"
             + $"{Bytes(result.AllocatedBytes),11}{peer,17}").TrimEnd();
     }
 
@@ -30,7 +30,7 @@ internal static class BenchmarkText
         foreach (var one in compared.OrderBy(c => c.Ratio))
         {
             string verdict = one.Slower ? "SLOWER" : one.Ratio < 1 / (1 + allowed) ? "faster" : "";
-            string times = one.ByClock ? $"{Time(one.Baseline.Fast),9} -> {Time(one.Result.Fast),9}" : $"{Time(one.Baseline.Least),9} -> {Time(one.Result.Least),9}";
+            string times = one.ByClock ? $"{BenchmarkFormat.Time(one.Baseline.Fast),9} -> {BenchmarkFormat.Time(one.Result.Fast),9}" : $"{BenchmarkFormat.Time(one.Baseline.Least),9} -> {BenchmarkFormat.Time(one.Result.Least),9}";
             string again = one.Measurements > 1 ? $"  (measured {one.Measurements} times)" : "";
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Ratio,6:F2}  {times}  {one.Result.Key}{again}  {verdict}").TrimEnd());
         }
@@ -42,19 +42,6 @@ internal static class BenchmarkText
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{byProcessor} of them by their fastest call or, above 3 ms, by processor time: the machine was busy, threads waited {waited[waited.Length / 2]:F2} s a second; what the clock would tell, such as a lost thread, stays unseen"));
         }
-    }
-
-    /// <summary>A time with three digits and a unit that suits it.</summary>
-    public static string Time(double seconds)
-    {
-        var (value, unit) = seconds switch
-        {
-            >= 1 => (seconds, "s"),
-            >= 1e-3 => (1e3 * seconds, "ms"),
-            _ => (1e6 * seconds, "us"),
-        };
-        string format = value >= 100 ? "F0" : value >= 10 ? "F1" : "F2";
-        return value.ToString(format, CultureInfo.InvariantCulture) + " " + unit;
     }
 
     private static string Rate(double count, double seconds) =>

@@ -26,7 +26,7 @@ internal static class UsageError
             return $"{value.Name} takes {wanted}, not '{given}'.";
         }
 
-        if (command.Subcommands.Count > 0)
+        if (command.Subcommands.Count > 0 && command.Action is not OwnWork)
         {
             return $"'{path}' needs a verb: {string.Join(", ", command.Subcommands.Select(c => c.Name))}.";
         }

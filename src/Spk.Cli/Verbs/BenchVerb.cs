@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Spk.Cli.Terminal;
 using Spk.Engine.Devices;
@@ -46,6 +45,9 @@ internal sealed class BenchVerb : Verb
             Options.Add(option);
         }
 
+        Subcommands.Add(new BenchScalingVerb());
+        Subcommands.Add(new BenchReportVerb());
+        Action = new OwnWork();
         Validators.Add(result =>
         {
             if (result.GetValue(_failOver) is { } percent && (result.GetValue(_baseline) is null || percent is not (> 0 and < 1000)))
@@ -61,6 +63,7 @@ internal sealed class BenchVerb : Verb
         "spk bench --quick",
         "spk bench sgemm xvector --threads 2 --save before.json",
         "spk bench --baseline before.json --fail-over 10",
+        "spk bench scaling --quick --report scaling.html",
     ];
 
     /// <inheritdoc/>
@@ -76,7 +79,8 @@ internal sealed class BenchVerb : Verb
         var baseline = options.GetValue(_baseline) is { } before ? BenchmarkFile.Read(before) : null;
         var peers = options.GetValue(_peers) is { } file ? PeerResults.Read(file) : null;
         double allowed = (options.GetValue(_failOver) ?? 10) / 100;
-        var machine = Describe(context, out var ceilings, out bool isCpu);
+        var (machine, ceilings, threads) = Describe(options, context);
+        bool isCpu = threads > 0;
         var wanted = new BenchmarkOptions
         {
             Cases = options.GetValue(_cases) ?? [],
@@ -92,7 +96,6 @@ internal sealed class BenchVerb : Verb
             context.Note($"{name,-10} {value}");
         }
 
-        context.Note($"{"cache",-10} {(wanted.Cold ? "emptied before each call" : "warm: calls are repeated on the same memory")}");
         context.Note("");
         if (isCpu && (baseline is not null || options.GetValue(_save) is not null))
         {
@@ -103,7 +106,7 @@ internal sealed class BenchVerb : Verb
         var results = BenchmarkRun.Measure(
             wanted,
             ceilings,
-            result => context.Note(BenchmarkText.Line(result, peers?.Fastest(result) is { } fastest ? result.Throughput / fastest : null)),
+            result => context.Note(BenchmarkText.Line(result, peers?.Fastest(result, threads) is { } fastest ? result.Throughput / fastest.Throughput : null)),
             (name, reason) => context.Note($"{name}: {reason}"),
             context.Stop);
         var written = new BenchmarkFile(machine, results);
@@ -143,23 +146,17 @@ internal sealed class BenchVerb : Verb
             .FirstOrDefault(r => r.Key == result.Key);
     }
 
-    private static Dictionary<string, string> Describe(CommandContext context, out MachineCeilings? ceilings, out bool isCpu)
+    // The device is closed again: its threads must not be about while others are timed.
+    private (Dictionary<string, string> Machine, MachineCeilings? Ceilings, int Threads) Describe(ParseResult options, CommandContext context)
     {
         using var device = context.OpenDevice();
-        isCpu = device is CpuDevice;
-        ceilings = MachineCeilings.Of(device);
-        var machine = new Dictionary<string, string>
+        var ceilings = MachineCeilings.Of(device);
+        var machine = new Dictionary<string, string>(MachineDescription.Of(device, ceilings))
         {
-            ["device"] = device.Name,
-            ["system"] = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}",
-            ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            ["cache"] = options.GetValue(_cold) ? "emptied before each call" : "warm: calls are repeated on the same memory",
+            ["command"] = TypedCommand.Of(options, _save, _baseline, _failOver, _peers, GlobalOptions.Json, GlobalOptions.Quiet),
         };
-        if (ceilings is not null)
-        {
-            machine["at most"] = string.Create(CultureInfo.InvariantCulture, $"{1e-9 * ceilings.BytesPerSecond:F1} GB/s, {1e-9 * ceilings.Fp32:F0} GFLOP/s in fp32 ({ceilings.Source})");
-        }
-
-        return machine;
+        return (machine, ceilings, (device as CpuDevice)?.Threads ?? 0);
     }
 
     private static Precision[] Precisions(string? text, bool isCpu)

@@ -34,7 +34,7 @@ internal sealed class ClusterVerb : Verb
     private readonly Option<double> _lambda = new("--lambda") { Description = "For camsat and imsat: weight of information maximisation.", HelpName = "X", DefaultValueFactory = _ => 0.1 };
     private readonly Option<double> _mu = new("--mu") { Description = "For camsat and imsat: weight of the entropy of the marginal.", HelpName = "X", DefaultValueFactory = _ => 4 };
     private readonly Option<double> _contrast = new("--info-nce") { Description = "For camsat: weight of InfoNCE between two views in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
-    private readonly Option<double> _supCon = new("--sup-con") { Description = "For camsat: weight of SupCon between all views in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
+    private readonly Option<double> _supCon = new("--sup-con") { Description = "For camsat: weight of SupCon between views of a row, and of rows of one class, in the last hidden layer.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<double> _mixup = new("--mixup") { Description = "For camsat and imsat: weight of mixup between rows.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<double> _share = new("--marginal-share") { Description = "For camsat and imsat: share of a batch in the running marginal, to 1; 0 for what suits batch and K.", HelpName = "X", DefaultValueFactory = _ => 0 };
     private readonly Option<int> _iterations = Number("--iterations", "Most iterations of a start.", 100, "N");

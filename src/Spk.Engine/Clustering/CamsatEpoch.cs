@@ -27,7 +27,7 @@ public sealed record CamsatEpoch
     /// <summary>Contrast of two views in the last hidden layer.</summary>
     public required double InfoNce { get; init; }
 
-    /// <summary>Contrast of all views in the last hidden layer.</summary>
+    /// <summary>Contrast of all views, and of rows of one class, in the last hidden layer.</summary>
     public required double SupCon { get; init; }
 
     /// <summary>Divergence of mixed rows from the mixture of their predictions.</summary>

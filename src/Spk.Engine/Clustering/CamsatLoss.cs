@@ -1,6 +1,7 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
+using Spk.Engine.Ops.Cluster;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
@@ -26,7 +27,7 @@ internal sealed class CamsatLoss
     private readonly float[] _weights = new float[Terms];
     private readonly int[] _partners;
     private readonly float[] _shares;
-    private readonly Tensor? _running, _scale;
+    private readonly Tensor? _running, _groups, _probabilities;
     private readonly float _share;
     private readonly int _batch;
     private int _terms;
@@ -40,8 +41,8 @@ internal sealed class CamsatLoss
         (_partners, _shares) = (new int[batch], new float[batch]);
         if (options.SupConWeight > 0)
         {
-            _scale = _device.Workspace.Rent(new Shape(1));
-            _device.Fill(_scale, (float)(1 / options.Temperature));
+            _groups = _device.Workspace.Rent(new Shape(batch), ElementType.Int32);
+            _probabilities = _device.Workspace.Rent(new Shape(batch));
         }
 
         // Of smaller batches so many that there is about a row a cluster: more would make the marginal lag behind the network, and clusters swing.
@@ -101,7 +102,8 @@ internal sealed class CamsatLoss
 
             if (_options.SupConWeight > 0)
             {
-                supCon = AllVersusAll.Forward(tape, hidden, _data.Views.Length, _scale!, ownAreNegatives: true);
+                TopClass.Forward(logits, _groups!, _probabilities!);
+                supCon = SupervisedContrast.Forward(tape, hidden, _data.Views.Length, _groups!, (float)_options.Temperature);
                 Add(supCon, _options.SupConWeight);
             }
         }

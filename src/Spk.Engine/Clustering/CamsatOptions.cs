@@ -64,8 +64,8 @@ public sealed record CamsatOptions
     public double InfoNceWeight { get; init; }
 
     /// <summary>
-    /// Weight of SupCon, 0 or more: the last hidden layer of every view of a row finds that of each other view among all views of the batch. With two
-    /// views it is InfoNCE.
+    /// Weight of SupCon, 0 or more: the last hidden layer of every view of a row finds those of the other views, and of all views of the rows of the batch
+    /// that now have the same most probable class, among all views of the batch.
     /// </summary>
     public double SupConWeight { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Spk.Interop;
 
 namespace Spk.Engine.Scoring;
@@ -50,28 +51,14 @@ public sealed class RankedTrials
     public static RankedTrials Rank(ReadOnlySpan<float> scores, ReadOnlySpan<bool> isTarget)
     {
         int n = scores.Length;
-        if (isTarget.Length != n)
-        {
-            throw new ShapeException($"there are {n} scores but {isTarget.Length} labels: every trial needs one of each.");
-        }
-
-        int targets = isTarget.Count(true);
-        if (targets == 0 || targets == n)
-        {
-            string missing = n == 0 ? "is empty" : targets == 0 ? "has no target (same-speaker) trial" : "has no non-target (different-speaker) trial";
-            throw new DataFormatException($"the trial list {missing} ({n} trials): error rates need trials of both kinds.");
-        }
+        Check(n, isTarget, out int targets);
 
         // One 64-bit key a trial: the score in an order-preserving encoding above its position. Sorting plain integers is
         // several times faster than sorting pairs, and ties fall into the order given.
         var keys = new ulong[n];
         for (int i = 0; i < n; i++)
         {
-            if (!float.IsFinite(scores[i]))
-            {
-                throw new NonFiniteException($"the score of trial {i + 1} of {n} is {scores[i]}: check the embeddings of its two utterances.");
-            }
-
+            CheckFinite(scores, i);
             keys[i] = ((ulong)Ascending(scores[i]) << 32) | (uint)i;
         }
 
@@ -221,10 +208,40 @@ public sealed class RankedTrials
         return after == 0 ? frr1 : frr0 - (before / (after - before) * (frr1 - frr0));
     }
 
-    /// <summary>Maps finite floats to unsigned integers of the same order; both zeros map to one value.</summary>
-    private static uint Ascending(float score)
+    /// <summary>Both kinds of trials must occur, and every trial has a label.</summary>
+    internal static void Check(int n, ReadOnlySpan<bool> isTarget, out int targets)
     {
-        uint bits = BitConverter.SingleToUInt32Bits(score + 0f);
-        return (bits & 0x8000_0000) != 0 ? ~bits : bits | 0x8000_0000;
+        if (isTarget.Length != n)
+        {
+            throw new ShapeException($"there are {n} scores but {isTarget.Length} labels: every trial needs one of each.");
+        }
+
+        targets = isTarget.Count(true);
+        if (targets == 0 || targets == n)
+        {
+            string missing = n == 0 ? "is empty" : targets == 0 ? "has no target (same-speaker) trial" : "has no non-target (different-speaker) trial";
+            throw new DataFormatException($"the trial list {missing} ({n} trials): error rates need trials of both kinds.");
+        }
+    }
+
+    internal static void CheckFinite(ReadOnlySpan<float> scores, int i)
+    {
+        if (!float.IsFinite(scores[i]))
+        {
+            ThrowNotFinite(i, scores.Length, scores[i]);
+        }
+    }
+
+    // On its own, so that the check is inlined into loops over all trials.
+    [DoesNotReturn]
+    private static void ThrowNotFinite(int trial, int count, float score) =>
+        throw new NonFiniteException($"the score of trial {trial + 1} of {count} is {score}: check the embeddings of its two utterances.");
+
+    /// <summary>Maps finite floats to unsigned integers of the same order; both zeros map to one value.</summary>
+    internal static uint Ascending(float score)
+    {
+        // Negative numbers fall with their bits, so those are turned round; without a branch, for signs are hard to foresee.
+        int bits = BitConverter.SingleToInt32Bits(score + 0f);
+        return (uint)bits ^ ((uint)(bits >> 31) | 0x8000_0000);
     }
 }

@@ -30,7 +30,7 @@ public static class BenchmarkComparison
     private const double ShortSeconds = 3e-3;
 
     // A machine on which threads wait for longer than this is busy.
-    private const double IdleWaiting = 0.05;
+    internal const double IdleWaiting = 0.05;
 
     /// <summary>Compares.</summary>
     /// <param name="baseline">The earlier results.</param>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Spk.Engine.Devices;
-using Spk.Engine.Tensors;
 using Spk.Interop;
 
 namespace Spk.Training.Benchmarks;
@@ -10,7 +9,10 @@ public static class BenchmarkRun
 {
     // A call shorter than this is repeated between two looks at the clock of a GPU, as a training loop would issue it.
     private const double LeastSeconds = 2e-3;
-    private const int MostInner = 50, FewestCalls = 7, WarmUpCalls = 5;
+    private const int MostInner = 50, FewestCalls = 7, FewestLongCalls = 3, WarmUpCalls = 5;
+
+    // After so many budgets, and a second at least, fewer calls are enough: of twenty iterations of a large k-means for instance.
+    private const double Patience = 10, LeastPatience = 1;
     private const double LongestWarmUp = 2;
     private const int Rehearsals = 2;
     private const double RehearsalSeconds = 0.05;
@@ -111,12 +113,12 @@ public static class BenchmarkRun
         (options.Cases.Count == 0 || options.Cases.Any(prefix => one.Name.StartsWith(prefix, StringComparison.Ordinal)))
         && (options.Keys.Count == 0 || options.Keys.Contains(BenchmarkResult.KeyOf(one.Name, one.Sizes, device.Precision, options.Cold)));
 
-    private static BenchmarkResult MeasureCase(
+    internal static BenchmarkResult MeasureCase(
         BenchmarkCase one, Device device, Yardstick? yardstick, BenchmarkOptions options, MachineCeilings? ceilings, CacheFlush? flush, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
-        double once = 0;
-        for (int i = 0; i < WarmUpCalls || clock.Elapsed.TotalSeconds < Math.Min(LongestWarmUp, options.Budget); i++)
+        double once = 0, patience = Math.Max(LeastPatience, Patience * options.Budget);
+        for (int i = 0; i < 1 || (i < WarmUpCalls && clock.Elapsed.TotalSeconds < patience) || clock.Elapsed.TotalSeconds < Math.Min(LongestWarmUp, options.Budget); i++)
         {
             cancellation.ThrowIfCancellationRequested();
             once = Time(one, device, 1).Wall;
@@ -130,7 +132,7 @@ public static class BenchmarkRun
         long allocated = 0;
         clock.Restart();
         yardstick?.Restart();
-        while (times.Count < FewestCalls || clock.Elapsed.TotalSeconds < options.Budget)
+        while (times.Count < (clock.Elapsed.TotalSeconds < patience ? FewestCalls : FewestLongCalls) || clock.Elapsed.TotalSeconds < options.Budget)
         {
             cancellation.ThrowIfCancellationRequested();
 
@@ -190,19 +192,5 @@ public static class BenchmarkRun
 
         device.Synchronize();
         return CallTime.Since(start);
-    }
-
-    /// <summary>Writes more memory than any cache holds, so that what a case reads comes from memory.</summary>
-    private sealed class CacheFlush(Device device)
-    {
-        private const int Floats = 1 << 26;
-        private readonly Tensor _other = device.AllocatePersistent(new Shape(Floats));
-        private float _value;
-
-        public void Run()
-        {
-            device.Fill(_other, ++_value);
-            device.Synchronize();
-        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
@@ -29,6 +30,13 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
             _ when device.Name.Contains("H100", StringComparison.Ordinal) => new(2.9e12, 67e12, 395e12, 790e12, "known for the H100"),
             _ => null,
         };
+    }
+
+    /// <summary>The figures in words.</summary>
+    public override string ToString()
+    {
+        string cores = Bf16 > 0 ? string.Create(CultureInfo.InvariantCulture, $", {1e-9 * Tf32:F0} in tf32, {1e-9 * Bf16:F0} in bf16") : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{1e-9 * BytesPerSecond:F1} GB/s, {1e-9 * Fp32:F0} GFLOP/s in fp32{cores} ({Source})");
     }
 
     /// <summary>The least time in seconds; 0 where nothing was counted.</summary>

@@ -51,6 +51,25 @@ internal sealed class Axis
         return new Axis(low, high, v => v, marks);
     }
 
+    /// <summary>A logarithmic axis of positive values, with ticks at 1, 2 and 5 times powers of ten, or at the powers alone where there are many.</summary>
+    /// <param name="low">Smallest value.</param>
+    /// <param name="high">Largest value.</param>
+    /// <param name="label">Names a tick.</param>
+    public static Axis Logarithmic(double low, double high, Func<double, string> label)
+    {
+        // A little room, so that no point lies on the frame.
+        (low, high) = (low / 1.15, high * 1.15);
+        double decades = Math.Log10(high / low);
+        double[] factors = decades < 2.5 ? [1, 2, 5] : [1];
+        var marks = new List<(double, string)>();
+        for (int power = (int)Math.Floor(Math.Log10(low)); power <= Math.Log10(high); power++)
+        {
+            marks.AddRange(factors.Select(f => f * Math.Pow(10, power)).Where(v => v >= low && v <= high).Select(v => (v, label(v))));
+        }
+
+        return new Axis(low, high, Math.Log, marks);
+    }
+
     /// <summary>An axis of names at 0, 1, 2 and so on.</summary>
     public static Axis Names(IReadOnlyList<string> names) => new(-0.5, names.Count - 0.5, v => v, [.. names.Select((n, i) => ((double)i, n))]);
 

@@ -305,7 +305,7 @@ internal static class Figures
         return legend.Close().ToString();
     }
 
-    private static string Figure(string title, string chart, string legend, string? caption)
+    internal static string Figure(string title, string chart, string legend, string? caption)
     {
         var figure = new Markup().Open("figure").Element("h2", title).Raw(legend).Raw(chart);
         if (caption is not null)

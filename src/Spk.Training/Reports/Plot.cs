@@ -130,6 +130,9 @@ internal sealed class Plot
     /// <summary>Closes the chart.</summary>
     public string End() => _markup.Close().ToString();
 
+    /// <summary>A closed chart as a file of its own, which brings the styles that a page would have.</summary>
+    public static string AsFile(string chart) => chart.Insert(chart.IndexOf('>', StringComparison.Ordinal) + 1, $"<style>{ReportStyle.Drawing}</style>");
+
     /// <summary>Draws a mark at pixel coordinates, also for legends.</summary>
     public static void Mark(Markup markup, double x, double y, int shape, string color, string? tooltip)
     {

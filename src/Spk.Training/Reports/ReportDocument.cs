@@ -50,7 +50,7 @@ internal sealed class ReportDocument(string title, string? subtitle = null)
 
     /// <summary>A paragraph.</summary>
     public ReportDocument Paragraph(string words, bool quiet = false) => Add(
-        text => text.Append(Escape(words)).Append("\n\n"),
+        text => text.Append(MarkdownTable.Escape(words)).Append("\n\n"),
         page => page.Element("p", words, "class", quiet ? "quiet" : null));
 
     /// <summary>Text to be read letter by letter, such as a command.</summary>
@@ -62,7 +62,7 @@ internal sealed class ReportDocument(string title, string? subtitle = null)
     public ReportDocument Table(IReadOnlyList<string> head, IReadOnlyList<IReadOnlyList<ReportCell>> rows)
     {
         CellStyle[] styles = [.. head.Select((_, i) => rows.Count > 0 ? rows[0][i].Style : CellStyle.Text)];
-        return Add(text => Markdown(text, head, rows, styles), page => Html(page, head, rows, styles));
+        return Add(text => MarkdownTable.Append(text, head, rows), page => Html(page, head, rows, styles));
     }
 
     /// <summary>Figures side by side, each a complete HTML figure; empty ones are left out.</summary>
@@ -85,7 +85,7 @@ internal sealed class ReportDocument(string title, string? subtitle = null)
         var text = new StringBuilder().Append("# ").Append(title).Append("\n\n");
         if (subtitle is not null)
         {
-            text.Append(Escape(subtitle)).Append("\n\n");
+            text.Append(MarkdownTable.Escape(subtitle)).Append("\n\n");
         }
 
         foreach (var (markdown, _) in _blocks)
@@ -105,20 +105,6 @@ internal sealed class ReportDocument(string title, string? subtitle = null)
         }
 
         return (_inSection ? page.Close() : page).Close().Close().Close().ToString();
-    }
-
-    private static void Markdown(StringBuilder text, IReadOnlyList<string> head, IReadOnlyList<IReadOnlyList<ReportCell>> rows, CellStyle[] styles)
-    {
-        Row(head.Select(Escape));
-        Row(styles.Select(s => s == CellStyle.Number ? "---:" : "---"));
-        foreach (var row in rows)
-        {
-            Row(row.Select(cell => cell.Style is CellStyle.Text or CellStyle.Number || cell.Text.Length == 0 ? Escape(cell.Text) : $"**{Escape(cell.Text)}**"));
-        }
-
-        text.Append('\n');
-
-        void Row(IEnumerable<string> cells) => text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
     }
 
     private static void Html(Markup page, IReadOnlyList<string> head, IReadOnlyList<IReadOnlyList<ReportCell>> rows, CellStyle[] styles)
@@ -150,8 +136,6 @@ internal sealed class ReportDocument(string title, string? subtitle = null)
 
         page.Close().Close().Close();
     }
-
-    private static string Escape(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 
     private ReportDocument Add(Action<StringBuilder> markdown, Action<Markup> html)
     {

@@ -3,6 +3,20 @@ namespace Spk.Training.Reports;
 /// <summary>The style sheet of a report.</summary>
 internal static class ReportStyle
 {
+    /// <summary>The styles of a chart that stands alone; it follows the reader's preference of light or dark as a page does.</summary>
+    public const string Drawing = """
+
+        svg { --card: #ffffff; --ink: #17202e; --soft: #5b6676; --edge: #dfe3e9; --grid: #e9ecf1; --c0: #2563c9; --c1: #d9730d; background: var(--card); }
+        @media (prefers-color-scheme: dark) { svg { --card: #181e28; --ink: #e7ebf2; --soft: #9aa6b8; --edge: #2a3341; --grid: #242c39; --c0: #6ea8ff; --c1: #f5a04a; } }
+        text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; fill: var(--soft); }
+        .note { fill: var(--ink); font-weight: 600; }
+        .grid { stroke: var(--grid); } .frame { fill: none; stroke: var(--edge); }
+        .line { fill: none; stroke: currentColor; stroke-width: 2; } .line.broken { stroke-dasharray: 8 5; }
+        .area { fill: currentColor; fill-opacity: 0.2; stroke: none; } .point { fill: currentColor; stroke: var(--card); stroke-width: 1.5; }
+        .c0 { color: var(--c0); } .c1 { color: var(--c1); }
+
+        """;
+
     /// <summary>Series colours c0 to c5 and map colours m0 to m9 keep their contrast on either background.</summary>
     public const string Sheet = """
 

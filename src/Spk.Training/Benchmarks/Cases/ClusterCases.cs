@@ -11,26 +11,34 @@ internal static class ClusterCases
     public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
         .. new[] { (20_000, 192, 256), (100_000, 192, 1000), (100_000, 512, 1000) }.Select(sizes => new BenchmarkGroup(
-            "kmeans", "k-means of N points into K clusters", d => Clusters(d, sizes.Item1, sizes.Item2, sizes.Item3))),
+            "kmeans", "k-means of N points into K clusters", d =>
+            {
+                var (rows, dimension, clusters) = sizes;
+                float[] x = Inputs.Blobs(rows, dimension, clusters, 7);
+                return [.. IterationCounts.Select(iterations => Clusters(d, x, dimension, clusters, iterations))];
+            })),
         new("kmeans_small", "many small k-means problems in one call", SmallClusters),
     ];
 
-    private static IReadOnlyList<BenchmarkCase> Clusters(Device device, int rows, int dimension, int clusters)
+    public static BenchmarkCase Clusters(Device device, int rows, int dimension, int clusters, int iterations)
     {
         float[] x = Inputs.Blobs(rows, dimension, clusters, 7);
+        return Clusters(device, x, dimension, clusters, iterations);
+    }
+
+    private static BenchmarkCase Clusters(Device device, float[] x, int dimension, int clusters, int iterations)
+    {
+        int rows = x.Length / dimension;
         float[] first = x.AsSpan(0, clusters * dimension).ToArray();
-        return
-        [
-            .. IterationCounts.Select(iterations => new BenchmarkCase(
-                "kmeans",
-                [new("N", rows), new("D", dimension), new("K", clusters), new("iters", iterations)],
-                "point-iterations/s",
-                (double)rows * iterations,
-                () => KMeans.Fit(x, dimension, new KMeansOptions { Clusters = clusters, MaximumIterations = iterations, Tolerance = 0 }, first, device: device))
-            {
-                Operations = 2.0 * rows * dimension * clusters * iterations,
-            }),
-        ];
+        return new(
+            "kmeans",
+            [new("N", rows), new("D", dimension), new("K", clusters), new("iters", iterations)],
+            "point-iterations/s",
+            (double)rows * iterations,
+            () => KMeans.Fit(x, dimension, new KMeansOptions { Clusters = clusters, MaximumIterations = iterations, Tolerance = 0 }, first, device: device))
+        {
+            Operations = 2.0 * rows * dimension * clusters * iterations,
+        };
     }
 
     private static IReadOnlyList<BenchmarkCase> SmallClusters(Device device)

@@ -14,28 +14,33 @@ internal static class EncoderCases
     private static readonly EncoderSpec XVector = new() { Kind = "tdnn", Bins = 40, Width = 512, LastWidth = 512, EmbeddingSize = 512, Segment = false };
     private static readonly EncoderSpec Ecapa = new() { Kind = "ecapa", Variant = EncoderVariant.Wespeaker, Bins = 80, Width = 512, LastWidth = 1536, EmbeddingSize = 192 };
 
+    // The encoder of the small recipes.
+    private static readonly EncoderSpec Small = new() { Kind = "tdnn", Bins = 40, Width = 128, EmbeddingSize = 128 };
+
     public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
-        new("xvector", "x-vector of width 512", d => Network(d, "xvector", XVector, d is CpuDevice ? 64 : 256)),
-        new("embed", "from samples to the embedding of one recording, as in an application", Embed),
-        new("ecapa_c512", "ECAPA-TDNN of 512 channels", d => Network(d, "ecapa_c512", Ecapa, d is CpuDevice ? 32 : 128)),
+        new("xvector", "x-vector of width 512", d => Network(d, "xvector", XVector, d is CpuDevice ? 64 : 256, 200)),
+        new("embed", "from samples to the embedding of one recording, as in an application", d => [Embed(d, "embed_xvector", XVector, FeatureSpec.TorchaudioMel40), Embed(d, "embed_ecapa_c512", Ecapa, FeatureSpec.KaldiFbank80Povey)]),
+        new("ecapa_c512", "ECAPA-TDNN of 512 channels", d => Network(d, "ecapa_c512", Ecapa, d is CpuDevice ? 32 : 128, 200)),
     ];
 
-    private static IReadOnlyList<BenchmarkCase> Embed(Device device)
+    private static BenchmarkCase Embed(Device device, string name, EncoderSpec spec, FeatureSpec features)
     {
         const int seconds = 3;
         var parameters = new ParameterSet(device);
-        var encoder = Encoder.Create(XVector, parameters, ModelKeys.EncoderPrefix);
+        var encoder = Encoder.Create(spec, parameters, ModelKeys.EncoderPrefix);
         parameters.Allocate(1, gradients: false);
-        var model = new SpeakerModel(new FeatureExtractor(device, FeatureSpec.TorchaudioMel40), encoder, parameters);
+        var model = new SpeakerModel(new FeatureExtractor(device, features), encoder, parameters);
         float[] wave = new float[seconds * model.SampleRate], embedding = new float[model.EmbeddingSize];
         Inputs.Random(device, new Shape(wave.Length), 1).CopyTo(wave);
-        return [new("embed_xvector", [new("utterances", 1), new("seconds", seconds)], "utt/s", 1, () => model.Embed(wave, model.SampleRate, embedding))];
+        return new(name, [new("utterances", 1), new("seconds", seconds)], "utt/s", 1, () => model.Embed(wave, model.SampleRate, embedding));
     }
 
-    private static IReadOnlyList<BenchmarkCase> Network(Device device, string name, EncoderSpec spec, int batch)
+    /// <summary>A step of the small recipes' encoder on features of a second.</summary>
+    public static BenchmarkCase SmallTrainStep(Device device, int batch) => Network(device, "tdnn", Small, batch, 100)[1];
+
+    private static IReadOnlyList<BenchmarkCase> Network(Device device, string name, EncoderSpec spec, int batch, int frames)
     {
-        const int frames = 200;
         var parameters = new ParameterSet(device);
         var encoder = Encoder.Create(spec, parameters);
         parameters.Allocate(1);

@@ -19,7 +19,7 @@ internal static class ProductCases
             .Concat(larger).Select(s => Case(name, device, s.Item1, s.Item2, s.Item3)),
     ];
 
-    private static BenchmarkCase Case(string name, Device device, int m, int k, int n)
+    public static BenchmarkCase Case(string name, Device device, int m, int k, int n)
     {
         var a = Inputs.Random(device, new Shape(m, k), 1);
         var b = Inputs.Random(device, new Shape(k, n), 2);

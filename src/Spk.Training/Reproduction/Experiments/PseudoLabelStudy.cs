@@ -8,7 +8,7 @@ internal static class PseudoLabelStudy
 {
     private const string Base = "simclr", Plain = "plain", InputMix = "i-mix", PooledMix = "l-mix", Below = "accuracy below 50 %", Above = "accuracy above 50 %";
 
-    private static readonly string[] Classical = ["kmeans", "ahc", "pseudo"], Deep = ["camsat", "imsat"];
+    private static readonly string[] Classical = ["kmeans", "ahc"], Deep = ["camsat", "imsat"];
     private static readonly RowNormalization[] Normalizations = [RowNormalization.UnitLength, RowNormalization.Standardized];
     private static readonly double[] ClustersPerSpeaker = [0.5, 1, 1.7, 3];
 
@@ -25,7 +25,7 @@ internal static class PseudoLabelStudy
         Paper = "A study of 122 sets of pseudo-labels for speaker verification, with i-mix (Lee et al., arXiv:2010.08887) and l-mix",
         Summary = "SimCLR embeds the training utterances. They are clustered by several methods, into fewer and more clusters than there are speakers, after scaling rows to unit length or "
             + "elements to deviation 1. On every set of clusters a classifier (AM-Softmax, its margin rising over the first half) is trained from random weights, plainly and with inputs (i-mix) or "
-            + "pooled vectors (l-mix) mixed. How do the measures of the clusters correlate with the EER of the model trained on them? Methods are classical (k-means, trees, trees over k-means) and "
+            + "pooled vectors (l-mix) mixed. How do the measures of the clusters correlate with the EER of the model trained on them? Methods are classical (k-means and trees) and "
             + "deep (CAMSAT and IMSAT, with noise on the embeddings as views). Mixtures are left out: with few utterances a cluster they give the labels of k-means again, and a row that is there "
             + "twice makes intervals too narrow.",
         Corpora =
