@@ -30,13 +30,15 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         using var device = OpenHopper();
         foreach (bool wide in new[] { false, true })
         {
-            var got = Run(wide);
+            var got = Run(wide, bulkCopies: true);
             Rounding.AssertProduct(Precision.Bf16, k, got, want, exact, wide ? "wide" : "narrow");
-            Assert.That(Run(wide), Is.EqualTo(got), "the same bits again");
+            Assert.That(Run(wide, bulkCopies: true), Is.EqualTo(got), "the same bits again");
+            Assert.That(Run(wide, bulkCopies: false), Is.EqualTo(got), "the same bits with tiles that the threads copy");
         }
 
-        float[] Run(bool wide)
+        float[] Run(bool wide, bool bulkCopies)
         {
+            device.UsesBulkCopies = bulkCopies;
             device.Workspace.Reset();
             var (ta, tb) = (Samples.Constant(device, new Shape(m, k), a), Samples.Constant(device, new Shape(k, n), b));
             var (tc, bt) = (Samples.Constant(device, new Shape(m, n), start), Samples.Constant(device, new Shape(n), bias));
@@ -64,6 +66,78 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
             }
 
             return sums;
+        }
+    }
+
+    [Test]
+    public void The_copy_engine_brings_the_tiles_where_it_can()
+    {
+        using var device = OpenHopper();
+        Assume.That(device.Driver.HasTensorMaps, "skipped, optional: a driver without tensor maps");
+        var launched = new List<string>();
+        device.Launching = kernel => launched.Add(kernel.Name);
+        Assert.That(Products(padding: Padding.Zero, frames: 16, channels: 64), Is.All.Contains("bulk"), "of whole boxes");
+        Assert.That(Products(padding: Padding.Zero, frames: 15, channels: 64), Is.All.Not.Contains("bulk"), "boxes would pass to the next utterance");
+        Assert.That(Products(padding: Padding.Reflect, frames: 16, channels: 64), Is.All.Not.Contains("bulk"), "it fills with zeros only");
+        Assert.That(Products(padding: Padding.Zero, frames: 16, channels: 24), Is.All.Not.Contains("bulk"), "boxes would pass to the next tap");
+        device.UsesBulkCopies = false;
+        Assert.That(Products(padding: Padding.Zero, frames: 16, channels: 64), Is.All.Not.Contains("bulk"), "when told so");
+        device.UsesWarpgroups = false;
+        Assert.That(Products(padding: Padding.Zero, frames: 16, channels: 64), Is.Empty, "when told so");
+
+        IEnumerable<string> Products(Padding padding, int frames, int channels)
+        {
+            launched.Clear();
+            var x = Samples.Constant(device, new Shape(2, frames, channels), Samples.Normal(1, 2 * frames * channels));
+            Conv1d.Forward(null, x, Samples.Constant(device, new Shape(8, 3, channels), Samples.Normal(2, 24 * channels)), null, 2, padding);
+            return launched.Where(name => name.StartsWith("mat_mul_wgmma", StringComparison.Ordinal) && !name.EndsWith("_round", StringComparison.Ordinal));
+        }
+    }
+
+    [Test]
+    public void Boxes_lie_within_an_outer_index()
+    {
+        var plain = MatrixView.Of(null, 75, 40, 40);
+        var windows = plain with { Rows = 120, Inner = 40, Positions = 44, Segments = 3, SegmentWidth = 64, Step = 2 };
+        Assert.That(WarpgroupGemm.BoxRows(plain, 128), Is.EqualTo(128), "rows beyond the last are outside of the tensor");
+        Assert.That(WarpgroupGemm.BoxRows(windows, 128), Is.EqualTo(8));
+        Assert.That(WarpgroupGemm.BoxRows(windows with { Inner = 96, Rows = 192 }, 64), Is.EqualTo(32));
+        Assert.That(WarpgroupGemm.BoxRows(windows with { Inner = 44, Rows = 88 }, 64), Is.Zero, "too few rows for the swizzle's pattern");
+        Assert.That(WarpgroupGemm.BoxRows(windows with { SegmentWidth = 72 }, 64), Is.Zero, "a tile over two taps");
+        Assert.That(WarpgroupGemm.BoxRows(windows with { Edge = EdgeRows.Reflect }, 64), Is.Zero, "mirrored rows");
+        Assert.That(WarpgroupGemm.BoxRows(plain with { Positions = 90 }, 64), Is.Zero, "rows beyond the last would be others' rows");
+    }
+
+    [Test]
+    public void Recorded_products_keep_their_maps()
+    {
+        using var device = OpenHopper();
+        Assume.That(device.Driver.HasTensorMaps, "skipped, optional: a driver without tensor maps");
+        const int m = 9, n = 40, k = 70;
+        float[] a = Samples.Normal(1, m * k), b = Samples.Normal(2, k * n);
+        var (ta, tb) = (device.AllocatePersistent(new Shape(m, k)), device.AllocatePersistent(new Shape(k, n)));
+        var tc = device.AllocatePersistent(new Shape(m, n));
+        tb.CopyFrom(b);
+        Multiply(a);
+        float[] want = Samples.Read(tc), other = [.. a.Select(value => -value)];
+        device.Driver.BeginCapture(device.Stream);
+        WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, null);
+        var recorded = device.Driver.EndCapture(device.Stream);
+        var graph = device.Driver.Instantiate(recorded);
+        device.Driver.Destroy(recorded);
+        foreach (var (values, sign) in new[] { (other, -1f), (a, 1f) })
+        {
+            ta.CopyFrom(values);
+            device.Driver.Launch(graph, device.Stream);
+            Assert.That(Samples.Read(tc), Is.EqualTo(want.Select(value => sign * value)));
+        }
+
+        device.Driver.Destroy(graph);
+
+        void Multiply(float[] values)
+        {
+            ta.CopyFrom(values);
+            WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, null);
         }
     }
 

@@ -29,6 +29,7 @@ public sealed unsafe partial class CudaDriver
         BindMemory();
         BindExecution();
         BindStreams();
+        BindTensorMaps();
         Check(_init(0), "cuInit");
     }
 

@@ -18,6 +18,7 @@
 #include "shim/bits.h"
 #include "shim/math.h"
 #include "shim/async_copy.h"
+#include "shim/bulk_copy.h"
 #include "emulated_tensor_core.h"
 #include "emulated_wgmma.h"
 

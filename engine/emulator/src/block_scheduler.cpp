@@ -3,7 +3,6 @@
 #include "settings.h"
 
 #include <algorithm>
-#include <random>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,10 +25,13 @@ bool BlockScheduler::run(Block& block, const KernelEntry& kernel, void** argumen
     } else if (next_ < order_.size()) {
       running_ = fresh_fiber();
       home_.resume(*running_);
+    } else if (bulk_.any()) {
+      deliver_bulk_copy();
     } else {
       failure_ = deadlock_report();
     }
   }
+  if (failure_.empty() && bulk_.any()) failure_ = "a block ended while a bulk copy to its shared memory was on its way";
   current = {};
   if (failure_.empty()) return true;
   // Fibers that wait for ever are abandoned with all they hold; kernels own nothing.
@@ -61,6 +63,9 @@ void BlockScheduler::prepare(Block& block, int order, unsigned long long seed) {
     std::mt19937_64 random(seed);
     std::shuffle(order_.begin(), order_.end(), random);
   }
+  bulk_.reset();
+  copies_order_ = order;
+  chance_.seed(seed);
   next_ = next_runnable_ = 0;
   runnable_.clear();
   at_barrier_ = ended_ = 0;
@@ -208,15 +213,68 @@ void BlockScheduler::wait_for_products(int keep) {
   if (const char* fault = products_[thread].wait(keep, thread, block.dynamic_shared, block.dynamic_bytes)) fail(fault);
 }
 
+void BlockScheduler::init_mbarrier(const void* barrier, int arrivals) {
+  if (settings.capability < 90) fail("only devices of compute capability 9.0 have bulk copies");
+  if (const char* fault = bulk_.init(barrier, arrivals)) fail(fault);
+}
+
+void BlockScheduler::arrive_at_mbarrier(const void* barrier, unsigned expected_bytes) {
+  bool ended = false;
+  if (const char* fault = bulk_.arrive(barrier, expected_bytes, ended)) fail(fault);
+  if (ended) release_mbarrier(barrier);
+}
+
+void BlockScheduler::wait_for_mbarrier(const void* barrier, unsigned parity) {
+  const Mbarrier* known = bulk_.barrier(barrier);
+  if (known == nullptr) fail("a wait for an mbarrier that was not made");
+  while (!known->passed(parity)) {
+    states_[current.thread->ordinal].mbarrier = barrier;
+    park(Waiting::Mbarrier);
+    known = bulk_.barrier(barrier);
+  }
+}
+
+void BlockScheduler::release_mbarrier(const void* barrier) {
+  for (int thread : order_) {
+    ThreadState& state = states_[thread];
+    if (state.waiting != Waiting::Mbarrier || state.mbarrier != barrier) continue;
+    state.waiting = Waiting::No;
+    runnable_.push_back(thread);
+  }
+}
+
+void BlockScheduler::queue_bulk_copy(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned)) {
+  const Block& block = *current.block;
+  if (const char* fault = bulk_.queue(shared, map, first, barrier, swizzle, block.dynamic_shared, block.dynamic_bytes)) fail(fault);
+  if (copies_order_ == 1 || (copies_order_ == 2 && (chance_() & 1) != 0)) {
+    while (bulk_.any()) deliver_bulk_copy();
+  }
+}
+
+void BlockScheduler::deliver_bulk_copy() {
+  if (const void* barrier = bulk_.deliver()) release_mbarrier(barrier);
+}
+
 std::string BlockScheduler::deadlock_report() const {
-  int at_barrier = 0, at_warp = 0, first = -1;
+  int at_barrier = 0, at_warp = 0, at_mbarrier = 0, first = -1;
   for (size_t i = 0; i < states_.size(); i++) {
     if (states_[i].ended) continue;
-    (states_[i].waiting == Waiting::Barrier ? at_barrier : at_warp)++;
+    (states_[i].waiting == Waiting::Barrier ? at_barrier : states_[i].waiting == Waiting::Mbarrier ? at_mbarrier : at_warp)++;
     if (first < 0) first = static_cast<int>(i);
   }
   const Block& block = *current.block;
-  char text[256];
+  char text[320];
+  if (at_mbarrier > 0) {
+    int waiting = 0;
+    while (states_[waiting].ended || states_[waiting].waiting != Waiting::Mbarrier) waiting++;
+    const Mbarrier& barrier = *bulk_.barrier(states_[waiting].mbarrier);
+    snprintf(text, sizeof text,
+             "deadlock in block %u,%u,%u: %d threads at an mbarrier, %d at __syncthreads, %d at a warp collective, %d ended; "
+             "the mbarrier of thread %d lacks %d arrivals and %lld bytes",
+             block.index.x, block.index.y, block.index.z, at_mbarrier, at_barrier, at_warp, ended_, waiting, barrier.missing,
+             static_cast<long long>(barrier.bytes));
+    return text;
+  }
   snprintf(text, sizeof text,
            "deadlock in block %u,%u,%u: %d threads at __syncthreads, %d at a warp collective, %d ended; "
            "the first that waits is thread %d (at %s)",
@@ -242,5 +300,12 @@ void fence_products() { current.scheduler->fence_products(); }
 void queue_product(const WarpgroupProduct& product) { current.scheduler->queue_product(product); }
 void commit_products() { current.scheduler->commit_products(); }
 void wait_for_products(int keep) { current.scheduler->wait_for_products(keep); }
+void init_mbarrier(const void* barrier, int arrivals) { current.scheduler->init_mbarrier(barrier, arrivals); }
+void announce_mbarriers() { current.scheduler->announce_mbarriers(); }
+void arrive_at_mbarrier(const void* barrier, unsigned expected_bytes) { current.scheduler->arrive_at_mbarrier(barrier, expected_bytes); }
+void wait_for_mbarrier(const void* barrier, unsigned parity) { current.scheduler->wait_for_mbarrier(barrier, parity); }
+void queue_bulk_copy(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned)) {
+  current.scheduler->queue_bulk_copy(shared, map, first, barrier, swizzle);
+}
 
 }  // namespace emulator

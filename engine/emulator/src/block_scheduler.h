@@ -1,6 +1,7 @@
 // Runs the threads of one block at a time, each as a cooperative fiber.
 #pragma once
 
+#include "bulk_copies.h"
 #include "fiber.h"
 #include "shim/async_copy.h"
 #include "shim/execution.h"
@@ -13,6 +14,7 @@
 
 #include <deque>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -41,14 +43,20 @@ class BlockScheduler {
   void queue_product(const WarpgroupProduct& product);
   void commit_products();
   void wait_for_products(int keep);
+  void init_mbarrier(const void* barrier, int arrivals);
+  void announce_mbarriers() { bulk_.announce(); }
+  void arrive_at_mbarrier(const void* barrier, unsigned expected_bytes);
+  void wait_for_mbarrier(const void* barrier, unsigned parity);
+  void queue_bulk_copy(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned));
 
  private:
-  enum class Waiting { No, Barrier, Warp };
+  enum class Waiting { No, Barrier, Warp, Mbarrier };
 
   struct ThreadState {
     Waiting waiting = Waiting::No;
     bool ended = false;
     Fiber* fiber = nullptr;
+    const void* mbarrier = nullptr;  // That it waits for.
   };
 
   struct CopyQueue {
@@ -60,6 +68,8 @@ class BlockScheduler {
   void run_threads();
   void park(Waiting reason);
   void release_barrier();
+  void deliver_bulk_copy();
+  void release_mbarrier(const void* barrier);
   Fiber* fresh_fiber();
   std::string deadlock_report() const;
 
@@ -73,6 +83,9 @@ class BlockScheduler {
   std::vector<WarpMeetings> warps_;
   std::vector<CopyQueue> copies_;
   std::vector<WarpgroupProducts> products_;
+  BulkCopies bulk_;
+  int copies_order_ = 0;      // Bulk copies come as late as can be, at once, or in either way by chance.
+  std::mt19937_64 chance_;
   std::vector<int> order_;    // The threads in the order in which they start and leave barriers.
   size_t next_ = 0;           // First thread in order_ that has not started.
   std::vector<int> runnable_;

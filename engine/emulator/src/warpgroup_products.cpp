@@ -37,13 +37,16 @@ class Reader {
 
   const char* read(const WarpgroupProduct& product, int thread, std::vector<uint16_t>& operands) {
     const Descriptor a(product.a), b(product.b);
-    if (const char* fault = a.fault()) return fault;
+    const char* fault_of_a = product.holds_a ? nullptr : a.fault();
+    if (fault_of_a != nullptr) return fault_of_a;
     if (const char* fault = b.fault()) return fault;
     const unsigned in_group = static_cast<unsigned>(thread) % 128, row = in_group / 32 * 16 + in_group % 32 / 4, p = in_group % 4;
     operands.clear();
     operands.reserve(static_cast<size_t>(ROWS + product.columns / 4) * DEPTH);
     for (unsigned i = 0; i < ROWS; i++) {
-      for (unsigned k = 0; k < DEPTH; k++) operands.push_back(at(a.element(product.across_a, row + 8 * i, k)));
+      for (unsigned k = 0; k < DEPTH; k++) {
+        operands.push_back(product.holds_a ? product.rows[i][k] : at(a.element(product.across_a, row + 8 * i, k)));
+      }
     }
     for (unsigned column = 0; column < static_cast<unsigned>(product.columns); column += 8) {
       for (unsigned side = 0; side < 2; side++) {

@@ -45,6 +45,8 @@ int cuFuncSetAttribute(void* function, int attribute, int value);
 int cuFuncGetParamInfo(void* function, size_t index, size_t* offset, size_t* bytes);
 int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
                    unsigned dynamic_bytes, void* stream, void** arguments, void** extra);
+int cuTensorMapEncodeTiled(void* map, int type, unsigned rank, void* address, const uint64_t* extents, const uint64_t* strides, const unsigned* box,
+                           const unsigned* steps, int interleave, int swizzle, int promotion, int fill);
 int cublasCreate_v2(void** handle);
 int cublasDestroy_v2(void* handle);
 int cublasSetStream_v2(void* handle, void* stream);

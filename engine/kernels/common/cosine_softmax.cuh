@@ -17,6 +17,8 @@ __device__ __forceinline__ float cosine_scale(const float* learned, float scale)
 struct CosineProblem {
   const float* anchors;     // Unit rows [rows, width].
   const float* candidates;  // Unit rows [candidate_rows, width]: keys, then constant ones.
+  const uint16_t* rounded_anchors;  // The same rounded to bf16, rows padded by zeros to a multiple of 8; null where tensor cores do not read them.
+  const uint16_t* rounded_candidates;
   const int* positives;     // Index of each anchor's positive, or null: see positive().
   const int* anchor_labels;  // Null for no mask; below 0 is unknown.
   const int* candidate_labels;
@@ -107,6 +109,17 @@ __device__ __forceinline__ NegativeSums merge(const NegativeSums& a, const Negat
   return result;
 }
 
+// Those of the lane whose number differs in one bit.
+__device__ __forceinline__ NegativeSums from_lane(const NegativeSums& own, int bit) {
+  NegativeSums other;
+  other.shift = __shfl_xor_sync(FULL_WARP, own.shift, bit);
+  other.powers = __shfl_xor_sync(FULL_WARP, own.powers, bit);
+  other.cosines = __shfl_xor_sync(FULL_WARP, own.cosines, bit);
+  other.count = __shfl_xor_sync(FULL_WARP, own.count, bit);
+  other.highest = __shfl_xor_sync(FULL_WARP, own.highest, bit);
+  return other;
+}
+
 // Block (x, y): anchors 32x to 32x + 31 against part y of the candidates, `each` of them. sums [parts, rows].
 __device__ __forceinline__ void rows(const CosineProblem& p, int each, NegativeSums* sums, float* positive_cosines) {
   __shared__ Tiles tiles;
@@ -135,15 +148,7 @@ __device__ __forceinline__ void rows(const CosineProblem& p, int each, NegativeS
       }
     }
   }
-  for (int offset = 4; offset > 0; offset /= 2) {
-    NegativeSums other;
-    other.shift = __shfl_xor_sync(FULL_WARP, own.shift, offset);
-    other.powers = __shfl_xor_sync(FULL_WARP, own.powers, offset);
-    other.cosines = __shfl_xor_sync(FULL_WARP, own.cosines, offset);
-    other.count = __shfl_xor_sync(FULL_WARP, own.count, offset);
-    other.highest = __shfl_xor_sync(FULL_WARP, own.highest, offset);
-    own = merge(own, other);
-  }
+  for (int offset = 4; offset > 0; offset /= 2) own = merge(own, from_lane(own, offset));
   if (anchor < p.rows && threadIdx.x % 8 == 0) sums[int64_t(blockIdx.y) * p.rows + anchor] = own;
 }
 
@@ -152,10 +157,11 @@ struct AnchorFactors {
   float shift, power_factor, positive_gradient;
 };
 
+template <float Power(float cosine, float scale, float shift) = power>
 __device__ __forceinline__ float derivative(const CosineProblem& p, const AnchorFactors& factors, int anchor, int candidate, float cosine,
                                             float scale) {
   if (candidate == p.positive(anchor)) return factors.positive_gradient;
-  return p.is_negative(anchor, candidate) ? factors.power_factor * power(cosine, scale, factors.shift) : 0.0f;
+  return p.is_negative(anchor, candidate) ? factors.power_factor * Power(cosine, scale, factors.shift) : 0.0f;
 }
 
 enum Role { ANCHOR = 1, CANDIDATE = 2 };

@@ -57,8 +57,14 @@ struct Warpgroups {
   __device__ __forceinline__ void for_each(const Sink& sink, float* staging) const {
     store(staging);
     __syncthreads();
+    hand_over(sink, staging);
+  }
+
+  // The second half of that, by all threads of a block.
+  template <typename Sink>
+  __device__ __forceinline__ static void hand_over(const Sink& sink, const float* staging) {
 #pragma unroll 1
-    for (int i = threadIdx.x; i < ROWS * Columns / 2; i += THREADS) {
+    for (int i = threadIdx.x; i < ROWS * Columns / 2; i += blockDim.x) {
       int row = i / (Columns / 2), column = i % (Columns / 2) * 2;
       float2 two = *reinterpret_cast<const float2*>(staging + row * STAGED_ROW + column);
       sink.two(row, column, two.x, two.y);
@@ -77,8 +83,8 @@ struct Warpgroups {
 };
 
 // Brings tiles of `Extent` rows or columns of the product by 64 of k, one after another along k. KMajor: k runs along the view's columns. The view
-// is of bf16 elements; its segments are multiples of 8 wide and aligned, so that 8 neighbouring columns are one copy.
-template <bool KMajor, int Extent, int Threads>
+// is of bf16 elements of a matrix or of windows of maps; its segments are multiples of 8 wide and aligned, so that 8 neighbouring columns are one copy.
+template <bool KMajor, int Extent, int Threads, typename View = MatrixView>
 class SwizzledLoader {
   static constexpr int BK = 64;
   static constexpr int UNITS = (KMajor ? BK : Extent) / 8;
@@ -89,7 +95,7 @@ class SwizzledLoader {
 
  public:
   // Starts with the tile at a row and a column of the view.
-  __device__ __forceinline__ SwizzledLoader(const MatrixView& view, int row, int column)
+  __device__ __forceinline__ SwizzledLoader(const View& view, int row, int column)
       : view_(view), row_(row + row_of_tile()), column_(view.column(column + 8 * unit_of_tile())) {
 #pragma unroll
     for (int p = 0; p < ROWS_KEPT; p++) rows_[p] = view.row(row_ + p * ROWS_AT_ONCE);
@@ -99,7 +105,7 @@ class SwizzledLoader {
   __device__ __forceinline__ void copy(unsigned char* tile) {
     unsigned char* to = tile + swizzled(unit_of_tile() / 8 * BK * SWIZZLE_LINE + row_of_tile() * SWIZZLE_LINE + unit_of_tile() % 8 * 16);
     bool has_column = view_.has(column_);
-    MatrixView::Row row = rows_[0];
+    typename View::Row row = rows_[0];
 #pragma unroll
     for (int p = 0; p < PASSES; p++) {
       if (KMajor) {
@@ -123,10 +129,10 @@ class SwizzledLoader {
   __device__ __forceinline__ static int row_of_tile() { return int(threadIdx.x) / UNITS; }
   __device__ __forceinline__ static int unit_of_tile() { return int(threadIdx.x) % UNITS; }
 
-  const MatrixView& view_;
+  const View& view_;
   int row_;  // Of the thread's first unit.
-  MatrixView::Column column_;
-  MatrixView::Row rows_[ROWS_KEPT];
+  typename View::Column column_;
+  typename View::Row rows_[ROWS_KEPT];
 };
 
 // Where the tiles of a block begin in its dynamic shared memory, which has 1024 bytes more than they take.
@@ -135,14 +141,13 @@ __device__ __forceinline__ unsigned char* swizzled_tiles(unsigned char* memory) 
 }
 
 // The sums of one tile of C over k_count > 0 of k from k_from on, as sum_tile of common/gemm.cuh. Afterwards the tiles' memory is free for others.
-template <int Stages, bool KMajorA, bool KMajorB, int Columns>
-__device__ __forceinline__ void sum_on_warpgroups(Warpgroups<KMajorA, KMajorB, Columns>& math, const MatrixView& a, const MatrixView& b, int first_row,
-                                                  int first_column, int k_from, int k_count, unsigned char* tiles) {
+template <int Stages, bool KMajorA, bool KMajorB, int Columns, typename ViewA, typename ViewB>
+__device__ __forceinline__ void sum_on_warpgroups(Warpgroups<KMajorA, KMajorB, Columns>& math, const ViewA& a, const ViewB& b, int first_row, int first_column, int k_from, int k_count, unsigned char* tiles) {
   using Math = Warpgroups<KMajorA, KMajorB, Columns>;
   constexpr int STAGE = Math::SIZE_A + Math::SIZE_B, AHEAD = Stages - 2;
   static_assert(Stages * STAGE >= Math::ROWS * Math::STAGED_ROW * int(sizeof(float)), "the sums take the place of the tiles");
-  SwizzledLoader<KMajorA, Math::ROWS, Math::THREADS> load_a(a, KMajorA ? first_row : k_from, KMajorA ? k_from : first_row);
-  SwizzledLoader<KMajorB, Columns, Math::THREADS> load_b(b, KMajorB ? first_column : k_from, KMajorB ? k_from : first_column);
+  SwizzledLoader<KMajorA, Math::ROWS, Math::THREADS, ViewA> load_a(a, KMajorA ? first_row : k_from, KMajorA ? k_from : first_row);
+  SwizzledLoader<KMajorB, Columns, Math::THREADS, ViewB> load_b(b, KMajorB ? first_column : k_from, KMajorB ? k_from : first_column);
   int steps = divide_up(k_count, Math::BK);
   // Empty groups too, so that the count of groups stays the count of tiles.
   auto bring = [&](int s) {

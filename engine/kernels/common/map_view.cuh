@@ -56,12 +56,17 @@ struct MapView {
 
   __device__ __forceinline__ bool has(const Column& column) const { return column.p < taps_height; }
 
-  // Address of an element. Clears `inside` where zeros are to be read; the address is valid even so. Offsets of 32 bits, as for a matrix.
-  __device__ __forceinline__ const float* locate(const Row& row, const Column& column, bool& inside) const {
+  // Where an element lies. Clears `inside` where zeros are to be read; the offset is valid even so. 32 bits wide, as for a matrix.
+  __device__ __forceinline__ unsigned offset(const Row& row, const Column& column, bool& inside) const {
     int h = row.i * stride_height + top + column.p, w = row.j * stride_width + left + column.q;
     inside = inside && static_cast<unsigned>(h) < static_cast<unsigned>(height) && static_cast<unsigned>(w) < static_cast<unsigned>(width);
     unsigned offset = (unsigned(row.map * height + h) * unsigned(width) + unsigned(w)) * unsigned(stride) + unsigned(column.index);
-    return data + (inside ? offset : 0);
+    return inside ? offset : 0;
+  }
+
+  // Its address.
+  __device__ __forceinline__ const float* locate(const Row& row, const Column& column, bool& inside) const {
+    return data + offset(row, column, inside);
   }
 
   // Four neighbouring columns, from a multiple of four, lie under one tap and on a 16-byte boundary.

@@ -5,7 +5,10 @@
 //   gradient by x      the elements of a remainder to the strides meet the same taps: a conv2d_correlate of dy for every remainder, with the
 //                      weights turned round by conv2d_turn_weights
 //   gradient by w      Σ over windows of dyᵀ · window, by conv2d_weight_gradient; splits of the sum are added by mat_mul_add_splits
-#include "common/gemm.cuh"
+//
+// On compute capability 9.0, where HAS_SM90A is set, the same for maps and weights that were rounded to bf16 before, in tiles of 128 windows and 64 or 128
+// output channels: see common/gemm_wgmma.cuh.
+#include "common/gemm_wgmma.cuh"
 #include "common/map_view.cuh"
 
 // Where the results of a correlation go: row (n, i, j) lies n · map + i · row + j · column elements on. Field by field that of the host.
@@ -114,3 +117,80 @@ conv2d_turn_weights(const float* __restrict__ weight, float* __restrict__ turned
   turned[index] = weight[(int64_t(output) * kernel + p * kernel_width + q) * inputs + input];
 }
 EXPORT_KERNEL(conv2d_turn_weights)
+
+#ifdef HAS_WGMMA
+namespace {
+
+// Results of a tile whose rows are columns of c.
+class TransposedSink {
+ public:
+  __device__ __forceinline__ TransposedSink(float* c, int64_t stride, int m, int n, bool accumulate, int first_row, int first_column)
+      : c_(c), stride_(stride), m_(m), n_(n), row_(first_row), column_(first_column), accumulate_(accumulate) {}
+
+  __device__ __forceinline__ void two(int row, int column, float x, float y) const {
+    one(row + row_, column + column_, x);
+    one(row + row_, column + column_ + 1, y);
+  }
+
+ private:
+  __device__ __forceinline__ void one(int row, int column, float value) const {
+    if (row >= n_ || column >= m_) return;
+    float* to = c_ + column * stride_ + row;
+    *to = accumulate_ ? *to + value : value;
+  }
+
+  float* c_;
+  int64_t stride_;
+  int m_, n_, row_, column_;
+  bool accumulate_;
+};
+
+constexpr int WGMMA_STAGES = 3;
+
+template <int Columns>
+__device__ __forceinline__ void correlate_on_warpgroups(const MapView& windows, const MatrixView& weights, const MapTarget& target, int outputs, int k,
+                                                        const float* bias, int accumulate) {
+  DYNAMIC_SHARED(unsigned char, memory);
+  unsigned char* tiles = gemm::swizzled_tiles(memory);
+  gemm::Warpgroups<true, true, Columns> math;
+  int tiles_of_row = divide_up(outputs, Columns);
+  int first_row = blockIdx.x / tiles_of_row * math.ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
+  gemm::sum_on_warpgroups<WGMMA_STAGES>(math, windows, weights, first_row, first_column, 0, k, tiles);
+  math.for_each(MapSink(target, windows, outputs, bias, accumulate != 0, first_row, first_column), reinterpret_cast<float*>(tiles));
+}
+
+// The transpose of the gradient: the elements of a window, which are many, are the rows of the product.
+template <int Columns>
+__device__ __forceinline__ void weight_gradient_on_warpgroups(const MatrixView& dy, const MapView& windows, float* c, int c_stride, int m, int n,
+                                                              int accumulate, int rows_each) {
+  DYNAMIC_SHARED(unsigned char, memory);
+  unsigned char* tiles = gemm::swizzled_tiles(memory);
+  gemm::Warpgroups<false, false, Columns> math;
+  int tiles_of_row = divide_up(m, Columns);
+  int first_row = blockIdx.x / tiles_of_row * math.ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
+  int from = blockIdx.y * rows_each;
+  gemm::sum_on_warpgroups<WGMMA_STAGES>(math, windows, dy, first_row, first_column, from, min(windows.rows - from, rows_each), tiles);
+  TransposedSink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, accumulate != 0, first_row, first_column);
+  math.for_each(sink, reinterpret_cast<float*>(tiles));
+}
+
+}  // namespace
+
+// Grids as of the kernels above, with tiles of 128 windows, or elements of a window, by `columns` outputs; block 256.
+#define ON_WARPGROUPS(columns, blocks)                                                                                                   \
+  KERNEL_BLOCKS(2 * gemm::WARPGROUP, blocks)                                                                                             \
+  conv2d_correlate_wgmma_##columns(const MapView windows, const MatrixView weights, const MapTarget target, int outputs, int k,          \
+                                   const float* __restrict__ bias, int accumulate) {                                                     \
+    correlate_on_warpgroups<columns>(windows, weights, target, outputs, k, bias, accumulate);                                            \
+  }                                                                                                                                      \
+  EXPORT_KERNEL(conv2d_correlate_wgmma_##columns)                                                                                        \
+  KERNEL_BLOCKS(2 * gemm::WARPGROUP, blocks)                                                                                             \
+  conv2d_weight_gradient_wgmma_##columns(const MatrixView dy, const MapView windows, float* __restrict__ c, int c_stride, int m, int n,  \
+                                         int accumulate, int rows_each) {                                                                \
+    weight_gradient_on_warpgroups<columns>(dy, windows, c, c_stride, m, n, accumulate, rows_each);                                       \
+  }                                                                                                                                      \
+  EXPORT_KERNEL(conv2d_weight_gradient_wgmma_##columns)
+
+ON_WARPGROUPS(64, 3)
+ON_WARPGROUPS(128, 2)
+#endif

@@ -1,6 +1,6 @@
 // Large bf16 matrix products on compute capability 9.0: operands are rounded once, to copies in the order of the originals, which Hopper's
-// tensor cores then multiply. See common/gemm_wgmma.cuh. The products exist where HAS_SM90A is set, see common/wgmma.cuh.
-#include "common/gemm_wgmma.cuh"
+// tensor cores then multiply. See common/gemm_wgmma.cuh, and common/gemm_bulk.cuh for those whose tiles the copy engine brings. The products exist where HAS_SM90A is set, see common/wgmma.cuh.
+#include "common/gemm_bulk.cuh"
 
 namespace {
 
@@ -56,4 +56,24 @@ EXPORT_KERNEL(mat_mul_wgmma_round)
 
 PRODUCTS(mat_mul_wgmma_128, 128, 3, 2)
 PRODUCTS(mat_mul_wgmma_256, 256, 4, 1)
+
+// The same by 288 threads. Maps and boxes: see common/gemm_bulk.cuh.
+#define BULK_PRODUCT(name, k_major_a, k_major_b, columns, stages, blocks)                                                                     \
+  extern "C" __global__ void __launch_bounds__(288, blocks)                                                                                   \
+  name(const __grid_constant__ TensorMap map_a, const MatrixView a, int box_rows_a, const __grid_constant__ TensorMap map_b,                  \
+       const MatrixView b, int box_rows_b, float* __restrict__ c, int c_stride, int m, int n, int k, const float* __restrict__ bias,          \
+       int accumulate, int k_each) {                                                                                                          \
+    gemm::multiply_bulk_copied<k_major_a, k_major_b, columns, stages>(map_a, a, box_rows_a, map_b, b, box_rows_b, c, c_stride, m, n, k, bias, \
+                                                                      accumulate, k_each);                                                    \
+  }                                                                                                                                           \
+  EXPORT_KERNEL(name)
+
+#define BULK_PRODUCTS(stem, columns, stages, blocks)             \
+  BULK_PRODUCT(stem##_nn, true, false, columns, stages, blocks)  \
+  BULK_PRODUCT(stem##_nt, true, true, columns, stages, blocks)   \
+  BULK_PRODUCT(stem##_tn, false, false, columns, stages, blocks) \
+  BULK_PRODUCT(stem##_tt, false, true, columns, stages, blocks)
+
+BULK_PRODUCTS(mat_mul_wgmma_128_bulk, 128, 3, 2)
+BULK_PRODUCTS(mat_mul_wgmma_256_bulk, 256, 4, 1)
 #endif

@@ -2,7 +2,10 @@
 //
 // rows: 2·N·M·D operations, reads N·D + M·D·N/32 from the second-level cache. gradient: twice that for each set that wants one (all of it at
 // once where both views are one set). Extra memory: the unit rows, their gradients and 20 bytes an anchor and part; never N × M.
+//
+// On compute capability 9.0 rows and gradient also exist for rounded unit rows, see common/cosine_wgmma.cuh, where HAS_SM90A is set.
 #include "common/cosine_softmax.cuh"
+#include "common/cosine_wgmma.cuh"
 #include "common/reduce.cuh"
 
 // Grid (rows / 32, parts), block 256.
@@ -112,3 +115,24 @@ similarity_softmax_scale_gradient(const double* __restrict__ products, int rows,
   gradient[0] = accumulate != 0 ? gradient[0] + value : value;
 }
 EXPORT_KERNEL(similarity_softmax_scale_gradient)
+
+#ifdef HAS_WGMMA
+// Widths up to 128, 256 and 512; grids as of the kernels above, with own rows / 128; block 256.
+#define ON_WARPGROUPS(width, count, stages, blocks)                                                                                           \
+  KERNEL_BLOCKS(cosine_softmax::THREADS, blocks)                                                                                              \
+  similarity_softmax_rows_wgmma_##width(const CosineProblem problem, int each, NegativeSums* __restrict__ sums,                               \
+                                        float* __restrict__ positive_cosines) {                                                               \
+    cosine_softmax::rows_on_warpgroups<stages>(problem, each, sums, positive_cosines);                                                        \
+  }                                                                                                                                           \
+  EXPORT_KERNEL(similarity_softmax_rows_wgmma_##width)                                                                                        \
+  KERNEL_BLOCKS(cosine_softmax::THREADS, 1)                                                                                                   \
+  similarity_softmax_gradient_wgmma_##width(const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors, \
+                                            int each, float* __restrict__ result) {                                                           \
+    cosine_softmax::gradient_on_warpgroups<count, stages>(problem, roles, factors, each, result);                                             \
+  }                                                                                                                                           \
+  EXPORT_KERNEL(similarity_softmax_gradient_wgmma_##width)
+
+ON_WARPGROUPS(128, 64, 2, 2)
+ON_WARPGROUPS(256, 128, 2, 1)
+ON_WARPGROUPS(512, 128, 1, 1)
+#endif

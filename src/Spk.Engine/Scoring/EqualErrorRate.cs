@@ -1,5 +1,3 @@
-using Spk.Interop;
-
 namespace Spk.Engine.Scoring;
 
 /// <summary>

@@ -13,7 +13,8 @@ public class Conv1dPrecisionTests(TestDevice on)
 {
     // Batch, frames, input and output channels, taps, dilation, and the first channel of the views that x and y are: 0 and
     // channels by fours take the copies of 16 bytes. The fourth splits the sums of the weight gradient.
-    // Channels by eights, in the last two, are what Hopper's warpgroups take: more than a tile of rows and of columns, and a split.
+    // Channels by eights, in the last three, are what Hopper's warpgroups take: more than a tile of rows and of columns, and a split; frames by eights
+    // and channels by 64, in the last, are what its copy engine takes.
     [TestCase("2 37 20 24 5 1 0")]
     [TestCase("3 29 13 7 3 4 1")]
     [TestCase("1 9 40 70 1 1 3")]
@@ -22,6 +23,7 @@ public class Conv1dPrecisionTests(TestDevice on)
     [TestCase("4 5 3 66 3 2 2")]
     [TestCase("3 47 24 136 5 2 0")]
     [TestCase("2 290 8 16 3 1 3")]
+    [TestCase("3 24 64 72 3 2 0")]
     public void Every_arithmetic_matches_f64_on_equally_rounded_operands(string sizes)
     {
         int[] s = [.. sizes.Split(' ').Select(int.Parse)];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <string.h>
 #include <type_traits>
 #include <utility>
 
@@ -29,9 +30,17 @@ struct KernelRegistration<Function> {
 
   static void call(void** arguments) { call_with(arguments, std::index_sequence_for<Parameters...>{}); }
 
+  // Hosts need not align their copies of parameters as kernels do.
+  template <typename T>
+  static T value(const void* argument) {
+    T parameter;
+    memcpy(&parameter, argument, sizeof parameter);
+    return parameter;
+  }
+
   template <size_t... I>
   static void call_with([[maybe_unused]] void** arguments, std::index_sequence<I...>) {
-    Function(*static_cast<std::remove_cv_t<Parameters>*>(arguments[I])...);
+    Function(value<std::remove_cv_t<Parameters>>(arguments[I])...);
   }
 };
 

@@ -13,6 +13,8 @@ struct WarpgroupProduct {
   int columns;
   uint64_t a, b;
   bool across_a, across_b;  // k across the lines of the tiles.
+  bool holds_a;             // A is not in shared memory: the thread's two rows are these.
+  uint16_t rows[2][16];
 };
 
 // Shared memory in addresses of 32 bits, as kernels give them to instructions.

@@ -91,8 +91,17 @@ public sealed unsafe class CudaDevice : Device
     /// <summary>Records and replays repeated work.</summary>
     internal WorkRecorder Recorder { get; }
 
+    /// <summary>Whether kernels with Hopper's products of warpgroups are used where there are any; off where SPK_CUDA_WGMMA is 0.</summary>
+    internal bool UsesWarpgroups { get; set; } = Environment.GetEnvironmentVariable("SPK_CUDA_WGMMA") is not "0";
+
+    /// <summary>Whether their tiles are brought by Hopper's copy engine where it can; off where SPK_CUDA_TMA is 0.</summary>
+    internal bool UsesBulkCopies { get; set; } = Environment.GetEnvironmentVariable("SPK_CUDA_TMA") is not "0";
+
     /// <summary>Whether bf16 products that could run on warpgroups do so however small they are.</summary>
     internal bool AlwaysOnWarpgroups { get; set; }
+
+    /// <summary>Told of every kernel that is launched, for tests of which one is chosen; null for nobody.</summary>
+    internal Action<KernelId>? Launching { get; set; }
 
     /// <summary>Whether the binary that was loaded of a kernel's file has the kernel: some are for one architecture only.</summary>
     internal bool Has(KernelId kernel)
@@ -109,6 +118,7 @@ public sealed unsafe class CudaDevice : Device
             return;
         }
 
+        Launching?.Invoke(kernel);
         MakeCurrent();
         Driver.Launch(_kernels[kernel], kernel.Name, shape, Stream, arguments);
         if (_synchronizeLaunches)

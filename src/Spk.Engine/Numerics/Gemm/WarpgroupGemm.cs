@@ -6,7 +6,8 @@ namespace Spk.Engine.Numerics;
 
 /// <summary>
 /// Large bf16 products of <see cref="CudaGemm"/> on compute capability 9.0: operands are rounded once, then the tensor cores read them from
-/// shared memory; engine/kernels/encoder/mat_mul_wgmma.cu.
+/// shared memory; engine/kernels/encoder/mat_mul_wgmma.cu. Hopper's copy engine brings their tiles there where the operands' shapes allow it, else
+/// the threads that multiply do.
 /// </summary>
 internal static unsafe class WarpgroupGemm
 {
@@ -14,6 +15,9 @@ internal static unsafe class WarpgroupGemm
 
     // Rows and columns of C that a block computes, as in common/gemm_wgmma.cuh; columns are bf16 elements of a 16-byte copy.
     private const int TileRows = 128, Wide = 256, Narrow = 128, TileK = 64, Unit = 8, Threads = 256;
+
+    // A warp more starts bulk copies; of fewer rows they would be no whole pattern of the swizzle.
+    private const int BulkThreads = Threads + 32, LeastBoxRows = 8;
 
     // Blocks that fill a large GPU (132 multiprocessors): shared memory and registers leave room for one wide or two narrow on each.
     private const int WideBlocks = 132, NarrowBlocks = 264;
@@ -23,29 +27,37 @@ internal static unsafe class WarpgroupGemm
     private const long LeastWork = 1L << 28;
     private const int LeastUses = 192;
 
+    // Of A and of B in memory.
+    private static readonly string[] Orders = ["nn", "nt", "tn", "tt"];
+
     private static readonly KernelId RoundKernel = new(Source, "mat_mul_wgmma_round");
 
     // Wide, then narrow, each by the order of A and of B in memory.
-    private static readonly KernelId[] Kernels =
-    [
-        .. from columns in new[] { Wide, Narrow }
-           from order in new[] { "nn", "nt", "tn", "tt" }
-           select new KernelId(Source, $"mat_mul_wgmma_{columns}_{order}", SharedBytes(columns)),
-    ];
+    private static readonly KernelId[] Kernels = AllKernels("");
 
-    /// <summary>Dynamic shared memory of a block with the narrow tile.</summary>
-    internal static int NarrowSharedBytes => SharedBytes(Narrow);
+    // The same with bulk copies.
+    private static readonly KernelId[] BulkKernels = AllKernels("bulk_");
+
+    /// <summary>Whether a device has products of warpgroups, and is to use them.</summary>
+    internal static bool IsOn(CudaDevice cuda) => cuda.UsesWarpgroups && cuda.ComputeCapability == (9, 0);
 
     /// <summary>Whether a product is to be computed here: the device has the instructions, the loaded binary uses them, and rounding pays.</summary>
     /// <param name="cuda">The device.</param>
     /// <param name="a">[M, K].</param>
     /// <param name="b">[K, N].</param>
     public static bool Suits(CudaDevice cuda, in MatrixView a, in MatrixView b) =>
-        cuda.ComputeCapability == (9, 0)
+        IsOn(cuda)
         && Fits(a)
         && Fits(b)
-        && (cuda.AlwaysOnWarpgroups || Pays(a, b))
+        && Pays(cuda, (long)a.Height * b.Width * a.Width, CopiedElements(a) + CopiedElements(b))
         && cuda.Has(Kernels[0]);
+
+    /// <summary>Whether a product is large enough to pay for rounding its operands, or is to be taken however small.</summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="work">Pairs of numbers that are multiplied.</param>
+    /// <param name="elements">Of both operands' copies.</param>
+    internal static bool Pays(CudaDevice cuda, long work, long elements) =>
+        cuda.AlwaysOnWarpgroups || (work >= LeastWork && work >= LeastUses * elements);
 
     /// <summary>C (+)= A·B + bias, with the arguments of <see cref="CudaGemm.Multiply"/>.</summary>
     public static void Multiply(CudaDevice cuda, in MatrixView a, in MatrixView b, float* c, int rowStride, bool accumulate, float* bias) =>
@@ -59,32 +71,91 @@ internal static unsafe class WarpgroupGemm
         Round(cuda, ref a, ref b);
         int columns = wide ? Wide : Narrow, tiles = CudaGemm.DivideUp(m, TileRows) * CudaGemm.DivideUp(n, columns);
         var (parts, each) = CudaGemm.Split(k, tiles, wide ? WideBlocks : NarrowBlocks, TileK);
-        var kernel = Kernels[(wide ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
-        var shape = new LaunchShape(tiles, Threads, parts, SharedBytes: SharedBytes(columns));
-        var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
+        int kernel = (wide ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0);
         if (parts == 1)
         {
-            cuda.Launch(kernel, shape, first, second, c, rowStride, m, n, k, bias, accumulate ? 1 : 0, each);
+            Launch(cuda, kernel, tiles, parts, columns, a, b, c, rowStride, m, n, k, bias, accumulate, each);
         }
         else
         {
             var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
-            cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, k, (nint)0, 0, each);
+            Launch(cuda, kernel, tiles, parts, columns, a, b, sums.Data, n, m, n, k, null, false, each);
             CudaGemm.AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, bias, accumulate);
         }
 
         cuda.Workspace.Advance(before);
     }
 
+    /// <summary>Rows of the boxes in which the copy engine can bring tiles of an operand's copy; 0 where it cannot.</summary>
+    /// <param name="view">The operand.</param>
+    /// <param name="lines">Rows of a tile, a power of two.</param>
+    internal static int BoxRows(in MatrixView view, int lines)
+    {
+        // Coordinates outside of a tensor are zeros, never its mirror image; a box lies within one tap.
+        if (view.Edge != EdgeRows.Zero || (view.Segments > 1 && view.SegmentWidth % TileK != 0))
+        {
+            return 0;
+        }
+
+        // A plain matrix: rows beyond its last one are outside of the tensor.
+        if (view.Segments == 1 && view.Shift == 0 && view.Rows == view.Inner && view.Positions == view.Inner)
+        {
+            return lines;
+        }
+
+        // Boxes start at multiples of their rows and must not pass to the next outer index.
+        while (lines >= LeastBoxRows && view.Inner % lines != 0)
+        {
+            lines /= 2;
+        }
+
+        return lines >= LeastBoxRows ? lines : 0;
+    }
+
+    private static void Launch(
+        CudaDevice cuda, int kernel, int tiles, int parts, int columns, MatrixView a, MatrixView b, float* c, int rowStride, int m, int n, int k, float* bias,
+        bool accumulate, int each)
+    {
+        int boxRowsA = BoxRows(a, a.IsTransposed ? TileK : TileRows), boxRowsB = BoxRows(b, b.IsTransposed ? columns : TileK);
+        var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
+        var shape = new LaunchShape(tiles, Threads, parts, SharedBytes: SharedBytes(columns));
+        if (boxRowsA == 0 || boxRowsB == 0 || !cuda.UsesBulkCopies || !cuda.Driver.HasTensorMaps)
+        {
+            cuda.Launch(Kernels[kernel], shape, first, second, c, rowStride, m, n, k, bias, accumulate ? 1 : 0, each);
+            return;
+        }
+
+        TensorMap mapA = Map(cuda, a, boxRowsA), mapB = Map(cuda, b, boxRowsB);
+        cuda.Launch(
+            BulkKernels[kernel], shape with { BlockX = BulkThreads }, KernelArgument.Structure(&mapA), first, boxRowsA, KernelArgument.Structure(&mapB), second,
+            boxRowsB, c, rowStride, m, n, k, bias, accumulate ? 1 : 0, each);
+    }
+
+    private static TensorMap Map(CudaDevice cuda, in MatrixView copy, int boxRows) => cuda.Driver.EncodeTensorMap(
+        (nint)copy.Data, copy.SegmentWidth, copy.Positions, CudaGemm.DivideUp(copy.Rows, copy.Inner), TileK, boxRows);
+
     /// <summary>Replaces both operands by rounded copies in the workspace.</summary>
     internal static void Round(CudaDevice cuda, ref MatrixView a, ref MatrixView b)
     {
         MatrixView wholeA = a, wholeB = b;
-        int most = (int)(Math.Max(CopiedElements(a), CopiedElements(b)) / Unit);
         (a, b) = (Copy(cuda, a), Copy(cuda, b));
+        Round(cuda, 2, wholeA, a, wholeB, b);
+    }
+
+    /// <summary>Replaces one operand.</summary>
+    internal static void Round(CudaDevice cuda, ref MatrixView view)
+    {
+        var whole = view;
+        view = Copy(cuda, view);
+        Round(cuda, 1, whole, view, whole, view);
+    }
+
+    private static void Round(CudaDevice cuda, int count, MatrixView a, in MatrixView copyOfA, MatrixView b, in MatrixView copyOfB)
+    {
+        int most = (int)(Math.Max(CopiedElements(copyOfA), CopiedElements(copyOfB)) / Unit);
         cuda.Launch(
-            RoundKernel, new LaunchShape(CudaGemm.DivideUp(most, Threads), Threads, 2), KernelArgument.Structure(&wholeA), a.Data,
-            KernelArgument.Structure(&wholeB), b.Data);
+            RoundKernel, new LaunchShape(CudaGemm.DivideUp(most, Threads), Threads, count), KernelArgument.Structure(&a), copyOfA.Data,
+            KernelArgument.Structure(&b), copyOfB.Data);
     }
 
     // The same view of a copy with rows of a multiple of 8 elements, of which a float* counts two bytes each.
@@ -102,12 +173,6 @@ internal static unsafe class WarpgroupGemm
     private static bool Fits(in MatrixView view) =>
         view.Rows > 0 && view.Columns > 0 && (view.Segments == 1 || view.SegmentWidth % Unit == 0) && CopiedElements(view) <= int.MaxValue;
 
-    private static bool Pays(in MatrixView a, in MatrixView b)
-    {
-        long work = (long)a.Height * b.Width * a.Width;
-        return work >= LeastWork && work >= LeastUses * (CopiedElements(a) + CopiedElements(b));
-    }
-
     // The wide tile reads less, but must waste no more columns than the narrow one and give half of the multiprocessors a block, counting splits.
     private static bool IsWide(int m, int n, int k)
     {
@@ -119,6 +184,13 @@ internal static unsafe class WarpgroupGemm
 
     private static long CopiedElements(in MatrixView view) => (long)CudaGemm.DivideUp(view.Rows, view.Inner) * view.Positions * PaddedWidth(view);
 
-    // Stages of tiles of both operands, and what it takes to start at a multiple of 1024.
-    private static int SharedBytes(int columns) => ((columns == Wide ? 4 : 3) * (TileRows + columns) * TileK * sizeof(ushort)) + 1024;
+    private static KernelId[] AllKernels(string kind) =>
+    [
+        .. from columns in new[] { Wide, Narrow }
+           from order in Orders
+           select new KernelId(Source, $"mat_mul_wgmma_{columns}_{kind}{order}", SharedBytes(columns)),
+    ];
+
+    /// <summary>Dynamic shared memory of a block: stages of tiles of both operands, and what it takes to start at a multiple of 1024.</summary>
+    internal static int SharedBytes(int columns) => ((columns == Wide ? 4 : 3) * (TileRows + columns) * TileK * sizeof(ushort)) + 1024;
 }

@@ -28,7 +28,7 @@ public static unsafe partial class KMeansAssign
         Search(Precision.Bf16, LargeTile), Search(Precision.Bf16, SmallTile),
     ];
 
-    private static readonly KernelId WarpgroupSearchKernel = new(CudaSource, "k_means_assign_wgmma", WarpgroupGemm.NarrowSharedBytes);
+    private static readonly KernelId WarpgroupSearchKernel = new(CudaSource, "k_means_assign_wgmma", WarpgroupGemm.SharedBytes(LargeTile));
 
     private static KMeansAssignment CudaForward(
         CudaDevice cuda, Tensor rows, Tensor? scales, Tensor centroids, ClusterMetric metric, Tensor labels, Tensor distances)

@@ -19,32 +19,55 @@ public static unsafe partial class Conv2d
 
     private static readonly KernelId[] CorrelateKernels = OfPrecisions("conv2d_correlate");
     private static readonly KernelId[] WeightGradientKernels = OfPrecisions("conv2d_weight_gradient");
+    // On Hopper's warpgroups: rows of a tile, its depth and the blocks that fill a large GPU; operands are rounded in units of 8 elements.
+    private const int WarpgroupRows = 128, WarpgroupK = 64, WarpgroupThreads = 256, WarpgroupBlocks = 264, Unit = 8;
+
+    // Narrow tiles, of up to 64 output channels, then wide ones.
+    private static readonly KernelId[] WarpgroupCorrelateKernels = OnWarpgroups("conv2d_correlate_wgmma");
+    private static readonly KernelId[] WarpgroupGradientKernels = OnWarpgroups("conv2d_weight_gradient_wgmma");
+
     private static readonly KernelId TurnWeightsKernel = new(CudaSource, "conv2d_turn_weights");
 
     private static void CudaForward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y)
     {
+        var before = cuda.Workspace.Position;
         int taps = g.TapsHeight * g.TapsWidth * g.Inputs;
-        CudaCorrelate(cuda, Correlation.Forward(g, x, y), MatrixView.Of(weight.Data, g.Outputs, taps, taps), bias == null ? null : bias.Data, accumulate: false);
+        var rounded = new RoundedMaps();
+        CudaCorrelate(
+            cuda, Correlation.Forward(g, x, y), MatrixView.Of(weight.Data, g.Outputs, taps, taps), bias == null ? null : bias.Data, accumulate: false,
+            ref rounded);
+        cuda.Workspace.Advance(before);
     }
 
     private static void CudaBackward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
     {
-        if (weight.RequiresGrad)
-        {
-            CudaWeightGradient(cuda, g, x, dy, weight.GradForWrite(out bool adds), adds);
-        }
-
         if (bias is { RequiresGrad: true })
         {
             Linear.CudaBiasGradient(cuda, dy, bias.GradForWrite(out bool adds), adds);
         }
 
-        if (!x.RequiresGrad)
+        bool addsToWeight = false, addsToMaps = false;
+        var dw = weight.RequiresGrad ? weight.GradForWrite(out addsToWeight) : null;
+        var dx = x.RequiresGrad ? x.GradForWrite(out addsToMaps) : null;
+
+        // What follows in the workspace is of this pass only.
+        var before = cuda.Workspace.Position;
+        var rounded = new RoundedMaps();
+        if (dw is not null)
         {
-            return;
+            CudaWeightGradient(cuda, g, x, dy, dw, addsToWeight, ref rounded);
         }
 
-        var dx = x.GradForWrite(out bool accumulate);
+        if (dx is not null)
+        {
+            CudaMapGradient(cuda, g, weight, dy, dx, addsToMaps, ref rounded);
+        }
+
+        cuda.Workspace.Advance(before);
+    }
+
+    private static void CudaMapGradient(CudaDevice cuda, in Geometry g, Tensor weight, Tensor dy, Tensor dx, bool accumulate, ref RoundedMaps rounded)
+    {
         var turned = cuda.Workspace.Rent(weight.Shape);
         for (int row = 0; row < Math.Min(g.StrideHeight, g.Height); row++)
         {
@@ -60,12 +83,12 @@ public static unsafe partial class Conv2d
                         g.TapsWidth, g.TapsHeight * g.TapsWidth);
                 }
 
-                CudaCorrelate(cuda, map, MatrixView.Of(turned.Data, map.Outputs, taps, taps), null, accumulate);
+                CudaCorrelate(cuda, map, MatrixView.Of(turned.Data, map.Outputs, taps, taps), null, accumulate, ref rounded);
             }
         }
     }
 
-    private static void CudaCorrelate(CudaDevice cuda, in Correlation map, MatrixView weights, float* bias, bool accumulate)
+    private static void CudaCorrelate(CudaDevice cuda, in Correlation map, MatrixView weights, float* bias, bool accumulate, ref RoundedMaps rounded)
     {
         var windows = MapView.Of(map);
         if (windows.Rows == 0 || map.Outputs == 0)
@@ -73,18 +96,35 @@ public static unsafe partial class Conv2d
             return;
         }
 
-        // Without taps nothing is read, but kernels divide by the width.
-        weights.SegmentWidth = Math.Max(1, weights.SegmentWidth);
-        windows.TapsWidth = Math.Max(1, windows.TapsWidth);
+        int k = map.TapsHeight * map.Run, wide = map.Outputs > CudaTile ? 1 : 0;
         var target = new MapTarget { Data = map.Target, Map = map.TargetItem, Row = map.TargetRow, Column = map.TargetColumn };
-        int tiles = DivideUp(windows.Rows, CudaTile) * DivideUp(map.Outputs, CudaTile);
+        KernelId kernel;
+        LaunchShape shape;
+        if (k > 0 && Suits(cuda, windows, map.Batch, map.Outputs))
+        {
+            rounded.Replace(cuda, ref windows, map.Batch);
+            WarpgroupGemm.Round(cuda, ref weights);
+            kernel = WarpgroupCorrelateKernels[wide];
+            int tiles = DivideUp(windows.Rows, WarpgroupRows) * DivideUp(map.Outputs, CudaTile << wide);
+            shape = new LaunchShape(tiles, WarpgroupThreads, SharedBytes: kernel.SharedBytes);
+        }
+        else
+        {
+            // Without taps nothing is read, but kernels divide by the width.
+            weights.SegmentWidth = Math.Max(1, weights.SegmentWidth);
+            windows.TapsWidth = Math.Max(1, windows.TapsWidth);
+            kernel = CorrelateKernels[(int)cuda.Precision];
+            int tiles = DivideUp(windows.Rows, CudaTile) * DivideUp(map.Outputs, CudaTile);
+            shape = new LaunchShape(tiles, CudaThreads, SharedBytes: CudaGemm.SharedBytes(cuda.Precision, CudaTile));
+        }
+
         cuda.Launch(
-            CorrelateKernels[(int)cuda.Precision], new LaunchShape(tiles, CudaThreads, SharedBytes: CudaGemm.SharedBytes(cuda.Precision, CudaTile)),
-            KernelArgument.Structure(&windows), KernelArgument.Structure(&weights), KernelArgument.Structure(&target), map.Outputs,
-            map.TapsHeight * map.Run, bias, accumulate ? 1 : 0);
+            kernel, shape, KernelArgument.Structure(&windows), KernelArgument.Structure(&weights), KernelArgument.Structure(&target), map.Outputs, k, bias,
+            accumulate ? 1 : 0);
     }
 
-    private static void CudaWeightGradient(CudaDevice cuda, in Geometry g, Tensor x, Tensor dy, Tensor dw, bool accumulate)
+    private static void CudaWeightGradient(
+        CudaDevice cuda, in Geometry g, Tensor x, Tensor dy, Tensor dw, bool accumulate, ref RoundedMaps roundedGradient)
     {
         var windows = MapView.Of(Correlation.Forward(g, x, dy));
         var rows = MatrixView.Of(dy.Data, windows.Rows, g.Outputs, dy.RowStride);
@@ -94,12 +134,30 @@ public static unsafe partial class Conv2d
             return;
         }
 
-        int tiles = DivideUp(m, CudaTile) * DivideUp(n, CudaTile);
-        int parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Clamp(windows.Rows / ShortestPart, 1, MostParts));
-        int each = Math.Max(1, DivideUp(DivideUp(windows.Rows, parts), TileK)) * TileK;
-        parts = Math.Max(1, DivideUp(windows.Rows, each));
-        var kernel = WeightGradientKernels[(int)cuda.Precision];
-        var shape = new LaunchShape(tiles, CudaThreads, parts, SharedBytes: CudaGemm.SharedBytes(cuda.Precision, CudaTile));
+        KernelId kernel;
+        int parts, each;
+        LaunchShape shape;
+        if (windows.Rows > 0 && Suits(cuda, windows, g.Batch, g.Outputs))
+        {
+            var roundedMaps = new RoundedMaps();
+            roundedMaps.Replace(cuda, ref windows, g.Batch);
+            roundedGradient.Replace(cuda, ref rows);
+            int wide = g.Outputs > CudaTile ? 1 : 0;
+            kernel = WarpgroupGradientKernels[wide];
+            int tiles = DivideUp(m, CudaTile << wide) * DivideUp(n, WarpgroupRows);
+            (parts, each) = CudaGemm.Split(windows.Rows, tiles, WarpgroupBlocks, WarpgroupK);
+            shape = new LaunchShape(tiles, WarpgroupThreads, parts, SharedBytes: kernel.SharedBytes);
+        }
+        else
+        {
+            kernel = WeightGradientKernels[(int)cuda.Precision];
+            int tiles = DivideUp(m, CudaTile) * DivideUp(n, CudaTile);
+            parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Clamp(windows.Rows / ShortestPart, 1, MostParts));
+            each = Math.Max(1, DivideUp(DivideUp(windows.Rows, parts), TileK)) * TileK;
+            parts = Math.Max(1, DivideUp(windows.Rows, each));
+            shape = new LaunchShape(tiles, CudaThreads, parts, SharedBytes: CudaGemm.SharedBytes(cuda.Precision, CudaTile));
+        }
+
         var (first, second) = (KernelArgument.Structure(&rows), KernelArgument.Structure(&windows));
         if (parts == 1)
         {
@@ -112,6 +170,22 @@ public static unsafe partial class Conv2d
         CudaGemm.AddSplits(cuda, sums.Address, parts, dw.Data, n, m, n, accumulate: accumulate);
     }
 
+    // Whether Hopper's warpgroups take a product of windows with as many output channels: copies of 8 channels must lie under one tap.
+    private static bool Suits(CudaDevice cuda, in MapView windows, int batch, int outputs)
+    {
+        long elements = (long)batch * windows.Height * windows.Width * windows.Channels;
+        long taps = (long)windows.TapsHeight * windows.TapsWidth * windows.Channels;
+        return cuda.Precision == Precision.Bf16
+            && WarpgroupGemm.IsOn(cuda)
+            && windows.Channels % Unit == 0
+            && elements is > 0 and <= int.MaxValue
+            && WarpgroupGemm.Pays(cuda, windows.Rows * taps * outputs, elements + (taps * outputs))
+            && cuda.Has(WarpgroupCorrelateKernels[0]);
+    }
+
+    private static KernelId[] OnWarpgroups(string stem) =>
+        [.. from columns in new[] { CudaTile, 2 * CudaTile } select new KernelId(CudaSource, $"{stem}_{columns}", WarpgroupGemm.SharedBytes(columns))];
+
     private static KernelId[] OfPrecisions(string stem) =>
     [
         .. Enum.GetValues<Precision>().Select(
@@ -119,6 +193,33 @@ public static unsafe partial class Conv2d
     ];
 
     private static int DivideUp(int value, int by) => (value + by - 1) / by;
+
+    /// <summary>A copy of maps, [N, H, W, C], rounded to bf16 when it is first asked for.</summary>
+    private struct RoundedMaps
+    {
+        private MatrixView _copy;
+
+        /// <summary>The same windows of the copy, of which a float* counts two bytes an element.</summary>
+        public void Replace(CudaDevice cuda, ref MapView windows, int batch)
+        {
+            var rows = MatrixView.Of(windows.Data, batch * windows.Height * windows.Width, windows.Channels, windows.Stride);
+            Replace(cuda, ref rows);
+            windows.Data = rows.Data;
+            windows.Stride = (int)rows.RowStride;
+        }
+
+        /// <summary>The same, as rows of the channels of every place.</summary>
+        public void Replace(CudaDevice cuda, ref MatrixView rows)
+        {
+            if (_copy.Data == null)
+            {
+                _copy = rows;
+                WarpgroupGemm.Round(cuda, ref _copy);
+            }
+
+            rows = _copy;
+        }
+    }
 
     /// <summary>Field by field the MapView of engine/kernels/common/map_view.cuh.</summary>
     private struct MapView

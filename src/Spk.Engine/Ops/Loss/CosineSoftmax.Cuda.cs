@@ -1,3 +1,4 @@
+using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
@@ -17,7 +18,7 @@ internal enum CosineRole
 /// <summary>CosineProblem of engine/kernels/common/cosine_softmax.cuh, field by field; see there.</summary>
 internal struct CudaCosineProblem
 {
-    public nint Anchors, Candidates, Positives, AnchorLabels, CandidateLabels, LearnedScale;
+    public nint Anchors, Candidates, RoundedAnchors, RoundedCandidates, Positives, AnchorLabels, CandidateLabels, LearnedScale;
     public int Rows, KeyRows, CandidateRows, Width, Symmetric, PositiveOffset, ItemCount, KeysAreNegatives;
     public float Scale;
 }
@@ -36,7 +37,49 @@ internal static unsafe class CudaCosineSoftmax
     private static readonly KernelId SummarizeKernel = new(Source, "similarity_softmax_summarize");
     private static readonly KernelId NarrowGradientKernel = new(Source, "similarity_softmax_gradient_128");
     private static readonly KernelId WideGradientKernel = new(Source, "similarity_softmax_gradient_512");
+
+    // On Hopper's warpgroups, as in common/cosine_wgmma.cuh: own and other rows of a tile, of 64 of the width; bytes of one row of these.
+    private const int OwnTile = 128, OtherTile = 64, PieceWidth = 64, PieceBytes = PieceWidth * sizeof(ushort), SwizzleBytes = 1024;
+    private const int WidestOnWarpgroups = 512, ShortestPartOnWarpgroups = 4 * OtherTile;
+
+    // What rounding and launching it cost has to be earned, as of products: computed, not measured.
+    private const long LeastWork = 1L << 28;
+
+    // For widths up to 128, 256 and 512.
+    private static readonly KernelId[] WarpgroupRowsKernels = OnWarpgroups("similarity_softmax_rows_wgmma");
+    private static readonly KernelId[] WarpgroupGradientKernels = OnWarpgroups("similarity_softmax_gradient_wgmma");
+
     private static readonly KernelId CheckLabelsKernel = new("loss/margin_classifier", "margin_classifier_check");
+
+    /// <summary>
+    /// Where products are in bf16, the device is of compute capability 9.0 and there is enough work: rounds the rows, by which <see cref="Run"/> and
+    /// <see cref="Gradient"/> leave the cosines to its warpgroups.
+    /// </summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="problem">Gets the rounded rows, which live as long as what is rented now.</param>
+    public static void Round(CudaDevice cuda, ref CudaCosineProblem problem)
+    {
+        long work = (long)problem.Rows * problem.CandidateRows * problem.Width;
+        if (cuda.Precision != Precision.Bf16 || problem.Width > WidestOnWarpgroups || !WarpgroupGemm.IsOn(cuda)
+            || !(cuda.AlwaysOnWarpgroups || work >= LeastWork) || !cuda.Has(WarpgroupRowsKernels[0]))
+        {
+            return;
+        }
+
+        var anchors = MatrixView.Of((float*)problem.Anchors, problem.Rows, problem.Width, problem.Width);
+        var candidates = MatrixView.Of((float*)problem.Candidates, problem.CandidateRows, problem.Width, problem.Width);
+        if (problem.Symmetric != 0)
+        {
+            WarpgroupGemm.Round(cuda, ref anchors);
+            candidates = anchors;
+        }
+        else
+        {
+            WarpgroupGemm.Round(cuda, ref anchors, ref candidates);
+        }
+
+        (problem.RoundedAnchors, problem.RoundedCandidates) = ((nint)anchors.Data, (nint)candidates.Data);
+    }
 
     /// <summary>Loss and statistics, and what <see cref="Gradient"/> needs.</summary>
     /// <param name="cuda">The device.</param>
@@ -53,8 +96,9 @@ internal static unsafe class CudaCosineSoftmax
         CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, Tensor? weights = null, float factor = 1, int classes = 0,
         Tensor? qualities = null)
     {
-        int rowBlocks = DivideUp(problem.Rows, RowsOfBlock);
-        var (parts, each) = Parts(rowBlocks, problem.CandidateRows);
+        bool rounded = problem.RoundedAnchors != 0;
+        int rowBlocks = DivideUp(problem.Rows, rounded ? OwnTile : RowsOfBlock);
+        var (parts, each) = Parts(rowBlocks, problem.CandidateRows, rounded);
         var workspace = cuda.Workspace;
         var sums = workspace.Rent(new Shape(parts, problem.Rows, FloatsOfSums));
         var positives = workspace.Rent(new Shape(problem.Rows));
@@ -62,7 +106,9 @@ internal static unsafe class CudaCosineSoftmax
         var results = workspace.Rent(new Shape(2 * 4, problem.Rows)); // f64
         var hits = workspace.Rent(new Shape(problem.Rows), ElementType.Int32);
 
-        cuda.Launch(RowsKernel, new LaunchShape(rowBlocks, Threads, parts), KernelArgument.Structure(&problem), each, sums.Address, positives.Address);
+        var (kernel, shared) = rounded ? (WarpgroupRowsKernels[Variant(problem.Width)], SharedBytes(problem.Width)) : (RowsKernel, 0);
+        var shape = new LaunchShape(rowBlocks, Threads, parts, SharedBytes: shared);
+        cuda.Launch(kernel, shape, KernelArgument.Structure(&problem), each, sums.Address, positives.Address);
         var perAnchor = new LaunchShape(DivideUp(problem.Rows, SolveThreads), SolveThreads);
         if (classes > 0)
         {
@@ -84,12 +130,14 @@ internal static unsafe class CudaCosineSoftmax
     /// <summary>The gradient of the mean loss by unit rows: by the anchors, by the keys, or, where they are one set, by both at once.</summary>
     public static void Gradient(CudaDevice cuda, CudaCosineProblem problem, CosineRole roles, Tensor factors, nint result)
     {
-        bool wide = problem.Width > 128;
         int rows = roles == CosineRole.Candidate ? problem.KeyRows : problem.Rows;
         int others = roles == CosineRole.Candidate ? problem.Rows : problem.CandidateRows;
-        var shape = new LaunchShape(DivideUp(rows, RowsOfBlock), Threads, DivideUp(problem.Width, wide ? 512 : 128));
-        var (parts, each) = Parts(shape.GridX * shape.GridY, others);
-        var kernel = wide ? WideGradientKernel : NarrowGradientKernel;
+        bool rounded = problem.RoundedAnchors != 0, wide = problem.Width > 128;
+        var kernel = rounded ? WarpgroupGradientKernels[Variant(problem.Width)] : wide ? WideGradientKernel : NarrowGradientKernel;
+        var shape = rounded
+            ? new LaunchShape(DivideUp(rows, OwnTile), Threads, DivideUp(problem.Width, ElementsOnWarpgroups(problem.Width)), SharedBytes: SharedBytes(problem.Width))
+            : new LaunchShape(DivideUp(rows, RowsOfBlock), Threads, DivideUp(problem.Width, wide ? 512 : 128));
+        var (parts, each) = Parts(shape.GridX * shape.GridY, others, rounded);
         nint sums = parts == 1 ? result : cuda.Workspace.Rent(new Shape(parts, rows, problem.Width)).Address;
         cuda.Launch(kernel, shape with { GridZ = parts }, KernelArgument.Structure(&problem), (int)roles, factors.Address, each, sums);
         if (parts > 1)
@@ -98,11 +146,28 @@ internal static unsafe class CudaCosineSoftmax
         }
     }
 
-    private static (int Parts, int Each) Parts(int blocks, int candidates)
+    private static (int Parts, int Each) Parts(int blocks, int candidates, bool rounded)
     {
-        int parts = Math.Clamp(WantedBlocks / blocks, 1, Math.Max(1, candidates / ShortestPart));
-        int each = DivideUp(DivideUp(candidates, parts), ColumnsOfTile) * ColumnsOfTile;
+        var (tile, shortest) = rounded ? (OtherTile, ShortestPartOnWarpgroups) : (ColumnsOfTile, ShortestPart);
+        int parts = Math.Clamp(WantedBlocks / blocks, 1, Math.Max(1, candidates / shortest));
+        int each = DivideUp(DivideUp(candidates, parts), tile) * tile;
         return (Math.Max(1, DivideUp(candidates, each)), each);
+    }
+
+    private static KernelId[] OnWarpgroups(string stem) =>
+        [.. from width in new[] { 128, 256, WidestOnWarpgroups } select new KernelId(Source, $"{stem}_{width}", SharedBytes(width))];
+
+    private static int Variant(int width) => width <= 128 ? 0 : width <= 256 ? 1 : 2;
+
+    // Of the width, that a block sums of a gradient.
+    private static int ElementsOnWarpgroups(int width) => width <= 128 ? 128 : 256;
+
+    // Own rows and, up to a width of 256, two tiles of others, else one; what a sum's last elements beyond the width read of one; and what it takes to start
+    // at a multiple of 1024.
+    private static int SharedBytes(int width)
+    {
+        int pieces = DivideUp(width, PieceWidth), elements = ElementsOnWarpgroups(width) / PieceWidth, beyond = (DivideUp(pieces, elements) * elements) - pieces;
+        return (((pieces * (OwnTile + ((width <= 256 ? 2 : 1) * OtherTile))) + (beyond * OtherTile)) * PieceBytes) + SwizzleBytes;
     }
 
     private static int DivideUp(int value, int by) => (value + by - 1) / by;

@@ -55,6 +55,7 @@ public static unsafe partial class SimilaritySoftmax
             ItemCount = options.ItemCount,
         };
         SetLabels(cuda, ref problem, rows, options);
+        CudaCosineSoftmax.Round(cuda, ref problem);
         var factors = CudaCosineSoftmax.Run(cuda, problem, margin, loss, statistics, options.AnchorWeights, options.Factor);
         if (symmetric && gradient is not null)
         {

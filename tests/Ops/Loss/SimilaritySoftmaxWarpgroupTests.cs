@@ -1,0 +1,176 @@
+using NUnit.Framework;
+using Spk.Engine.Autograd;
+using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Ops.Loss;
+using Spk.Engine.Tensors;
+using Spk.Tests.Support;
+
+namespace Spk.Tests.Ops.Loss;
+
+/// <summary>The loss with its cosines on Hopper's warpgroups against the CPU, and when they are chosen.</summary>
+[TestFixtureSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
+public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
+{
+    // Half the distance of neighbouring bf16 numbers, relative: what rounding a weight changes.
+    private const double HalfUlp = 1.0 / 512;
+
+    public enum Kind
+    {
+        Symmetric,
+        FurtherKeys,
+        Queue,
+    }
+
+    // Own tiles of 128, others of 64; widths for each kernel, and one that is no multiple of 8. Unit rows of 4^n equal elements are bf16 numbers, so that
+    // only the weights of the gradient are rounded.
+    [TestCase(Kind.Symmetric, 70, 21)]
+    [TestCase(Kind.Symmetric, 9, 200)]
+    [TestCase(Kind.FurtherKeys, 131, 64)]
+    [TestCase(Kind.FurtherKeys, 20, 300)]
+    [TestCase(Kind.Queue, 66, 130)]
+    [Category("Sanitized")]
+    public void Rows_that_bf16_has_give_the_loss_of_the_CPU(Kind kind, int rows, int width)
+    {
+        float[] queries = Signs(1, rows, width), keys = Signs(2, rows + 5, width), memory = Signs(3, 77, width);
+        var want = Run(new CpuDevice(2), kind, rows, width, queries, keys, memory);
+        var got = Run(OpenHopper(), kind, rows, width, queries, keys, memory);
+        Assert.That(got.Loss, Is.EqualTo(want.Loss).Within(1e-5 * want.Loss));
+        Close.Assert(got.Statistics, want.Statistics, 1e-5, "statistics");
+        Close.Assert(got.Queries, want.Queries, 2 * HalfUlp * want.Queries.Max(Math.Abs), "gradient of the queries");
+        Close.Assert(got.Keys, want.Keys, 2 * HalfUlp * want.Keys.Max(Math.Abs), "gradient of the keys");
+        var again = Run(OpenHopper(), kind, rows, width, queries, keys, memory);
+        Assert.That((again.Loss, again.Queries, again.Keys), Is.EqualTo((got.Loss, got.Queries, got.Keys)), "the same bits again");
+    }
+
+    // A cosine of rounded rows is off by about HalfUlp / √width, the logit by that over the temperature.
+    [TestCase(Kind.Symmetric, 40, 192)]
+    [TestCase(Kind.Queue, 40, 48)]
+    public void Any_rows_give_it_but_for_their_rounding(Kind kind, int rows, int width)
+    {
+        float[] queries = Samples.Normal(1, rows * width), keys = Near(queries, (rows + 5) * width), memory = Samples.Normal(3, 77 * width);
+        var want = Run(new CpuDevice(2), kind, rows, width, queries, keys, memory);
+        var got = Run(OpenHopper(), kind, rows, width, queries, keys, memory);
+        double logit = 4 * HalfUlp / Math.Sqrt(width) / Temperature;
+        Assert.That(got.Loss, Is.EqualTo(want.Loss).Within(logit));
+        Close.Assert(got.Queries, want.Queries, (logit + (4 * HalfUlp)) * want.Queries.Max(Math.Abs), "gradient of the queries");
+        Close.Assert(got.Keys, want.Keys, (logit + (4 * HalfUlp)) * want.Keys.Max(Math.Abs), "gradient of the keys");
+    }
+
+    [Test]
+    public void A_row_that_is_not_a_number_shows()
+    {
+        float[] queries = Signs(1, 5, 16), keys = Signs(2, 10, 16);
+        keys[20] = float.NaN;
+        Assert.That(Run(OpenHopper(), Kind.FurtherKeys, 5, 16, queries, keys, []).Loss, Is.NaN);
+    }
+
+    [Test]
+    public void They_are_chosen_for_bf16_and_enough_work()
+    {
+        using var device = OpenHopper();
+        var launched = new List<string>();
+        device.Launching = kernel => launched.Add(kernel.Name);
+        Assert.That(Kernels(16), Is.EqualTo(new[] { "similarity_softmax_rows_wgmma_128", "similarity_softmax_gradient_wgmma_128" }));
+        Assert.That(Kernels(129), Is.EqualTo(new[] { "similarity_softmax_rows_wgmma_256", "similarity_softmax_gradient_wgmma_256" }));
+        Assert.That(Kernels(512), Is.EqualTo(new[] { "similarity_softmax_rows_wgmma_512", "similarity_softmax_gradient_wgmma_512" }));
+        Assert.That(Kernels(513), Is.Empty, "more than own rows have room for");
+        device.AlwaysOnWarpgroups = false;
+        Assert.That(Kernels(16), Is.Empty, "little work");
+        device.AlwaysOnWarpgroups = true;
+        device.Precision = Precision.Tf32;
+        Assert.That(Kernels(16), Is.Empty, "another precision");
+        device.Precision = Precision.Bf16;
+        device.UsesWarpgroups = false;
+        Assert.That(Kernels(16), Is.Empty, "when told so");
+
+        IEnumerable<string> Kernels(int width)
+        {
+            launched.Clear();
+            device.Workspace.Reset();
+            var x = Samples.Variable(device, new Shape(3, width), Samples.Normal(1, 3 * width));
+            SimilaritySoftmax.Forward(new Tape(), x, x, new SimilaritySoftmaxOptions { Temperature = Temperature, Symmetric = true });
+            return launched.Where(name => name.Contains("wgmma", StringComparison.Ordinal) && !name.EndsWith("_round", StringComparison.Ordinal));
+        }
+    }
+
+    private const float Temperature = 0.2f;
+
+    private static (float Loss, float[] Statistics, float[] Queries, float[] Keys) Run(
+        Device device, Kind kind, int rows, int width, float[] queries, float[] keys, float[] memory)
+    {
+        using (device)
+        {
+            int keyRows = kind == Kind.FurtherKeys ? rows + 5 : rows;
+            var q = Samples.Variable(device, new Shape(rows, width), queries);
+            var k = Samples.Variable(device, new Shape(keyRows, width), keys[..(keyRows * width)]);
+            var options = new SimilaritySoftmaxOptions
+            {
+                Temperature = Temperature,
+                Symmetric = kind == Kind.Symmetric,
+                Margin = MarginKind.Additive,
+                MarginValue = 0.15f,
+            };
+            options = kind switch
+            {
+                Kind.Symmetric => options with { QueryLabels = Labels(rows, 9) },
+                Kind.FurtherKeys => options with { ItemCount = 4 },
+                _ => options with
+                {
+                    Memory = Samples.Constant(device, new Shape(77, width), memory),
+                    QueryLabels = Labels(rows, 7),
+                    KeyLabels = Labels(rows, 7),
+                    MemoryLabels = Labels(77, 7),
+                },
+            };
+            var tape = new Tape();
+            var loss = SimilaritySoftmax.Forward(tape, q, k, options, out var statistics);
+            tape.Backward(loss);
+            float[] values = [statistics.MeanPositiveCosine, statistics.MeanNegativeCosine, statistics.TopOneRate];
+            return (Samples.Read(loss)[0], values, Samples.Read(q.Grad!), Samples.Read(k.Grad!));
+
+            Tensor Labels(int count, int speakers)
+            {
+                var tensor = device.Workspace.Rent(new Shape(count), ElementType.Int32);
+                tensor.CopyIntsFrom([.. Enumerable.Range(0, count).Select(i => (i % speakers) - 1)]);
+                return tensor;
+            }
+        }
+    }
+
+    // As many ±1 a row as the highest power of 4 in the width, from a place that moves from row to row.
+    private static float[] Signs(int seed, int rows, int width)
+    {
+        float[] values = new float[rows * width], random = Samples.Normal(seed, rows * width);
+        int count = 1;
+        while (4 * count <= width)
+        {
+            count *= 4;
+        }
+
+        for (int i = 0; i < rows * count; i++)
+        {
+            int row = i / count, at = (row + (i % count)) % width;
+            values[(row * width) + at] = Math.Sign(random[(row * width) + at]);
+        }
+
+        return values;
+    }
+
+    // Keys like their queries, and others.
+    private static float[] Near(float[] queries, int count) =>
+        [.. Samples.Normal(2, count).Select((value, i) => i < queries.Length ? queries[i] + (0.7f * value) : value)];
+
+    // The emulator is one; a GPU may not be, or its binaries may be of an older compiler.
+    private CudaDevice OpenHopper()
+    {
+        var device = (CudaDevice)on.Open(precision: Precision.Bf16, onWarpgroups: true);
+        if (device.ComputeCapability != (9, 0))
+        {
+            device.Dispose();
+            Assert.Ignore("skipped, optional: not a GPU of compute capability 9.0");
+        }
+
+        return device;
+    }
+}
