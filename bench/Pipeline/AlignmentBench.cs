@@ -1,6 +1,5 @@
 using System.Globalization;
 using BenchmarkDotNet.Attributes;
-using Spk.Bench.Support;
 using Spk.Engine.Alignment;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;

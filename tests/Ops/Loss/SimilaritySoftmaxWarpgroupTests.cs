@@ -103,7 +103,7 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
         {
             int keyRows = kind == Kind.FurtherKeys ? rows + 5 : rows;
             var q = Samples.Variable(device, new Shape(rows, width), queries);
-            var k = Samples.Variable(device, new Shape(keyRows, width), keys[..(keyRows * width)]);
+            var k = Samples.Variable(device, new Shape(keyRows, width), keys.AsSpan(0, keyRows * width));
             var options = new SimilaritySoftmaxOptions
             {
                 Temperature = Temperature,
