@@ -57,15 +57,29 @@ internal static class LaunchedProcesses
         }
 
         device.Dispose();
-        return Device.Open($"cuda:{rank}", threads, out reason);
+        try
+        {
+            return Device.Open($"cuda:{rank}", threads, out _);
+        }
+        catch (DeviceUnavailableException e)
+        {
+            throw new DeviceUnavailableException($"{e.Message} Each process takes a GPU of its own: start as many as there are, or use --device cpu.", e);
+        }
     }
 
     /// <summary>Connects a process's device with those of the others.</summary>
     /// <param name="processes">The processes.</param>
     /// <param name="device">This one's device.</param>
     /// <returns>What to dispose ahead of the device; null for nothing.</returns>
+    /// <exception cref="InvalidOptionException">Some of the processes have a GPU and others have none.</exception>
     public static IDisposable? Connect(Collective processes, Device device)
     {
+        // Ahead of everything that only processes with a GPU exchange.
+        if (processes.Ranks > 1 && !processes.Agrees(device is CudaDevice ? 1 : 0))
+        {
+            throw new InvalidOptionException($"Of the {processes.Ranks} processes some have a GPU and others have none: use --device cpu, or start them where each has one.");
+        }
+
         var gpus = processes.Ranks > 1 && device is CudaDevice cuda ? NcclCollective.Connect(processes, cuda) : null;
         device.Collective = gpus ?? processes;
         return gpus;
@@ -102,7 +116,7 @@ internal static class LaunchedProcesses
             return work(processes);
         }
 #pragma warning disable CA1031 // The others wait for this process, so that nothing may pass without ending them.
-        catch (Exception e)
+        catch (Exception e) when (LetGo(processes))
 #pragma warning restore CA1031
         {
             if (!hasSpoken.Enter())
@@ -135,8 +149,18 @@ internal static class LaunchedProcesses
 
         context.Error.WriteLine($"error: Process {processes.Rank} ends, because another process has ended or does not answer: {whatIsLeft()}.");
         context.Error.Flush();
-        processes.Abandon();
+        LetGo(processes);
         Environment.Exit(ExitCode.Failure);
+    }
+
+    // As a filter of exceptions it runs ahead of all clean-up: to leave NCCL's group in order takes all processes, and others may wait for this one
+    // elsewhere. Giving the group up may wait, too, for recorded work that is never run again.
+    private static bool LetGo(MpiCollective processes)
+    {
+        var leaving = new Thread(processes.Abandon) { IsBackground = true };
+        leaving.Start();
+        leaving.Join(LeadTime);
+        return true;
     }
 
     /// <summary>Lets the first of several threads through.</summary>

@@ -58,7 +58,7 @@ public class BenchTests
         Assert.That(CommandLine.Run("bench", "scaling", "--list").Output, Does.Contain("kmeans-clusters"));
         string section = Directory.CreateDirectory(folder.At("results", "10-growth")).FullName;
         File.WriteAllText(Path.Combine(section, "intro.md"), "## Growth");
-        var curves = CommandLine.Run("bench", "scaling", "search", "--quick", "--device", "cpu", "--threads", "1", "--save", Path.Combine(section, "scaling.json"), "--report", folder.At("page.html"), "--json");
+        var curves = CommandLine.Run("bench", "scaling", "--save", Path.Combine(section, "scaling.json"), "--report", folder.At("page.html"), "--json", "search", "--quick", "--device", "cpu", "--threads", "1");
         Assert.That(curves.Code, Is.Zero, curves.Error);
         Assert.That(curves.Json.GetProperty("curves")[0].GetProperty("points").GetArrayLength(), Is.EqualTo(4));
         Assert.That(curves.Json.GetProperty("machine").GetProperty("command").GetString(), Is.EqualTo("spk bench scaling search --quick --device cpu --threads 1"));

@@ -10,6 +10,7 @@ namespace Spk.Tests.Collectives;
 public class GatherViewsTests(TestDevice on)
 {
     [Test]
+    [Category("Sanitized")]
     public void Rows_lie_as_one_process_would_have_them_and_gradients_are_multiplied(
         [Values(1, 2, 3)] int ranks, [Values(1, 2, 5)] int views, [Values(1, 3)] int each, [Values] bool accumulates)
     {

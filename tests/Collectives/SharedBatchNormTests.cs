@@ -14,6 +14,7 @@ public class SharedBatchNormTests(TestDevice on)
 {
     // Fewer rows than a run, several runs, a channel beyond the lanes; a mean that would cancel a variance from sums of squares.
     [Test]
+    [Category("Sanitized")]
     public void Output_gradients_and_running_statistics_are_those_of_all_rows(
         [Values(2, 3)] int ranks, [Values("1 3", "5 17", "70 130")] string size, [Values(0f, 300f)] float mean, [Values(null, ActivationKind.Relu)] ActivationKind? before)
     {

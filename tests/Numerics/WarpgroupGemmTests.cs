@@ -12,18 +12,18 @@ namespace Spk.Tests.Numerics;
 [TestFixtureSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
 public unsafe class WarpgroupGemmTests(TestDevice on)
 {
-    // One element; ragged over two tiles each way; aligned; a split inner length.
-    private static readonly (int M, int N, int K)[] Sizes = [(1, 1, 1), (133, 261, 75), (72, 24, 192), (20, 140, 580)];
+    // One element; ragged over two tiles each way; aligned; a split inner length; a long one, for which every stage is used three times.
+    private static readonly (int M, int N, int K, bool Splits)[] Sizes = [(1, 1, 1, true), (133, 261, 75, true), (72, 24, 192, true), (20, 140, 580, true), (9, 24, 600, false)];
 
     private static IEnumerable<TestCaseData> Cases() =>
         from size in Sizes
         from transposeA in new[] { false, true }
         from transposeB in new[] { false, true }
-        select new TestCaseData(size.M, size.N, size.K, transposeA, transposeB);
+        select new TestCaseData(size.M, size.N, size.K, size.Splits, transposeA, transposeB);
 
     [TestCaseSource(nameof(Cases))]
     [Category("Sanitized")]
-    public void Both_tiles_match_f64_on_equally_rounded_operands(int m, int n, int k, bool transposeA, bool transposeB)
+    public void Both_tiles_match_f64_on_equally_rounded_operands(int m, int n, int k, bool splits, bool transposeA, bool transposeB)
     {
         float[] a = Samples.Normal(1, m * k), b = Samples.Normal(2, k * n), start = Samples.Normal(3, m * n), bias = Samples.Normal(4, n);
         double[] want = Product(Rounding.Of(Precision.Bf16, a), Rounding.Of(Precision.Bf16, b)), exact = Product(Samples.ToDouble(a), Samples.ToDouble(b));
@@ -44,7 +44,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
             var (tc, bt) = (Samples.Constant(device, new Shape(m, n), start), Samples.Constant(device, new Shape(n), bias));
             var va = transposeA ? MatrixView.Of(ta.Data, k, m, m).Transposed : MatrixView.Of(ta.Data, m, k, k);
             var vb = transposeB ? MatrixView.Of(tb.Data, n, k, k).Transposed : MatrixView.Of(tb.Data, k, n, n);
-            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, bt.Data, wide);
+            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, bt.Data, wide, splits);
             return Samples.Read(tc);
         }
 

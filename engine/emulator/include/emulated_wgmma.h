@@ -13,6 +13,9 @@ inline void fence_for_tensor_cores() {}
 
 inline void wgmma_fence() { emulator::fence_products(); }
 
+template <typename Value, int Count>
+inline void wgmma_hold(Value (&)[Count]) {}
+
 template <bool AcrossA, bool AcrossB, int Count>
 inline void wgmma_bf16(float (&d)[Count], uint64_t a, uint64_t b) {
   emulator::LaneValues lanes = emulator::meet_lanes(0xffffffffu, a ^ b * 0x9e3779b97f4a7c15ull);

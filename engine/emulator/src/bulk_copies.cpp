@@ -8,7 +8,7 @@
 namespace emulator {
 namespace {
 
-constexpr unsigned COPY_ALIGNMENT = 128, SWIZZLE_ALIGNMENT = 1024, MAP_ALIGNMENT = 64;
+constexpr unsigned COPY_ALIGNMENT = 128, SWIZZLE_ALIGNMENT = 1024;
 constexpr int MOST_ARRIVALS = (1 << 20) - 1;
 constexpr int64_t MOST_BYTES = (1 << 20) - 1;
 

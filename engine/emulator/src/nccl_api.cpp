@@ -202,7 +202,10 @@ DRIVER_API ncclCommAbort(void* handle) {
   return NcclSuccess;
 }
 
+// NCCL itself would wait for ever while a recording holds a call of the group.
 DRIVER_API ncclCommDestroy(void* handle) {
-  delete static_cast<std::shared_ptr<Group>*>(handle);
-  return NcclSuccess;
+  auto* group = static_cast<std::shared_ptr<Group>*>(handle);
+  const bool is_held = group->use_count() > 1;
+  delete group;
+  return is_held ? NcclInvalidArgument : NcclSuccess;
 }

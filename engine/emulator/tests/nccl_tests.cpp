@@ -23,6 +23,7 @@ void both(const std::function<void(void* group, int rank)>& part) {
   EXPECT(ncclGetUniqueId(&id) == 0);
   const pid_t child = fork();
   const int rank = child == 0 ? 1 : 0;
+  alarm(60);  // A process that has failed leaves the other one waiting.
   bool failed = false;
   try {
     void* group;
@@ -35,6 +36,7 @@ void both(const std::function<void(void* group, int rank)>& part) {
   if (child == 0) _exit(failed ? 1 : 0);
   int status = 0;
   EXPECT(waitpid(child, &status, 0) == child);
+  alarm(0);
   EXPECT(!failed && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 

@@ -51,6 +51,7 @@ class CosineTiles {
 #pragma unroll
     for (int i = 0; i < OWN_COSINES; i++) sums[i] = 0.0f;
     unsigned own = shared_address(own_rows_) + warpgroup() * 64 * SWIZZLE_LINE, other = shared_address(tile(t));
+    wgmma_hold(sums);
     wgmma_fence();
 #pragma unroll 1
     for (int p = 0; p < pieces_; p++) {
@@ -74,6 +75,9 @@ class CosineTiles {
       for (int i = 0; i < 4; i++) held[k][i] = pack_bf16(weights[8 * k + 2 * i], weights[8 * k + 2 * i + 1]);
     }
     unsigned other = shared_address(tile(t)) + from / PIECE_WIDTH * OTHER_PIECE;
+    wgmma_hold(sums);
+#pragma unroll
+    for (int k = 0; k < OTHER_TILE / 16; k++) wgmma_hold(held[k]);
     wgmma_fence();
 #pragma unroll
     for (int k = 0; k < OTHER_TILE / 16; k++) {

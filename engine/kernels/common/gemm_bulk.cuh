@@ -91,6 +91,7 @@ __device__ __forceinline__ void multiply_bulk_copied(const TensorMap& map_a, con
       unsigned char* tile = tiles + stage * STAGE;
       load_a.copy(tile, k_from + s * Math::BK, &ring.full[stage]);
       load_b.copy(tile + Math::SIZE_A, k_from + s * Math::BK, &ring.full[stage]);
+      __syncwarp();  // A lane that fell two phases behind would take the parity it waits for as not yet there.
     }
   } else {
     math.clear();

@@ -37,6 +37,19 @@ __device__ __forceinline__ void fence_for_tensor_cores() { asm volatile("fence.p
 // Before the first product of a group: the sums were written by others than products.
 __device__ __forceinline__ void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
+// Keeps the compiler from writing to sums, or to a first operand in registers, later than here: ahead of the fence.
+template <int Count>
+__device__ __forceinline__ void wgmma_hold(float (&values)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; i++) asm volatile("" : "+f"(values[i])::"memory");
+}
+
+template <int Count>
+__device__ __forceinline__ void wgmma_hold(uint32_t (&values)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; i++) asm volatile("" : "+r"(values[i])::"memory");
+}
+
 __device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
 // Waits for all groups of products but the newest `Keep`: until then nobody may overwrite their operands.
@@ -49,8 +62,7 @@ __device__ __forceinline__ void wgmma_wait() {
 template <int Count>
 __device__ __forceinline__ void wgmma_finish(float (&d)[Count]) {
   wgmma_wait<0>();
-#pragma unroll
-  for (int i = 0; i < Count; i++) asm volatile("" : "+f"(d[i])::"memory");  // Keeps the compiler from reading them earlier.
+  wgmma_hold(d);  // Nor may the compiler read them earlier.
 }
 
 #define SPK_SUMS_8(i) \

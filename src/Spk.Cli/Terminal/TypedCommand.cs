@@ -12,22 +12,27 @@ internal static class TypedCommand
     public static string Of(ParseResult options, params ReadOnlySpan<Option> without)
     {
         var words = new List<string> { "spk" };
-        bool skipped = false;
+        int skipped = 0;
         foreach (var token in options.Tokens)
         {
             if (token.Type == TokenType.Option)
             {
-                skipped = false;
+                skipped = 0;
                 foreach (var option in without)
                 {
-                    skipped |= option.Name == token.Value || option.Aliases.Contains(token.Value);
+                    if (option.Name == token.Value || option.Aliases.Contains(token.Value))
+                    {
+                        skipped = option.ValueType == typeof(bool) ? 1 : 2; // Itself, and its value where it takes one.
+                    }
                 }
             }
 
-            if (!skipped)
+            if (skipped == 0)
             {
                 words.Add(token.Value);
             }
+
+            skipped = Math.Max(0, skipped - 1);
         }
 
         return string.Join(' ', words);

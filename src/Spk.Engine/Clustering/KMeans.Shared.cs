@@ -61,7 +61,7 @@ public static unsafe partial class KMeans
             throw new ShapeException($"Process {device.Collective.Rank} of {device.Collective.Ranks} has {count} of {rows} rows: {share} from row {first} on are its share.");
         }
 
-        KMeansInput.RequireFinite(ownRows, dimension, nameof(ownRows));
+        KMeansInput.RequireFinite(ownRows, dimension, "rows", first);
         RequireInitial(initialCentroids, dimension, options);
         float[]? scales = Scales(ownRows, dimension, default, options.Metric);
         fixed (float* rowPointer = ownRows, scalePointer = scales)

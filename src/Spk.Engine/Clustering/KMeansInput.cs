@@ -23,7 +23,7 @@ internal static class KMeansInput
     }
 
     /// <summary>Fails with the first row that holds a NaN or an infinity.</summary>
-    public static void RequireFinite(ReadOnlySpan<float> values, int dimension, string name)
+    public static void RequireFinite(ReadOnlySpan<float> values, int dimension, string name, int first = 0)
     {
         if (TensorPrimitives.IsFiniteAll(values))
         {
@@ -34,7 +34,7 @@ internal static class KMeansInput
         {
             if (!float.IsFinite(values[i]))
             {
-                throw new NonFiniteException($"{name}: row {i / dimension}, column {i % dimension} is {values[i]}; remove the row or replace the value.");
+                throw new NonFiniteException($"{name}: row {first + (i / dimension)}, column {i % dimension} is {values[i]}; remove the row or replace the value.");
             }
         }
     }

@@ -63,7 +63,9 @@ public sealed class NcclCollective : Collective
         _host.Abandoned -= Break;
         if (Interlocked.Exchange(ref _group, 0) is var group and not 0)
         {
+            // NCCL waits until no recording holds one of its calls.
             _device.MakeCurrent();
+            _device.Recorder.Dispose();
             _nccl.Leave(group);
         }
 

@@ -14,9 +14,10 @@ namespace Spk.Training.Benchmarks;
 /// <param name="Source">Where the figures come from, for the reader.</param>
 public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double Tf32, double Bf16, string Source)
 {
-    private const int CopyFloats = 1 << 24, Rounds = 5, Chains = 8, Sweeps = 4_000_000;
+    // Rounds of tens of milliseconds: threads do not start at the same instant, and what a round lasts counts from the first start to the last end.
+    private const int CopyFloats = 1 << 24, Copies = 4, Rounds = 6, Chains = 12, Sweeps = 16_000_000;
 
-    /// <summary>Measures a CPU, in about a second; knows some GPUs; null for others.</summary>
+    /// <summary>Measures a CPU, in about two seconds; knows some GPUs; null for others.</summary>
     /// <param name="device">The device.</param>
     public static MachineCeilings? Of(Device device)
     {
@@ -53,7 +54,13 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
     {
         float[][] from = [.. Enumerable.Range(0, threads).Select(_ => new float[CopyFloats])];
         float[][] to = [.. Enumerable.Range(0, threads).Select(_ => new float[CopyFloats])];
-        return threads * 8.0 * CopyFloats / BestTime(threads, t => from[t].CopyTo(to[t], 0));
+        return threads * 8.0 * CopyFloats * Copies / BestTime(threads, t =>
+        {
+            for (int copy = 0; copy < Copies; copy++)
+            {
+                from[t].CopyTo(to[t], 0);
+            }
+        });
     }
 
     private static double BestMultiplyAdd(int threads)
@@ -86,7 +93,8 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
         return best;
     }
 
-    // As many chains as the latency of a multiply-add times the units that do them, and no more than there are registers for. Values stay near 1.
+    // More chains than the latency of a multiply-add times the units that do them (8 on most processors), and no more than there are registers for.
+    // Values stay near 1.
     internal static float MultiplyAdds(float value, int sweeps) => Vector512.IsHardwareAccelerated ? MultiplyAdds512(value, sweeps) : MultiplyAdds256(value, sweeps);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -94,6 +102,7 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
     {
         Vector512<float> a = Vector512.Create(0.5f), b = Vector512.Create(value * 0.5f);
         Vector512<float> s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
+        Vector512<float> s8 = b, s9 = b, s10 = b, s11 = b;
         for (int i = 0; i < sweeps; i++)
         {
             s0 = Vector512.FusedMultiplyAdd(s0, a, b);
@@ -104,9 +113,13 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
             s5 = Vector512.FusedMultiplyAdd(s5, a, b);
             s6 = Vector512.FusedMultiplyAdd(s6, a, b);
             s7 = Vector512.FusedMultiplyAdd(s7, a, b);
+            s8 = Vector512.FusedMultiplyAdd(s8, a, b);
+            s9 = Vector512.FusedMultiplyAdd(s9, a, b);
+            s10 = Vector512.FusedMultiplyAdd(s10, a, b);
+            s11 = Vector512.FusedMultiplyAdd(s11, a, b);
         }
 
-        return Vector512.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7);
+        return Vector512.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -114,6 +127,7 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
     {
         Vector256<float> a = Vector256.Create(0.5f), b = Vector256.Create(value * 0.5f);
         Vector256<float> s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
+        Vector256<float> s8 = b, s9 = b, s10 = b, s11 = b;
         for (int i = 0; i < sweeps; i++)
         {
             s0 = Vector256.FusedMultiplyAdd(s0, a, b);
@@ -124,8 +138,12 @@ public sealed record MachineCeilings(double BytesPerSecond, double Fp32, double 
             s5 = Vector256.FusedMultiplyAdd(s5, a, b);
             s6 = Vector256.FusedMultiplyAdd(s6, a, b);
             s7 = Vector256.FusedMultiplyAdd(s7, a, b);
+            s8 = Vector256.FusedMultiplyAdd(s8, a, b);
+            s9 = Vector256.FusedMultiplyAdd(s9, a, b);
+            s10 = Vector256.FusedMultiplyAdd(s10, a, b);
+            s11 = Vector256.FusedMultiplyAdd(s11, a, b);
         }
 
-        return Vector256.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7);
+        return Vector256.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
     }
 }

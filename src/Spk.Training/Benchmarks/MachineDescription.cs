@@ -21,8 +21,8 @@ public static class MachineDescription
         }
         else
         {
-            // The driver and the GPUs; where compilers and binaries were found are paths of a machine.
-            foreach (var finding in CudaProbe.Report().Where(f => f.Name.StartsWith("cuda", StringComparison.Ordinal)))
+            // The GPUs; where the driver, compilers and binaries were found are paths of a machine.
+            foreach (var finding in CudaProbe.Report().Where(f => f.Name.StartsWith("cuda:", StringComparison.Ordinal)))
             {
                 facts[finding.Name] = finding.Value;
             }

@@ -63,14 +63,14 @@ internal static unsafe class WarpgroupGemm
     public static void Multiply(CudaDevice cuda, in MatrixView a, in MatrixView b, float* c, int rowStride, bool accumulate, float* bias) =>
         Multiply(cuda, a, b, c, rowStride, accumulate, bias, IsWide(a.Height, b.Width, a.Width));
 
-    /// <summary>The same with a given tile.</summary>
-    internal static void Multiply(CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, float* bias, bool wide)
+    /// <summary>The same with a given tile, and with k whole if need be.</summary>
+    internal static void Multiply(CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, float* bias, bool wide, bool splits = true)
     {
         int m = a.Height, n = b.Width, k = a.Width;
         var before = cuda.Workspace.Position;
         Round(cuda, ref a, ref b);
         int columns = wide ? Wide : Narrow, tiles = CudaGemm.DivideUp(m, TileRows) * CudaGemm.DivideUp(n, columns);
-        var (parts, each) = CudaGemm.Split(k, tiles, wide ? WideBlocks : NarrowBlocks, TileK);
+        var (parts, each) = CudaGemm.Split(k, tiles, !splits ? 1 : wide ? WideBlocks : NarrowBlocks, TileK);
         int kernel = (wide ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0);
         if (parts == 1)
         {
