@@ -17,8 +17,8 @@ public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult
 /// <summary>
 /// Compares results with those of an earlier run on the same machine, which may be busy with other work; times are relative to that of work
 /// that never changes (<see cref="MachinePace"/>). On a busy machine short calls are compared by the fastest of them, which nothing disturbed,
-/// and long ones by processor time, which waiting for a processor does not add to. Where the machine was idle both times, the clock counts as
-/// well: a call that lost its second thread takes no more processor time. A case that seems slower is measured again, at other times, and
+/// and long ones by processor time, which waiting for a processor does not add to. Where the machine was idle both times, the clock alone counts:
+/// a call that lost its second thread takes no more processor time, and threads that wait awake for work take some that nobody misses. A case that seems slower is measured again, at other times, and
 /// counts only if it seems slower in every measurement.
 /// </summary>
 public static class BenchmarkComparison
@@ -78,8 +78,8 @@ public static class BenchmarkComparison
             return clock;
         }
 
-        double pace = result.Pace!.Value.Processor / baseline.Pace!.Value.Processor, processor = result.Processor / baseline.Processor;
-        double ratio = ByClock(baseline, result) ? Math.Max(clock, processor) : baseline.Least < ShortSeconds ? result.Least / baseline.Least : processor;
+        double pace = result.Pace!.Value.Processor / baseline.Pace!.Value.Processor;
+        double ratio = ByClock(baseline, result) ? clock : baseline.Least < ShortSeconds ? result.Least / baseline.Least : result.Processor / baseline.Processor;
         return ratio / pace;
     }
 
