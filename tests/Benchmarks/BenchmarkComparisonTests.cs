@@ -51,6 +51,7 @@ public class BenchmarkComparisonTests
     [TestCase(5, 1.05, 1, 1.5, 1.05, TestName = "Busy: waiting does not count")]
     [TestCase(0.7, 1.2, 1, 1.5, 1.2, TestName = "Busy: a slowdown shows though the clock says otherwise")]
     [TestCase(1.3, 1.3, 1.25, 0, 1.04, TestName = "A slower processor is no slower case")]
+    [TestCase(1.05, 1.05, 0.8, 0, 1.05, TestName = "A faster processor makes no case slower")]
     public void What_counts_depends_on_how_busy_the_machine_was(double clock, double processor, double pace, double waited, double ratio)
     {
         var one = new Machine(0).Run()[0] with { Least = 0.9, Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 0) };

@@ -15,8 +15,8 @@ public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult
 }
 
 /// <summary>
-/// Compares results with those of an earlier run on the same machine, which may be busy with other work; times are relative to that of work
-/// that never changes (<see cref="MachinePace"/>). On a busy machine short calls are compared by the fastest of them, which nothing disturbed,
+/// Compares results with those of an earlier run on the same machine, which may be busy with other work; where work that never changes takes
+/// longer than it did, times are relative to it (<see cref="MachinePace"/>). On a busy machine short calls are compared by the fastest of them, which nothing disturbed,
 /// and long ones by processor time, which waiting for a processor does not add to. Where the machine was idle both times, the clock alone counts:
 /// a call that lost its second thread takes no more processor time, and threads that wait awake for work take some that nobody misses. A case that seems slower is measured again, at other times, and
 /// counts only if it seems slower in every measurement.
@@ -80,7 +80,10 @@ public static class BenchmarkComparison
 
         double pace = result.Pace!.Value.Processor / baseline.Pace!.Value.Processor;
         double ratio = ByClock(baseline, result) ? clock : baseline.Least < ShortSeconds ? result.Least / baseline.Least : result.Processor / baseline.Processor;
-        return ratio / pace;
+
+        // The yardstick varies by itself: what is no slower by any clock is not made so by it. A case that became slower while the machine became
+        // faster is then missed.
+        return ratio / Math.Max(1, pace);
     }
 
     private static bool Counted(BenchmarkResult baseline, BenchmarkResult result) =>

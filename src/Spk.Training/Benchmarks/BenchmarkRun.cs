@@ -17,6 +17,9 @@ public static class BenchmarkRun
     private const int Rehearsals = 2;
     private const double RehearsalSeconds = 0.05;
 
+    // What moves so much a call, far more than caches hold, and computes so little with it is bound by memory; operations a byte.
+    private const double LeastMemoryBytes = 1 << 27, MemoryIntensity = 4;
+
     // Processor time of less is counted too coarsely, by ticks of some milliseconds on threads that run: shorter calls are taken together.
     private const double LeastProcessorSeconds = 40e-3;
 
@@ -131,7 +134,7 @@ public static class BenchmarkRun
         int heldCalls = 0;
         long allocated = 0;
         clock.Restart();
-        yardstick?.Restart();
+        yardstick?.Restart(ofMemory: one.Bytes >= LeastMemoryBytes && one.Operations < MemoryIntensity * one.Bytes);
         while (times.Count < (clock.Elapsed.TotalSeconds < patience ? FewestCalls : FewestLongCalls) || clock.Elapsed.TotalSeconds < options.Budget)
         {
             cancellation.ThrowIfCancellationRequested();

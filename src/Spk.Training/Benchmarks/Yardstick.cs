@@ -1,8 +1,8 @@
 namespace Spk.Training.Benchmarks;
 
 /// <summary>
-/// Work that never changes, multiply-adds on registers, done between the calls of a case on the calling thread, for a tenth of the time. The
-/// processor time it takes tells how fast the processor was meanwhile.
+/// Work that never changes, done between the calls of a case on the calling thread, for a tenth of the time: multiply-adds on registers, or for cases
+/// that memory bounds a long copy. The processor time it takes tells how fast the processor, or the memory that it shares with others, was meanwhile.
 /// </summary>
 internal sealed class Yardstick
 {
@@ -10,11 +10,24 @@ internal sealed class Yardstick
     private const int Sweeps = 300_000;
     private const double Share = 0.1;
 
+    // Beyond the caches, each way.
+    private const int CopyFloats = 8 << 20;
+
+    private readonly Lazy<float[]> _from = new(() => new float[CopyFloats]), _to = new(() => new float[CopyFloats]);
+    private bool _ofMemory;
     private double _least, _wall, _waited;
     private float _value;
 
     /// <summary>Forgets what was measured, for the next case.</summary>
-    public void Restart() => (_least, _wall, _waited) = (double.PositiveInfinity, 0, ProcessorWait.Seconds());
+    /// <param name="ofMemory">Whether memory bounds that case.</param>
+    public void Restart(bool ofMemory)
+    {
+        (_least, _wall, _waited, _ofMemory) = (double.PositiveInfinity, 0, ProcessorWait.Seconds(), ofMemory);
+        if (ofMemory)
+        {
+            _from.Value.CopyTo(_to.Value, 0); // Its pages are there from now on.
+        }
+    }
 
     /// <summary>Measures, if less than its share of the time was spent on it.</summary>
     /// <param name="now">Seconds since the restart.</param>
@@ -26,7 +39,15 @@ internal sealed class Yardstick
         }
 
         var start = CallTime.Now();
-        _value = MachineCeilings.MultiplyAdds(1 + (_value * 1e-7f), Sweeps);
+        if (_ofMemory)
+        {
+            _from.Value.CopyTo(_to.Value, 0);
+        }
+        else
+        {
+            _value = MachineCeilings.MultiplyAdds(1 + (_value * 1e-7f), Sweeps);
+        }
+
         var time = CallTime.Since(start);
         (_least, _wall) = (Math.Min(_least, time.Processor), _wall + time.Wall);
     }
