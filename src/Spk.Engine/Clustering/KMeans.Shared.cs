@@ -101,30 +101,14 @@ public static unsafe partial class KMeans
     private static KMeansResult BestOf(SharedKMeans run, SharedRows shared, KMeansOptions options, ReadOnlySpan<float> initial)
     {
         var data = shared.Own;
-        float[] centroids = new float[(long)options.Clusters * data.Dimension], kept = [], distances = new float[data.Count];
+        float[] centroids = new float[(long)options.Clusters * data.Dimension], distances = new float[data.Count];
         int[] labels = new int[data.Count];
-        KMeansOutcome? best = null;
-        int winner = 0, latest = 0;
+        KMeansOutcome best;
+        int winner;
         fixed (float* centroidPointer = centroids, distancePointer = distances)
         fixed (int* labelPointer = labels)
         {
-            for (int restart = 0; restart < options.Restarts && (best is null || !run.TimeIsUp); restart++)
-            {
-                WriteInitial(initial, data.Dimension, options.Metric, centroidPointer);
-                var outcome = run.Optimize(restart, !initial.IsEmpty, centroidPointer, labelPointer, distancePointer);
-                latest = restart;
-                if (best is null || outcome.Inertia < best.Inertia)
-                {
-                    (best, winner) = (outcome, restart);
-                    kept = options.Restarts > 1 ? (float[])centroids.Clone() : [];
-                }
-            }
-
-            if (winner != latest)
-            {
-                kept.CopyTo(centroids, 0);
-                run.Label(centroidPointer, labelPointer, distancePointer);
-            }
+            (best, winner) = Best(run, options, initial, centroids, centroidPointer, labelPointer, distancePointer);
         }
 
         int[] counts = new int[options.Clusters];
@@ -132,7 +116,7 @@ public static unsafe partial class KMeans
         double[] all = [similarity, weight, .. counts.Select(c => (double)c)];
         shared.Add(all);
         return Result(
-            data.Dimension, options.Metric, centroids, labels, distances, Array.ConvertAll(all[2..], c => (int)c), all[0] / all[1], best!, winner);
+            data.Dimension, options.Metric, centroids, labels, distances, Array.ConvertAll(all[2..], c => (int)c), all[0] / all[1], best, winner);
     }
 
     private static void RequireShared(KMeansOptions options)

@@ -96,7 +96,7 @@ public static unsafe partial class KMeans
     }
 
     private static (KMeansOutcome Outcome, int Restart) Best(
-        KMeansRun run, KMeansOptions options, ReadOnlySpan<float> initial, float[] centroids, float* centroidPointer, int* labels, float* distances)
+        IKMeansDescent run, KMeansOptions options, ReadOnlySpan<float> initial, float[] centroids, float* centroidPointer, int* labels, float* distances)
     {
         KMeansOutcome? best = null;
         float[] kept = [];

@@ -9,7 +9,7 @@ namespace Spk.Engine.Clustering;
 /// Optimises centroids on one device. All pointers are to host memory of the caller that stays where it is; on a device without
 /// host memory they are mirrored, and the host's copies are current where a method says so.
 /// </summary>
-internal sealed unsafe partial class KMeansRun : IDisposable
+internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
 {
     private readonly KMeansOptions _options;
     private readonly KMeansMemory _memory;
@@ -86,6 +86,8 @@ internal sealed unsafe partial class KMeansRun : IDisposable
         _memory.Fetch(distanceTensor, distances);
         return outcome;
     }
+
+    void IKMeansDescent.Label(float* centroids, int* labels, float* distances) => Label(centroids, labels, distances);
 
     /// <summary>Labels the rows by the centroids; host copies of labels and distances are current afterwards.</summary>
     public double Label(float* centroids, int* labels, float* distances)

@@ -9,7 +9,7 @@ namespace Spk.Engine.Clustering;
 /// Lloyd on rows of several processes: each labels its own; sums, counts and the objective are added up, and every process makes the same centroids of
 /// them. All pointers are to host memory that stays where it is.
 /// </summary>
-internal sealed unsafe class SharedKMeans
+internal sealed unsafe class SharedKMeans : IKMeansDescent
 {
     private readonly CpuDevice _cpu;
     private readonly SharedRows _shared;
@@ -36,7 +36,7 @@ internal sealed unsafe class SharedKMeans
         _counts = new int[options.Clusters];
     }
 
-    private int Dimension => _shared.Own.Dimension;
+    public int Dimension => _shared.Own.Dimension;
 
     /// <summary>Whether the time limit had passed for any process when they last spoke.</summary>
     public bool TimeIsUp { get; private set; }
