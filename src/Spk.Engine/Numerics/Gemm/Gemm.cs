@@ -60,8 +60,7 @@ internal static unsafe class Gemm
             return;
         }
 
-        int blocks = (depth + MaximumDepth - 1) / MaximumDepth;
-        int blockDepth = (depth + blocks - 1) / blocks;
+        int blockDepth = BlockDepth(depth), blocks = (depth + blockDepth - 1) / blockDepth;
         int paddedN = (n + TKernel.Width - 1) / TKernel.Width * TKernel.Width;
         int stripsAtOnce = Math.Max(1, Math.Min(paddedN, MaximumPacked / blockDepth) / TKernel.Width);
         int columnsAtOnce = stripsAtOnce * TKernel.Width;
@@ -105,17 +104,23 @@ internal static unsafe class Gemm
                     Accumulate = accumulate || from > 0,
                     Workers = device.WorkersHandle,
                 };
-                body.RowsPerTask = SplitRows<TKernel>(m, depthHere, device.Threads);
+                body.RowsPerTask = SplitRows<TKernel>(m, Math.Clamp(TaskFloats / depthHere, MinimumRowsPerTask, MaximumRowsPerTask), device.Threads);
                 device.Workers.For((m + body.RowsPerTask - 1) / body.RowsPerTask, ref body);
             }
         }
     }
 
-    // Few rows: one task a thread. Many rows: tasks of the cache's size. The split never changes the result.
-    private static int SplitRows<TKernel>(int m, int depth, int threads)
+    /// <summary>The depth in blocks of one length, no deeper than <see cref="MaximumDepth"/>.</summary>
+    internal static int BlockDepth(int depth)
+    {
+        int blocks = (depth + MaximumDepth - 1) / MaximumDepth;
+        return (depth + blocks - 1) / blocks;
+    }
+
+    /// <summary>Rows of a task. Few rows: one task a thread. Many rows: tasks of at most so many. The split never changes the result.</summary>
+    internal static int SplitRows<TKernel>(int m, int most, int threads)
         where TKernel : struct, IGemmKernel
     {
-        int most = Math.Clamp(TaskFloats / depth, MinimumRowsPerTask, MaximumRowsPerTask);
         int tasks = (m + most - 1) / most;
         tasks = (tasks + threads - 1) / threads * threads;
         int rows = (m + tasks - 1) / tasks;

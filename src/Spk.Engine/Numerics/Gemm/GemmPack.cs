@@ -164,7 +164,8 @@ internal static unsafe class GemmPack
         }
     }
 
-    private static void Transpose4(float** from, int count, float* to, int stride)
+    /// <summary>Four rows as columns: out[i][row], <paramref name="stride"/> elements from i to i + 1; a row that is null reads zeros.</summary>
+    public static void Transpose4(float** from, int count, float* to, int stride)
     {
         float* a = from[0], b = from[1], c = from[2], d = from[3];
         int i = 0;

@@ -7,15 +7,20 @@ namespace Spk.Engine.Ops.Encoder;
 
 public static unsafe partial class Conv1d
 {
-    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
-        Gemm.Multiply(
-            cpu,
-            Windows(g, x),
-            Kernels(g, weight).Transposed,
-            y.Data,
-            y.RowStride,
-            accumulate: false,
-            bias == null ? null : bias.Data);
+    internal static bool Minimal = true;
+
+    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y)
+    {
+        float* addend = bias == null ? null : bias.Data;
+        if (Minimal && g.Taps == 3)
+        {
+            var first = MatrixView.Of(weight.Data, g.OutputChannels, g.InputChannels, g.Taps * g.InputChannels);
+            MinimalFilter.Correlate(cpu, Windows(g, x), first.Transposed, g.InputChannels, y.Data, y.RowStride, accumulate: false, addend);
+            return;
+        }
+
+        Gemm.Multiply(cpu, Windows(g, x), Kernels(g, weight).Transposed, y.Data, y.RowStride, accumulate: false, addend);
+    }
 
     private static void CpuBackward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
     {
