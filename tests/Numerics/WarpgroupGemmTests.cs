@@ -44,7 +44,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
             var (tc, bt) = (Samples.Constant(device, new Shape(m, n), start), Samples.Constant(device, new Shape(n), bias));
             var va = transposeA ? MatrixView.Of(ta.Data, k, m, m).Transposed : MatrixView.Of(ta.Data, m, k, k);
             var vb = transposeB ? MatrixView.Of(tb.Data, n, k, k).Transposed : MatrixView.Of(tb.Data, k, n, n);
-            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, bt.Data, wide, splits);
+            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, new ProductEpilogue(bt), wide, splits);
             return Samples.Read(tc);
         }
 
@@ -121,7 +121,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         Multiply(a);
         float[] want = Samples.Read(tc), other = [.. a.Select(value => -value)];
         device.Driver.BeginCapture(device.Stream);
-        WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, null);
+        WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
         var recorded = device.Driver.EndCapture(device.Stream);
         var graph = device.Driver.Instantiate(recorded);
         device.Driver.Destroy(recorded);
@@ -137,7 +137,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         void Multiply(float[] values)
         {
             ta.CopyFrom(values);
-            WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, null);
+            WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
         }
     }
 
@@ -147,7 +147,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         using var device = OpenHopper();
         var (a, b, c) = (device.Workspace.Rent(new Shape(9, 16)), device.Workspace.Rent(new Shape(16, 10)), device.Workspace.Rent(new Shape(9, 10)));
         var before = device.Workspace.Position;
-        WarpgroupGemm.Multiply(device, MatrixView.Of(a.Data, 9, 16, 16), MatrixView.Of(b.Data, 16, 10, 10), c.Data, 10, false, null);
+        WarpgroupGemm.Multiply(device, MatrixView.Of(a.Data, 9, 16, 16), MatrixView.Of(b.Data, 16, 10, 10), c.Data, 10, false, default);
         Assert.That(device.Workspace.Position, Is.EqualTo(before));
     }
 

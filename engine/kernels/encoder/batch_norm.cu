@@ -120,6 +120,15 @@ batch_norm_recall(const float* __restrict__ running_mean, const float* __restric
 }
 EXPORT_KERNEL(batch_norm_recall)
 
+// inverse · γ of the running statistics, for the product that normalises its own results: see common/product_epilogue.cuh.
+KERNEL_BOUNDS(128)
+batch_norm_scale(const float* __restrict__ running_variance, const float* __restrict__ gamma, int channels, float eps, float* __restrict__ scale) {
+  int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  scale[channel] = float(1.0 / sqrt(double(running_variance[channel]) + double(eps))) * (gamma == nullptr ? 1.0f : gamma[channel]);
+}
+EXPORT_KERNEL(batch_norm_scale)
+
 // y = (a − μ) · inverse · γ + β. Grid (channels / 32, chunks), block (32, 8).
 KERNEL_BOUNDS(CHANNELS* LANES)
 batch_norm_apply(const float* __restrict__ x, int stride_x, float* __restrict__ y, int stride_y, int rows, int channels, int rows_each, float slope,

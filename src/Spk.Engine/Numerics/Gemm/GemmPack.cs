@@ -118,8 +118,9 @@ internal static unsafe class GemmPack
         }
     }
 
+    /// <summary>Asks for what will be read soon; null is nothing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fetch(float* segment, int from, int count)
+    public static void Fetch(float* segment, int from, int count)
     {
         if (Sse.IsSupported && segment != null)
         {
@@ -130,8 +131,9 @@ internal static unsafe class GemmPack
         }
     }
 
+    /// <summary>A copy, or zeros where there is nothing to copy from.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyOrClear(float* from, float* to, int count)
+    public static void CopyOrClear(float* from, float* to, int count)
     {
         if (from == null)
         {

@@ -52,6 +52,17 @@ internal unsafe struct MatrixView
         }
     }
 
+    /// <summary>The same memory, every row's segments from the last to the first.</summary>
+    public readonly MatrixView Reversed
+    {
+        get
+        {
+            var other = this;
+            (other.Step, other.Shift) = (-Step, Shift + ((Segments - 1) * Step));
+            return other;
+        }
+    }
+
     /// <summary>Rows after a transposition.</summary>
     public readonly int Height => IsTransposed ? Columns : Rows;
 

@@ -13,6 +13,7 @@ public static partial class BatchNorm
     private static readonly KernelId CombineKernel = new(CudaSource, "batch_norm_combine");
     private static readonly KernelId MergeKernel = new(CudaSource, "batch_norm_merge");
     private static readonly KernelId RecallKernel = new(CudaSource, "batch_norm_recall");
+    private static readonly KernelId ScaleKernel = new(CudaSource, "batch_norm_scale");
     private static readonly KernelId ApplyKernel = new(CudaSource, "batch_norm_apply");
     private static readonly KernelId GradientPartialKernel = new(CudaSource, "batch_norm_gradient_partial");
     private static readonly KernelId GradientCombineKernel = new(CudaSource, "batch_norm_gradient_combine");
@@ -30,13 +31,20 @@ public static partial class BatchNorm
         bool training,
         float momentum,
         float eps,
-        float slope)
+        float slope,
+        BatchNormEpilogue? measured)
     {
-        int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
+        int rows = x.Shape.Rows, channels = x.Shape.Last;
         if (training)
         {
-            var partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
-            cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
+            int each = measured?.RowsEach ?? RowsEach(rows), chunks = (rows + each - 1) / each;
+            var partial = measured?.Moments;
+            if (partial is null)
+            {
+                partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
+                cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
+            }
+
             int ranks = cuda.Collective.Ranks;
             if (ranks > 1)
             {
@@ -61,6 +69,9 @@ public static partial class BatchNorm
             ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, RowsEach(rows), slope, statistics.Address,
             gamma?.Address ?? 0, beta?.Address ?? 0);
     }
+
+    private static void CudaScale(CudaDevice cuda, Tensor runningVariance, Tensor? gamma, float eps, Tensor scale) =>
+        cuda.Launch(ScaleKernel, PerChannel(scale.Count), runningVariance.Address, gamma?.Address ?? 0, scale.Count, eps, scale.Address);
 
     private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? dx, bool accumulate)
     {

@@ -7,19 +7,17 @@ namespace Spk.Engine.Ops.Encoder;
 
 public static unsafe partial class Conv1d
 {
-    internal static bool Minimal = true;
-
-    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y)
+    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, in ProductEpilogue epilogue, Tensor y)
     {
-        float* addend = bias == null ? null : bias.Data;
-        if (Minimal && g.Taps == 3)
+        var windows = Windows(g, x);
+        if (MinimalFilter.Pays(windows, g.OutputChannels))
         {
-            var first = MatrixView.Of(weight.Data, g.OutputChannels, g.InputChannels, g.Taps * g.InputChannels);
-            MinimalFilter.Correlate(cpu, Windows(g, x), first.Transposed, g.InputChannels, y.Data, y.RowStride, accumulate: false, addend);
-            return;
+            MinimalFilter.Correlate(cpu, windows, Tap(g, weight, 0).Transposed, g.InputChannels, y.Data, y.RowStride, accumulate: false, epilogue);
         }
-
-        Gemm.Multiply(cpu, Windows(g, x), Kernels(g, weight).Transposed, y.Data, y.RowStride, accumulate: false, addend);
+        else
+        {
+            Gemm.Multiply(cpu, windows, Kernels(g, weight).Transposed, y.Data, y.RowStride, accumulate: false, epilogue);
+        }
     }
 
     private static void CpuBackward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
@@ -27,8 +25,16 @@ public static unsafe partial class Conv1d
         if (weight.RequiresGrad)
         {
             var dw = weight.GradForWrite(out bool adds);
-            var rows = MatrixView.Of(dy.Data, dy.Shape.Rows, g.OutputChannels, dy.RowStride);
-            Gemm.Multiply(cpu, rows.Transposed, Windows(g, x), dw.Data, g.Taps * g.InputChannels, adds);
+            var windows = Windows(g, x);
+            if (MinimalFilter.Pays(windows, g.OutputChannels))
+            {
+                MinimalFilterGradient.ByTaps(cpu, windows, dy.Data, dy.RowStride, g.OutputChannels, dw.Data, adds);
+            }
+            else
+            {
+                var rows = MatrixView.Of(dy.Data, dy.Shape.Rows, g.OutputChannels, dy.RowStride);
+                Gemm.Multiply(cpu, rows.Transposed, windows, dw.Data, g.Taps * g.InputChannels, adds);
+            }
         }
 
         if (bias is { RequiresGrad: true })
@@ -45,17 +51,16 @@ public static unsafe partial class Conv1d
 
     private static void BackwardData(CpuDevice cpu, in Geometry g, Tensor weight, Tensor dy, Tensor x)
     {
-        var (windows, taps) = (GradientWindows(g, dy, padded: false), Taps(g, weight));
         if (g.Padding != Padding.Reflect || g.Pad == 0)
         {
             var dx = x.GradForWrite(out bool adds);
-            Gemm.Multiply(cpu, windows, taps, dx.Data, dx.RowStride, adds);
+            BackwardFrames(cpu, g, weight, GradientWindows(g, dy, padded: false), dx.Data, dx.RowStride, adds);
             return;
         }
 
         // The gradient of the mirrored signal, folded back onto the frames it was mirrored from.
         var whole = x.Device.Workspace.Rent(new Shape(g.Batch, g.InputFrames + (2 * g.Pad), g.InputChannels));
-        Gemm.Multiply(cpu, GradientWindows(g, dy, padded: true), taps, whole.Data, g.InputChannels, accumulate: false);
+        BackwardFrames(cpu, g, weight, GradientWindows(g, dy, padded: true), whole.Data, g.InputChannels, accumulate: false);
         var target = x.GradForWrite(out bool accumulate);
         var body = new FoldBody
         {
@@ -68,6 +73,19 @@ public static unsafe partial class Conv1d
             Accumulate = accumulate,
         };
         cpu.Workers.For(g.Batch, ref body);
+    }
+
+    private static void BackwardFrames(CpuDevice cpu, in Geometry g, Tensor weight, in MatrixView windows, float* dx, int stride, bool accumulate)
+    {
+        if (MinimalFilter.Pays(windows, g.InputChannels))
+        {
+            // Forwards in time, the windows meet the last tap first.
+            MinimalFilter.Correlate(cpu, windows.Reversed, Tap(g, weight, g.Taps - 1), -g.InputChannels, dx, stride, accumulate);
+        }
+        else
+        {
+            Gemm.Multiply(cpu, windows, Taps(g, weight), dx, stride, accumulate);
+        }
     }
 
     private struct FoldBody : IParallelBody

@@ -39,6 +39,10 @@ public static unsafe partial class Conv1d
     private static MatrixView Kernels(in Geometry g, Tensor weight) =>
         MatrixView.Of(weight.Data, g.OutputChannels, g.Taps * g.InputChannels, g.Taps * g.InputChannels);
 
+    // Row (output channel) of one tap of the weight.
+    private static MatrixView Tap(in Geometry g, Tensor weight, int tap) =>
+        MatrixView.Of(weight.Data + (tap * g.InputChannels), g.OutputChannels, g.InputChannels, g.Taps * g.InputChannels);
+
     // dx[t] = Σ_k dy[t − k·dilation + pad] W_k: windows of dy, read backwards in time and zero beyond its ends. Padded: the rows of
     // the padded signal instead of the signal.
     private static MatrixView GradientWindows(in Geometry g, Tensor dy, bool padded)

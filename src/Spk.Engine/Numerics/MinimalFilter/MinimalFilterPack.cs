@@ -6,6 +6,9 @@ namespace Spk.Engine.Numerics;
 /// <summary>Copies frames and taps into the panels that the micro-kernels read, and transforms them on the way (see <see cref="MinimalFilter"/>).</summary>
 internal static unsafe class MinimalFilterPack
 {
+    // Pairs fetched ahead of the sums.
+    private const int PairsAhead = 4;
+
     /// <summary>Sums and differences of the frames of pairs: out[product][block][pair][channel], rows <see cref="RowPanel.Stride"/> apart.</summary>
     /// <param name="windows">Three segments a row.</param>
     /// <param name="pairs">How its rows are paired.</param>
@@ -19,33 +22,19 @@ internal static unsafe class MinimalFilterPack
         float* zeros = stackalloc float[blockDepth];
         NativeMemory.Clear(zeros, (nuint)blockDepth * sizeof(float));
         int channels = windows.SegmentWidth, blocks = (channels + blockDepth - 1) / blockDepth;
-        nint blockFloats = (nint)padded * RowPanel.Stride, step = blocks * blockFloats;
+        nint blockFloats = (nint)padded * RowPanel.Stride;
         for (int r = 0; r < padded; r++)
         {
-            float* x0 = null, x1 = null, x2 = null, x3 = null;
-            if (r < count)
+            var read = r < count ? new PairFrames(windows, pairs, pair0 + r, zeros) : new PairFrames(zeros);
+            if (r + PairsAhead < count)
             {
-                int row = pairs.First(pair0 + r, out bool whole);
-                x0 = windows.Segment(row, 0);
-                x1 = windows.Segment(row, 1);
-                x2 = windows.Segment(row, 2);
-
-                // What only the missing second frame would read may lie beyond the mirrored signal, too.
-                x3 = whole ? windows.Segment(row, 3) : null;
+                PairFrames.Fetch(windows, pairs, pair0 + r + PairsAhead, 0, channels);
             }
 
             float* to = destination + ((nint)r * RowPanel.Stride);
-            for (int from = 0; from < channels; from += blockDepth)
+            for (int from = 0; from < channels; from += blockDepth, to += blockFloats)
             {
-                Transform(
-                    x0 == null ? zeros : x0 + from,
-                    x1 == null ? zeros : x1 + from,
-                    x2 == null ? zeros : x2 + from,
-                    x3 == null ? zeros : x3 + from,
-                    Math.Min(blockDepth, channels - from),
-                    to,
-                    step);
-                to += blockFloats;
+                read.Sums(from, Math.Min(blockDepth, channels - from), to, blocks * blockFloats);
             }
         }
     }
@@ -144,27 +133,6 @@ internal static unsafe class MinimalFilterPack
         {
             plus[i] = (g0[i] + g2[i] + g1[i]) * 0.5f;
             minus[i] = (g0[i] + g2[i] - g1[i]) * 0.5f;
-        }
-    }
-
-    private static void Transform(float* x0, float* x1, float* x2, float* x3, int count, float* to, nint step)
-    {
-        int i = 0;
-        for (; i <= count - 16; i += 16)
-        {
-            var (a, b) = (Vector512.Load(x1 + i), Vector512.Load(x2 + i));
-            (Vector512.Load(x0 + i) - b).Store(to + i);
-            (a + b).Store(to + step + i);
-            (b - a).Store(to + (2 * step) + i);
-            (a - Vector512.Load(x3 + i)).Store(to + (3 * step) + i);
-        }
-
-        for (; i < count; i++)
-        {
-            to[i] = x0[i] - x2[i];
-            to[step + i] = x1[i] + x2[i];
-            to[(2 * step) + i] = x2[i] - x1[i];
-            to[(3 * step) + i] = x1[i] - x3[i];
         }
     }
 }
