@@ -16,7 +16,7 @@ internal static unsafe class MinimalFilterGradient
     private const int ChannelsPerPackTask = 128;
     private const int MaximumRowsPerTask = 144;
 
-    // Fetched ahead of the sums: every eighth kilobyte lies in another page, where no hardware fetches ahead.
+    // Fetched ahead of the sums: of every frame only some channels are read, too few for the hardware to fetch ahead.
     private const int PairsAhead = 8;
 
     /// <summary>dg (+)= the gradient, [channels of dy, tap, channels of the frames], without gaps.</summary>
