@@ -2,33 +2,64 @@
 // registers or shared memory: what a batch norm that follows would else read all of v for.
 //
 // moments [row tiles, 3, n]: pivot, mean less the pivot, squared deviations; the rows of a tile follow from its number. The pivot is the column's
-// value in the tile's first row. It keeps the digits of a mean that is large against the deviation, and as it is one of the values, the sum of
-// squares about it is at most as many times the squared deviations as there are rows: the difference of the two keeps its leading digits.
+// value in the tile's first row: it keeps the digits of a mean that is large against the deviation. A few values at a time have their mean taken
+// first and then their deviations, and such moments are merged (Chan et al., "Updating formulae and a pairwise algorithm for computing sample
+// variances", 1979): nothing cancels.
 // Order: rows of a thread, lanes of a warp, warps: the same bits always. Traffic: 12 bytes a tile and column.
 #pragma once
 #include "common/product_epilogue.cuh"
 
 namespace gemm {
 
-struct ColumnSums {
-  float plain = 0.0f, squares = 0.0f;  // Of the distances from the pivot.
+// Of some values' distances from the pivot.
+struct ColumnMoments {
+  float count = 0.0f, mean = 0.0f, deviation = 0.0f;
 
-  __device__ __forceinline__ void add(float distance) {
-    plain += distance;
-    squares = fmaf(distance, distance, squares);
+  // Of the first `count` of Most values.
+  template <int Most, typename Value>
+  __device__ __forceinline__ static ColumnMoments of(int count, Value value) {
+    float values[Most], sum = 0.0f;
+#pragma unroll
+    for (int i = 0; i < Most; i++) {
+      values[i] = i < count ? value(i) : 0.0f;
+      sum += values[i];
+    }
+    ColumnMoments moments;
+    if (count <= 0) return moments;
+    moments.count = float(min(count, Most));
+    moments.mean = sum / moments.count;
+#pragma unroll
+    for (int i = 0; i < Most; i++) {
+      float away = i < count ? values[i] - moments.mean : 0.0f;
+      moments.deviation = fmaf(away, away, moments.deviation);
+    }
+    return moments;
   }
 
-  __device__ __forceinline__ void add(ColumnSums other) {
-    plain += other.plain;
-    squares += other.squares;
+  __device__ __forceinline__ void add(const ColumnMoments& other) {
+    if (other.count == 0.0f) return;
+    float away = other.mean - mean, share = other.count / (count + other.count);
+    deviation += fmaf(away * away, count * share, other.deviation);
+    mean = fmaf(away, share, mean);
+    count += other.count;
   }
 
-  __device__ __forceinline__ void store(const ProductEpilogue& epilogue, int tile, int n, int column, float pivot, int rows) const {
+  // Those of a lane whose number differs in one bit; lower lanes come first.
+  __device__ __forceinline__ ColumnMoments with_lane(int apart) const {
+    ColumnMoments other;
+    other.count = __shfl_xor_sync(FULL_WARP, count, apart);
+    other.mean = __shfl_xor_sync(FULL_WARP, mean, apart);
+    other.deviation = __shfl_xor_sync(FULL_WARP, deviation, apart);
+    ColumnMoments both = *this;
+    both.add(other);
+    return both;
+  }
+
+  __device__ __forceinline__ void store(const ProductEpilogue& epilogue, int tile, int n, int column, float pivot) const {
     float* to = epilogue.moments + int64_t(tile) * 3 * n + column;
-    float mean = plain / rows, deviation = squares - plain * mean;
     to[0] = pivot;
     to[n] = mean;
-    to[2 * n] = deviation < 0.0f ? 0.0f : deviation;  // Rounding may leave a constant column below 0; a NaN stays one.
+    to[2 * n] = deviation;
   }
 };
 
@@ -36,7 +67,7 @@ struct ColumnSums {
 template <int Tile, typename Math>
 __device__ __forceinline__ void measure(const Math& math, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
   DYNAMIC_SHARED(float, pivots);
-  ColumnSums* partial = reinterpret_cast<ColumnSums*>(pivots + Tile);
+  ColumnMoments* partial = reinterpret_cast<ColumnMoments*>(pivots + Tile);
   int rows = min(Tile, m - first_row), columns = min(Tile, n - first_column);
   __syncthreads();  // All threads have read their last tiles.
   if (Math::row_of(0) == 0) {
@@ -47,42 +78,44 @@ __device__ __forceinline__ void measure(const Math& math, const ProductEpilogue&
     }
   }
   __syncthreads();
+  int own_rows = divide_up(rows - Math::row_of(0), Math::ROWS_APART);
 #pragma unroll
   for (int j = 0; j < Math::OWN_COLUMNS; j++) {
     int column = Math::column_of(j);
-    ColumnSums sums;
+    float bias = 0.0f, pivot = 0.0f;
     if (column < columns) {
-      float pivot = pivots[column];
-#pragma unroll
-      for (int i = 0; i < Math::OWN_ROWS; i++) {
-        if (Math::row_of(i) < rows) sums.add(epilogue.activated(epilogue.biased(math.sum(i, j), first_column + column)) - pivot);
-      }
+      bias = epilogue.biased(0.0f, first_column + column);
+      pivot = pivots[column];
     }
+    ColumnMoments moments =
+        ColumnMoments::of<Math::OWN_ROWS>(own_rows, [&](int i) { return epilogue.activated(math.sum(i, j) + bias) - pivot; });
 #pragma unroll
-    for (int apart = Math::LANES_APART; apart < WARP; apart *= 2) {
-      sums.add({__shfl_xor_sync(FULL_WARP, sums.plain, apart), __shfl_xor_sync(FULL_WARP, sums.squares, apart)});
-    }
-    if (threadIdx.x % WARP < Math::LANES_APART) partial[Math::row_warp() * Tile + column] = sums;
+    for (int apart = Math::LANES_APART; apart < WARP; apart *= 2) moments = moments.with_lane(apart);
+    if (threadIdx.x % WARP < Math::LANES_APART) partial[Math::row_warp() * Tile + column] = moments;
   }
   __syncthreads();
   int column = threadIdx.x;
   if (column < columns) {
-    ColumnSums sums = partial[column];
-    for (int warp = 1; warp < Math::ROW_WARPS; warp++) sums.add(partial[warp * Tile + column]);
-    sums.store(epilogue, first_row / Tile, n, first_column + column, pivots[column], rows);
+    ColumnMoments moments = partial[column];
+    for (int warp = 1; warp < Math::ROW_WARPS; warp++) moments.add(partial[warp * Tile + column]);
+    moments.store(epilogue, first_row / Tile, n, first_column + column, pivots[column]);
   }
 }
 
 // Of sums that lie in shared memory row by row, a thread a column.
 template <int Rows, int Columns, int Stride>
 __device__ __forceinline__ void measure_staged(const float* sums_of_tile, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
+  constexpr int AT_ONCE = 8;
   int rows = min(Rows, m - first_row), columns = min(Columns, n - first_column);
   for (int i = threadIdx.x; i < columns; i += blockDim.x) {
     float bias = epilogue.biased(0.0f, first_column + i), pivot = epilogue.activated(sums_of_tile[i] + bias);
-    ColumnSums sums;
-#pragma unroll 4
-    for (int row = 1; row < rows; row++) sums.add(epilogue.activated(sums_of_tile[row * Stride + i] + bias) - pivot);
-    sums.store(epilogue, first_row / Rows, n, first_column + i, pivot, rows);
+    ColumnMoments moments;
+#pragma unroll 1
+    for (int row = 0; row < rows; row += AT_ONCE) {
+      const float* some = sums_of_tile + row * Stride + i;
+      moments.add(ColumnMoments::of<AT_ONCE>(rows - row, [&](int e) { return epilogue.activated(some[e * Stride] + bias) - pivot; }));
+    }
+    moments.store(epilogue, first_row / Rows, n, first_column + i, pivot);
   }
 }
 

@@ -29,8 +29,9 @@ struct Fp32 : SharedTiles<float, KMajorA, KMajorB, Tile> {
   static constexpr int ACROSS = 16, DOWN = Shared::THREADS / ACROSS;
   static constexpr int TM = Tile / DOWN, TN = Tile / ACROSS;
 
-  // What a thread owns, how far apart the lanes are that share its columns, and which of how many warps that do it is in.
-  static constexpr int OWN_ROWS = TM, OWN_COLUMNS = TN, LANES_APART = ACROSS, ROW_WARPS = Shared::THREADS / WARP;
+  // What a thread owns, how far apart its rows are (where k is along those of A) and the lanes that share its columns, and which of how many warps
+  // that do it is in.
+  static constexpr int OWN_ROWS = TM, OWN_COLUMNS = TN, ROWS_APART = DOWN, LANES_APART = ACROSS, ROW_WARPS = Shared::THREADS / WARP;
 
   float sums[TM][TN];
 
@@ -126,7 +127,7 @@ struct WarpSums {
   static constexpr int WARP_ROWS = Tile / 2, TILES_M = WARP_ROWS / 16, TILES_N = 4;
 
   // As of Fp32.
-  static constexpr int OWN_ROWS = 2 * TILES_M, OWN_COLUMNS = 2 * TILES_N, LANES_APART = 4, ROW_WARPS = 2;
+  static constexpr int OWN_ROWS = 2 * TILES_M, OWN_COLUMNS = 2 * TILES_N, ROWS_APART = 8, LANES_APART = 4, ROW_WARPS = 2;
 
   float sums[TILES_M][TILES_N][4];
 
