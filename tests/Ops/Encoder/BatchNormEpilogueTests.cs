@@ -17,15 +17,16 @@ public class BatchNormEpilogueTests(TestDevice on)
 
     // Kind, batch, frames (height), width of maps, input and output channels, taps, first channel of the view that is written: ragged over several tiles
     // of 64 rows and columns; one ragged tile; whole tiles; channels by eights for warpgroups, frames by eights and channels by 64 for their copy engine.
-    private static readonly string[] Sizes =
+    private static readonly TestCaseData[] Sizes =
     [
-        "conv1d 3 50 1 7 67 3 0", "conv1d 1 9 1 5 3 1 2", "conv1d 2 64 1 4 64 1 0", "conv1d 3 61 1 24 133 3 3", "conv1d 4 40 1 64 72 3 0",
-        "linear 1 70 1 20 5 1 1", "linear 2 67 1 8 130 1 0", "conv2d 2 5 13 8 21 3 0", "conv2d 2 9 17 3 70 3 5",
+        new("conv1d 3 50 1 7 67 3 0", ActivationKind.Relu), new("conv1d 1 9 1 5 3 1 2", null), new("conv1d 2 64 1 4 64 1 0", ActivationKind.Relu),
+        new("conv1d 3 61 1 24 133 3 3", ActivationKind.LeakyRelu), new("conv1d 4 40 1 64 72 3 0", ActivationKind.Relu),
+        new("linear 1 70 1 20 5 1 1", ActivationKind.LeakyRelu), new("linear 2 67 1 8 130 1 0", null), new("conv2d 2 5 13 8 21 3 0", ActivationKind.Relu),
+        new("conv2d 2 9 17 3 70 3 5", null),
     ];
 
-    [Test]
-    public void In_inference_nothing_is_left_of_the_norm(
-        [ValueSource(nameof(Sizes))] string sizes, [Values(null, ActivationKind.Relu, ActivationKind.LeakyRelu)] ActivationKind? before)
+    [TestCaseSource(nameof(Sizes))]
+    public void In_inference_nothing_is_left_of_the_norm(string sizes, ActivationKind? before)
     {
         foreach (var (precision, onWarpgroups) in on.Arithmetics)
         {
@@ -39,10 +40,9 @@ public class BatchNormEpilogueTests(TestDevice on)
         }
     }
 
-    [Test]
+    [TestCaseSource(nameof(Sizes))]
     [Category("Sanitized")]
-    public void In_training_statistics_come_with_the_product(
-        [ValueSource(nameof(Sizes))] string sizes, [Values(null, ActivationKind.Relu, ActivationKind.LeakyRelu)] ActivationKind? before)
+    public void In_training_statistics_come_with_the_product(string sizes, ActivationKind? before)
     {
         foreach (var (precision, onWarpgroups) in on.Arithmetics)
         {
