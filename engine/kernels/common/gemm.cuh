@@ -8,8 +8,8 @@
 // Operands of tensor cores are rounded to nearest, sums are f32.
 // Work: 2 · m · n · k operations. Traffic: 8 · m · n · k / Tile bytes read through L2, at least 4 (m·k + k·n + m·n) from memory.
 #pragma once
+#include "common/column_moments.cuh"
 #include "common/gemm_math.cuh"
-#include "common/product_epilogue.cuh"
 #include "common/tile_loader.cuh"
 
 namespace gemm {
@@ -138,6 +138,13 @@ __device__ __forceinline__ void multiply(
   int k_from = blockIdx.y * k_each;
   Arithmetic<KMajorA, KMajorB, Tile> math;
   sum_tile(math, a, b, first_row, first_column, k_from, min(k - k_from, k_each));
+  // Maps and convolutions have both operands along k; others are not measured.
+  if constexpr (KMajorA && KMajorB) {
+    // Divided anew, with a sign this time: kept over the sums, the quotients would cost registers that f32 has not got.
+    first_row = int(blockIdx.x) / tiles_of_row * Tile;
+    first_column = int(blockIdx.x) % tiles_of_row * Tile;
+    if (epilogue.moments != nullptr) measure<Tile>(math, epilogue, m, n, first_row, first_column);
+  }
   math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column));
 }
 

@@ -71,6 +71,11 @@ struct Warpgroups {
     }
   }
 
+  // Moments of the sums in shared memory, if they are wanted.
+  __device__ __forceinline__ static void measure(const float* staging, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
+    if (epilogue.moments != nullptr) measure_staged<ROWS, Columns, STAGED_ROW>(staging, epilogue, m, n, first_row, first_column);
+  }
+
  private:
   // From one lane: the same for the whole warp, as the compiler cannot see otherwise.
   __device__ __forceinline__ static int warpgroup() { return __shfl_sync(FULL_WARP, int(threadIdx.x) / WARPGROUP, 0); }
@@ -192,6 +197,7 @@ __device__ __forceinline__ void multiply_on_warpgroups(
   sum_on_warpgroups<Stages>(math, a, b, first_row, first_column, k_from, min(k - k_from, k_each), tiles);
   Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column);
   math.for_each(sink, reinterpret_cast<float*>(tiles));
+  if constexpr (KMajorA && KMajorB) math.measure(reinterpret_cast<const float*>(tiles), epilogue, m, n, first_row, first_column);
 }
 
 }  // namespace gemm

@@ -60,6 +60,7 @@ __device__ __forceinline__ void correlate(const MapView& windows, const MatrixVi
   Arithmetic<true, true, TILE> math;
   gemm::sum_tile(math, windows, weights, first_row, first_column, 0, k);
   math.for_each(MapSink(target, windows, outputs, epilogue, accumulate != 0, first_row, first_column));
+  if (epilogue.moments != nullptr) gemm::measure<TILE>(math, epilogue, windows.rows, outputs, first_row, first_column);
 }
 
 // c [outputs, k of a window] or, with several splits, the parts [splits, outputs, k].
@@ -157,6 +158,7 @@ __device__ __forceinline__ void correlate_on_warpgroups(const MapView& windows, 
   int first_row = blockIdx.x / tiles_of_row * math.ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
   gemm::sum_on_warpgroups<WGMMA_STAGES>(math, windows, weights, first_row, first_column, 0, k, tiles);
   math.for_each(MapSink(target, windows, outputs, epilogue, accumulate != 0, first_row, first_column), reinterpret_cast<float*>(tiles));
+  math.measure(reinterpret_cast<const float*>(tiles), epilogue, windows.rows, outputs, first_row, first_column);
 }
 
 // The transpose of the gradient: the elements of a window, which are many, are the rows of the product.

@@ -7,7 +7,7 @@ namespace Spk.Engine.Ops.Encoder;
 public static partial class BatchNorm
 {
     private const string CudaSource = "encoder/batch_norm";
-    private const int CudaChannels = 32, CudaLanes = 8, CudaThreads = 128;
+    private const int CudaChannels = 32, CudaLanes = 8, MergeLanes = 16, CudaThreads = 128;
 
     private static readonly KernelId PartialKernel = new(CudaSource, "batch_norm_partial");
     private static readonly KernelId CombineKernel = new(CudaSource, "batch_norm_combine");
@@ -50,14 +50,14 @@ public static partial class BatchNorm
             {
                 // To the others, all rows of a process are one chunk.
                 var own = cuda.Workspace.Rent(new Shape(3, channels));
-                cuda.Launch(MergeKernel, PerChannel(channels), partial.Address, chunks, each, rows, channels, own.Address);
+                cuda.Launch(MergeKernel, Merges(channels), partial.Address, chunks, each, rows, channels, own.Address);
                 partial = cuda.Workspace.Rent(new Shape(ranks * 3, channels));
                 cuda.Collective.Gather(own, partial);
                 (chunks, each) = (ranks, rows);
             }
 
             cuda.Launch(
-                CombineKernel, PerChannel(channels), partial.Address, chunks, each, ranks * rows, channels, momentum, eps, statistics.Address,
+                CombineKernel, Merges(channels), partial.Address, chunks, each, ranks * rows, channels, momentum, eps, statistics.Address,
                 runningMean.Address, runningVariance.Address);
         }
         else
@@ -104,6 +104,8 @@ public static partial class BatchNorm
         int each = RowsEach(rows);
         return new LaunchShape((channels + CudaChannels - 1) / CudaChannels, CudaChannels, GridY: (rows + each - 1) / each, BlockY: CudaLanes);
     }
+
+    private static LaunchShape Merges(int channels) => new((channels + CudaChannels - 1) / CudaChannels, CudaChannels, BlockY: MergeLanes);
 
     private static LaunchShape PerChannel(int channels) => new((channels + CudaThreads - 1) / CudaThreads, CudaThreads);
 }

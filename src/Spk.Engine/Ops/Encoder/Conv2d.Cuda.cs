@@ -30,12 +30,17 @@ public static unsafe partial class Conv2d
 
     private static void CudaForward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, BatchNormEpilogue? norm, Tensor y)
     {
+        var map = Correlation.Forward(g, x, y);
+        var epilogue = new ProductEpilogue(bias, norm);
+        if (norm is { Normalizes: false } && y.Shape.Rows > 0)
+        {
+            epilogue.Moments = norm.RentMoments(y, Suits(cuda, MapView.Of(map), g.Batch, g.Outputs) ? WarpgroupRows : CudaTile).Data;
+        }
+
         var before = cuda.Workspace.Position;
         int taps = g.TapsHeight * g.TapsWidth * g.Inputs;
         var rounded = new RoundedMaps();
-        CudaCorrelate(
-            cuda, Correlation.Forward(g, x, y), MatrixView.Of(weight.Data, g.Outputs, taps, taps), new ProductEpilogue(bias, norm), accumulate: false,
-            ref rounded);
+        CudaCorrelate(cuda, map, MatrixView.Of(weight.Data, g.Outputs, taps, taps), epilogue, accumulate: false, ref rounded);
         cuda.Workspace.Advance(before);
     }
 
