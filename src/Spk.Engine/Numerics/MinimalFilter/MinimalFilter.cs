@@ -32,17 +32,17 @@ internal static unsafe class MinimalFilter
     private const int MaximumPairsPerTask = 144;
 
     // Fewer channels or frames are transformed for longer than their products take less.
-    private const int FewestChannels = 64, FewestRows = 64;
+    private const int FewestChannels = 64, FewestFrames = 32;
 
     /// <summary>
     /// Whether it is faster than the product of the windows with the taps, which takes 3 products of channels a frame: with three
-    /// taps, 64 channels or more on both sides, 64 frames or more, and at most 0.6 pairs a frame. Shorter items than twice the
-    /// dilation would have many pairs without a second frame.
+    /// taps, 64 channels or more on both sides, 32 frames or more, and at most 0.6 pairs a frame, for an item shorter than twice the
+    /// dilation has many pairs without a second frame. The number of items does not count: the bits of an item do not depend on others.
     /// </summary>
     /// <param name="windows">The frames of every tap.</param>
     /// <param name="outputs">Channels of the result.</param>
     public static bool Pays(in MatrixView windows, int outputs) =>
-        windows.Segments == Taps && Math.Min(windows.SegmentWidth, outputs) >= FewestChannels && windows.Rows >= FewestRows
+        windows.Segments == Taps && Math.Min(windows.SegmentWidth, outputs) >= FewestChannels && windows.Inner >= FewestFrames
         && 5L * PairsOf(windows).Count <= 3L * windows.Rows;
 
     /// <summary>y (+)= correlation of the frames with the taps.</summary>
