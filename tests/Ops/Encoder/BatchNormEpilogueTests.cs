@@ -136,6 +136,11 @@ public class BatchNormEpilogueTests(TestDevice on)
         var epilogue = new BatchNormEpilogue();
         BatchNorm.Prepare(epilogue, null, null, null, mean, variance, training: false);
         Assert.That(epilogue.Normalizes);
+        var done = Linear.Forward(null, x, w5, null, norm: epilogue);
+        Assert.That(BatchNorm.Forward(null, done, null, null, mean, variance, training: false, epilogue: epilogue), Is.SameAs(done));
+        Assert.That(
+            () => BatchNorm.Forward(null, done, null, null, mean, variance, training: false, output: device.Workspace.Rent(done.Shape), epilogue: epilogue),
+            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("output"));
         Assert.That(() => Linear.Forward(null, x, w3, null, norm: epilogue), Throws.TypeOf<ShapeException>().With.Message.Contains("3 channels"));
         Assert.That(() => Linear.Forward(new Tape(), x, w5, null, norm: epilogue), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("gradient"));
         Assert.That(

@@ -55,6 +55,11 @@ public static partial class BatchNorm
         ArgumentNullException.ThrowIfNull(runningVariance);
         if (epilogue is { Normalizes: true })
         {
+            if (output is not null && !ReferenceEquals(output, x))
+            {
+                throw new InvalidOptionException("A batch norm within the map ahead of it writes where the map does: give the output to the map.");
+            }
+
             return x;
         }
 
