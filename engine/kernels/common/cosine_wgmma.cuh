@@ -90,7 +90,7 @@ __device__ __forceinline__ void rows_on_warpgroups(const TensorMap& anchors, con
 }
 
 // Block (x, y, z): own rows 128x to 128x + 127, elements 64 · Pieces · y … of the width, and part z of the others, as gradient() of
-// common/cosine_softmax.cuh.
+// common/cosine_softmax.cuh. 384 threads.
 template <int Pieces, int Stages>
 __device__ __forceinline__ void gradient_on_warpgroups(const TensorMap& own, const TensorMap& other, const CosineProblem& p, int roles,
                                                        const AnchorFactors* factors, int each, float* result) {
@@ -101,7 +101,11 @@ __device__ __forceinline__ void gradient_on_warpgroups(const TensorMap& own, con
   int pieces = divide_up(p.width, streamed::PIECE_WIDTH), summed = min(Pieces, pieces - first_piece), first_kept = pieces - summed;
   streamed::Extent all = extent(first, from, end, p.width, (first_piece + summed) % pieces, Stages);
   CosineRows tiles(barriers, all);
-  if (tiles.copies()) return tiles.bring(own, other);
+  if (tiles.copies()) {
+    give_registers<40>();
+    return tiles.bring(own, other);
+  }
+  take_registers<232>();
   float scale = p.k();
   int row[2];
   AnchorFactors own_factors[2];

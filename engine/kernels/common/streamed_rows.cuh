@@ -1,7 +1,8 @@
 // Products of rows that stay in shared memory with others that stream past, all brought by the copy engine (TMA): what the search of k-means and the
 // loss over similarities have in common. Rows lie in copies rounded to bf16, [rows, width].
 //
-// Geometry: 288 threads. Two warpgroups have 64 of 128 own rows each; the last warp starts copies. Widths are cut into pieces of 64. The own rows come
+// Geometry: two warpgroups have 64 of 128 own rows each; a further warp starts copies, 288 threads, or where they need more than 168 registers a further
+// warpgroup, which leaves them its own, 384 threads. Widths are cut into pieces of 64. The own rows come
 // once; a piece of a tile of the others is a stage of the ring of common/gemm_bulk.cuh, so that the pieces of the next tiles are on their way while
 // a tile's products are made use of, however wide the rows. The warpgroups do not wait for each other either, only for pieces.
 // What lies beyond the last row, or beyond the width, the engine fills with zeros.
@@ -11,7 +12,8 @@
 #ifdef HAS_WGMMA
 namespace streamed {
 
-constexpr int OWN_TILE = 128, PIECE_WIDTH = 64, CONSUMERS = 2 * gemm::WARPGROUP, THREADS = CONSUMERS + WARP;
+constexpr int OWN_TILE = 128, PIECE_WIDTH = 64, CONSUMERS = 2 * gemm::WARPGROUP;
+constexpr int THREADS = CONSUMERS + WARP, THREADS_FOR_REGISTERS = CONSUMERS + gemm::WARPGROUP;
 constexpr int OWN_PIECE = OWN_TILE * SWIZZLE_LINE, GROUP = 8 * SWIZZLE_LINE;
 
 // What a block multiplies: its first own row; the first of its others and how many tiles of them; pieces of the width, and with which they begin, going
@@ -59,12 +61,12 @@ class Rows {
     ring_.init(CONSUMERS / WARP);
   }
 
-  // Whether this thread is of the warp that copies, all of whose work is bring().
-  __device__ __forceinline__ static bool copies() { return __shfl_sync(FULL_WARP, int(threadIdx.x) / WARP, 0) == CONSUMERS / WARP; }
+  // Whether this thread is of those that copy, all of whose work is bring().
+  __device__ __forceinline__ static bool copies() { return __shfl_sync(FULL_WARP, int(threadIdx.x) / WARP, 0) >= CONSUMERS / WARP; }
 
-  // Starts all copies, each as soon as there is room.
+  // Starts all copies, each as soon as there is room; one thread does.
   __device__ __forceinline__ void bring(const TensorMap& own, const TensorMap& other) {
-    if (threadIdx.x % WARP != 0) return;
+    if (threadIdx.x != CONSUMERS) return;
     prefetch_map(own);
     prefetch_map(other);
     mbarrier_arrive_expect(own_is_full_, extent_.resident * OWN_PIECE);

@@ -117,7 +117,7 @@ similarity_softmax_scale_gradient(const double* __restrict__ products, int rows,
 EXPORT_KERNEL(similarity_softmax_scale_gradient)
 
 #ifdef HAS_WGMMA
-// Widths up to 128, 256 and 512; grids as of the kernels above, with own rows / 128; block 288. Maps of the rounded copies: see
+// Widths up to 128, 256 and 512; grids as of the kernels above, with own rows / 128; blocks of 288 and of 384. Maps of the rounded copies: see
 // common/streamed_rows.cuh; boxes of 128 own and of 64 other rows.
 #define ON_WARPGROUPS(width, pieces, stages, blocks)                                                                                              \
   KERNEL_BLOCKS(streamed::THREADS, blocks)                                                                                                        \
@@ -127,7 +127,7 @@ EXPORT_KERNEL(similarity_softmax_scale_gradient)
     cosine_softmax::rows_on_warpgroups<stages>(anchors, candidates, problem, each, sums, positive_cosines);                                       \
   }                                                                                                                                               \
   EXPORT_KERNEL(similarity_softmax_rows_wgmma_##width)                                                                                            \
-  KERNEL_BLOCKS(streamed::THREADS, 1)                                                                                                             \
+  KERNEL_BLOCKS(streamed::THREADS_FOR_REGISTERS, 1)                                                                                               \
   similarity_softmax_gradient_wgmma_##width(const __grid_constant__ TensorMap own, const __grid_constant__ TensorMap other,                       \
                                             const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors,    \
                                             int each, float* __restrict__ result) {                                                               \

@@ -12,6 +12,9 @@ internal static class StreamedRows
     /// <summary>Threads of a block: two warpgroups, and a warp that starts copies.</summary>
     public const int Threads = 288;
 
+    /// <summary>The same with a warpgroup that starts copies and leaves its registers to the others.</summary>
+    public const int ThreadsForRegisters = 384;
+
     // Elements of a piece of the width: a line of the swizzle. What tiles start at a multiple of.
     private const int PieceWidth = 64, LineBytes = PieceWidth * sizeof(ushort), Alignment = 1024;
 

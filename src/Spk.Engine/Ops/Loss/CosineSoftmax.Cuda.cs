@@ -154,7 +154,8 @@ internal static unsafe class CudaCosineSoftmax
         bool wide = problem.Width > Narrow;
         var shape = rounded.Exist
             ? new LaunchShape(
-                DivideUp(rows, StreamedRows.OwnTile), StreamedRows.Threads, DivideUp(problem.Width, wide ? 256 : 128), SharedBytes: SharedBytes(problem.Width))
+                DivideUp(rows, StreamedRows.OwnTile), StreamedRows.ThreadsForRegisters, DivideUp(problem.Width, wide ? 256 : 128),
+                SharedBytes: SharedBytes(problem.Width))
             : new LaunchShape(DivideUp(rows, RowsOfBlock), Threads, DivideUp(problem.Width, wide ? 512 : 128));
         var (parts, each) = Parts(shape.GridX * shape.GridY, others, rounded.Exist);
         nint sums = parts == 1 ? result : cuda.Workspace.Rent(new Shape(parts, rows, problem.Width)).Address;
