@@ -48,14 +48,14 @@ public class BenchmarkComparisonTests
     // Baseline and result: the clock's time and the processors', the pace, and whether the machine was idle. 1.2 is a slowdown, 1.05 is none.
     [TestCase(1.2, 1.2, 1, 0, 1.2, TestName = "Idle: clock and processors agree")]
     [TestCase(2, 1, 1, 0, 2, TestName = "Idle: a lost thread shows by the clock only")]
-    [TestCase(5, 1.05, 1, 1.5, 1.05, TestName = "Busy: waiting does not count")]
-    [TestCase(0.7, 1.2, 1, 1.5, 1.2, TestName = "Busy: a slowdown shows though the clock says otherwise")]
+    [TestCase(5, 1.05, 1, 0.4, 1.05, TestName = "Busy: waiting does not count")]
+    [TestCase(0.7, 1.2, 1, 0.4, 1.2, TestName = "Busy: a slowdown shows though the clock says otherwise")]
     [TestCase(1.3, 1.3, 1.25, 0, 1.04, TestName = "A slower processor is no slower case")]
     [TestCase(1.05, 1.05, 0.8, 0, 1.05, TestName = "A faster processor makes no case slower")]
     public void What_counts_depends_on_how_busy_the_machine_was(double clock, double processor, double pace, double waited, double ratio)
     {
-        var one = new Machine(0).Run()[0] with { Least = 0.9, Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 0) };
-        var now = one with { Fast = clock, Processor = 2 * processor, Pace = new MachinePace(3e-4 * pace, waited) };
+        var one = new Machine(0).Run()[0] with { Least = 0.9, Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 3e-4, 0) };
+        var now = one with { Fast = clock, Processor = 2 * processor, Pace = new MachinePace(3e-4 * pace, 3e-4 * pace, waited) };
         var compared = BenchmarkComparison.Compare([one], [now], 0.1, _ => now).Single();
         Assert.That(compared.Ratio, Is.EqualTo(ratio).Within(1e-9));
         Assert.That(compared.Slower, Is.EqualTo(ratio > 1.1));
@@ -66,9 +66,55 @@ public class BenchmarkComparisonTests
     [Test]
     public void Short_calls_on_a_busy_machine_are_compared_by_the_fastest()
     {
-        var one = new Machine(0).Run()[0] with { Least = 1e-3, Fast = 2e-3, Processor = 2e-3, Pace = new MachinePace(3e-4, 1) };
+        var one = new Machine(0).Run()[0] with { Least = 1e-3, Fast = 2e-3, Processor = 2e-3, Pace = new MachinePace(3e-4, 3e-4, 1) };
         Assert.That(BenchmarkComparison.Ratio(one, one with { Least = 1.02e-3, Fast = 6e-3, Processor = 7e-3 }), Is.EqualTo(1.02).Within(1e-9));
         Assert.That(BenchmarkComparison.Ratio(one, one with { Least = 1.2e-3, Fast = 2e-3, Processor = 2e-3 }), Is.EqualTo(1.2).Within(1e-9));
+    }
+
+    [Test]
+    public void A_case_counts_only_where_it_is_slower_than_every_result_of_the_baseline()
+    {
+        var one = new Machine(0).Run()[0] with { Fast = 1 };
+        BenchmarkResult[] baseline = [one, one with { Fast = 1.4 }, one with { Fast = 1.1 }];
+        ComparedBenchmark Compared(double fast) => BenchmarkComparison.Compare(baseline, [one with { Fast = fast }], 0.1, _ => null).Single();
+        Assert.That(Compared(1.5).Slower, Is.False, "7 % above the slowest");
+        Assert.That(Compared(1.5).BaselineSpread, Is.EqualTo(0.4).Within(1e-9));
+        Assert.That(Compared(1.6).Slower, Is.True);
+        Assert.That(Compared(1.6).Ratio, Is.EqualTo(1.6 / 1.4).Within(1e-9));
+    }
+
+    [Test]
+    public void Of_several_rounds_now_the_best_counts()
+    {
+        var one = new Machine(0).Run()[0] with { Fast = 1 };
+        var compared = BenchmarkComparison.Compare([one], [one with { Fast = 1.3 }, one with { Fast = 1.05 }], 0.1, _ => null).Single();
+        Assert.That((compared.Ratio, compared.Measurements, compared.Slower), Is.EqualTo((1.05, 2, false)));
+    }
+
+    [Test]
+    public void A_file_of_several_rounds_shows_the_one_in_the_middle()
+    {
+        var one = new Machine(0).Run()[0];
+        var file = new BenchmarkFile(new Dictionary<string, string>(), [one with { Median = 3 }, one with { Median = 1 }, one with { Median = 2 }]);
+        Assert.That(file.Find(one.Key)!.Median, Is.EqualTo(2));
+        Assert.That(file.Find("none"), Is.Null);
+    }
+
+    [Test]
+    public void Nothing_is_told_on_an_overloaded_machine()
+    {
+        var one = new Machine(0).Run()[0] with { Least = 0.9, Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 3e-4, 0) };
+        var slow = one with { Least = 9, Fast = 10, Processor = 20, Pace = new MachinePace(3e-4, 3e-4, 1.5) };
+        ComparedBenchmark Compared(BenchmarkResult then, params BenchmarkResult[] now)
+        {
+            int next = 0;
+            return BenchmarkComparison.Compare([then], [now[next++]], 0.1, _ => next < now.Length ? now[next++] : null).Single();
+        }
+
+        Assert.That(Compared(one, slow, slow), Has.Property("Slower").False.And.Property("Overloaded").True);
+        Assert.That(Compared(one, slow with { Processor = 2000 }), Has.Property("Slower").True, "a thousand times is no noise");
+        Assert.That(Compared(one with { Pace = slow.Pace }, slow with { Pace = one.Pace }), Has.Property("Slower").False.And.Property("Overloaded").True);
+        Assert.That(Compared(one, slow, slow with { Pace = one.Pace }), Has.Property("Slower").True.And.Property("Overloaded").False, "one measurement on a free machine tells");
     }
 
     [Test]

@@ -121,7 +121,7 @@ public partial class BenchmarkPageTests
                 AllocatedBytes = 0,
                 Bytes = 8e9,
                 ShareOfBound = 0.4 / seconds,
-                Pace = new MachinePace(1e-4, 0.25),
+                Pace = new MachinePace(1e-4, 1e-4, 0.25),
             },
         ]);
 }

@@ -30,7 +30,7 @@ if command -v compute-sanitizer > /dev/null; then
 fi
 
 step "kernels and training steps"
-./spk-gpu bench --device cuda --budget 0.5 --save "$results/bench.json" > "$results/bench.txt" 2>&1 || status=1
+./spk-gpu bench --device cuda --budget 0.5 --rounds 1 --save "$results/bench.json" > "$results/bench.txt" 2>&1 || status=1
 grep -c median_s "$results/bench.json"
 
 step "cost by size"
@@ -49,10 +49,10 @@ fi
 
 if [[ -d peers ]] && python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then
   step "peers (PyTorch)"
-  python3 peers/gpu_peers.py --no-compile --budget 0.5 --save "$results/gpu_peers.json" > "$results/gpu_peers.txt" 2>&1
+  python3 peers/gpu_peers.py --no-compile --budget 0.5 --rounds 1 --save "$results/gpu_peers.json" > "$results/gpu_peers.txt" 2>&1
   tail -n 3 "$results/gpu_peers.txt"
   step "peers (PyTorch, compiled)"
-  python3 peers/gpu_peers.py --only xvector_train,ecapa_c512_train --budget 0.5 --save "$results/gpu_peers_compiled.json" > "$results/gpu_peers_compiled.txt" 2>&1
+  python3 peers/gpu_peers.py --only xvector_train,ecapa_c512_train --budget 0.5 --rounds 1 --save "$results/gpu_peers_compiled.json" > "$results/gpu_peers_compiled.txt" 2>&1
   tail -n 3 "$results/gpu_peers_compiled.txt"
 fi
 

@@ -29,10 +29,11 @@ internal static class BenchmarkText
         output.WriteLine();
         foreach (var one in compared.OrderBy(c => c.Ratio))
         {
-            string verdict = one.Slower ? "SLOWER" : one.Ratio < 1 / (1 + allowed) ? "faster" : "";
+            string verdict = one.Slower ? "SLOWER" : one.Overloaded ? "slower? the machine was overloaded" : one.Ratio < 1 / (1 + allowed) ? "faster" : "";
             string times = one.ByClock ? $"{BenchmarkFormat.Time(one.Baseline.Fast),9} -> {BenchmarkFormat.Time(one.Result.Fast),9}" : $"{BenchmarkFormat.Time(one.Baseline.Least),9} -> {BenchmarkFormat.Time(one.Result.Least),9}";
             string again = one.Measurements > 1 ? $"  (measured {one.Measurements} times)" : "";
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Ratio,6:F2}  {times}  {one.Result.Key}{again}  {verdict}").TrimEnd());
+            string varied = one.BaselineSpread > allowed ? string.Create(CultureInfo.InvariantCulture, $"  (varied by {100 * one.BaselineSpread:F0} % in the baseline)") : "";
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Ratio,6:F2}  {times}  {one.Result.Key}{again}{varied}  {verdict}").TrimEnd());
         }
 
         int byProcessor = compared.Count(c => !c.ByClock);

@@ -1,11 +1,13 @@
 namespace Spk.Training.Benchmarks;
 
 /// <summary>One case beside its baseline.</summary>
-/// <param name="Baseline">The baseline's result.</param>
+/// <param name="Baseline">The baseline's result; of several the one that looks slowest.</param>
 /// <param name="Result">The result of this run that looks best against it.</param>
 /// <param name="Measurements">How often the case was measured in this run.</param>
-/// <param name="Slower">Whether it became slower than allowed, in every measurement.</param>
-public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult Result, int Measurements, bool Slower)
+/// <param name="Slower">Whether it became slower than allowed, in every measurement against every result of the baseline.</param>
+/// <param name="Overloaded">Whether it seems slower, but the machine was never free enough to tell. Not counted as slower.</param>
+/// <param name="BaselineSpread">How far the baseline's results lie apart: 0.1 where the slowest took a tenth more than the fastest.</param>
+public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult Result, int Measurements, bool Slower, bool Overloaded, double BaselineSpread)
 {
     /// <summary>Time by time: above 1 is slower than the baseline. See <see cref="BenchmarkComparison"/>.</summary>
     public double Ratio => BenchmarkComparison.Ratio(Baseline, Result);
@@ -15,12 +17,18 @@ public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult
 }
 
 /// <summary>
-/// Compares results with those of an earlier run on the same machine, which may be busy with other work; where work that never changes takes
-/// longer than it did, times are relative to it (<see cref="MachinePace"/>). On a busy machine short calls are compared by the fastest of them, which nothing disturbed,
-/// and long ones by processor time, which waiting for a processor does not add to. Where the machine was idle both times, the clock alone counts:
-/// a call that lost its second thread takes no more processor time, and threads that wait awake for work take some that nobody misses. A case that seems slower is measured again, at other times, and
-/// counts only if it seems slower in every measurement.
+/// Compares results with those of an earlier run on the same machine, which may be busy with other work, and may share memory with machines that are.
 /// </summary>
+/// <remarks>
+/// <para>Where work that never changes takes longer than it did, times are relative to it (<see cref="MachinePace"/>). On a busy machine short calls are
+/// compared by the fastest of them, which nothing disturbed, and long ones by processor time, which waiting for a processor does not add to. Where the
+/// machine was idle both times, the clock alone counts: a call that lost its second thread takes no more processor time, and threads that wait awake for
+/// work take some that nobody misses.</para>
+/// <para>What is left is told from a change by repetition. A baseline should hold several results of each case, from different times; a case that seems
+/// slower than all of them is measured again, at other times, and counts only if it seems so in every measurement. A case whose times vary by more
+/// than is allowed must thus become slower than it ever was before it counts. Where other work kept the processors in all measurements, nothing can be
+    /// told, and that is what is said.</para>
+/// </remarks>
 public static class BenchmarkComparison
 {
     /// <summary>How often a case that seems slower is measured again.</summary>
@@ -29,11 +37,14 @@ public static class BenchmarkComparison
     // A scheduler lets a thread run for so long: a call that takes less is now and then left alone.
     private const double ShortSeconds = 3e-3;
 
-    // A machine on which threads wait for longer than this is busy.
-    internal const double IdleWaiting = 0.05;
+    // A machine on which threads wait for longer than this, in seconds a second and all of them together, is busy; and so busy that no time tells anything.
+    internal const double IdleWaiting = 0.05, OverloadedWaiting = 0.5;
+
+    // Other work does not make anything that much slower.
+    private const double BeyondOverload = 100;
 
     /// <summary>Compares.</summary>
-    /// <param name="baseline">The earlier results.</param>
+    /// <param name="baseline">The earlier results, one or several of each case.</param>
     /// <param name="results">The new ones.</param>
     /// <param name="allowed">How much slower a case may be: 0.1 for a tenth.</param>
     /// <param name="again">Measures a case anew; null where it cannot be.</param>
@@ -44,28 +55,34 @@ public static class BenchmarkComparison
         ArgumentNullException.ThrowIfNull(baseline);
         ArgumentNullException.ThrowIfNull(results);
         ArgumentNullException.ThrowIfNull(again);
-        var before = new Dictionary<string, BenchmarkResult>(StringComparer.Ordinal);
-        foreach (var result in baseline)
-        {
-            before[result.Key] = result;
-        }
-
-        var pairs = results.Where(r => before.ContainsKey(r.Key)).Select(r => (Baseline: before[r.Key], Result: r, Measurements: 1)).ToArray();
+        var before = baseline.GroupBy(r => r.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
+        var now = results.Where(r => before.ContainsKey(r.Key)).GroupBy(r => r.Key, StringComparer.Ordinal)
+            .Select(g => (Best: g.MinBy(r => Ratio(before[g.Key], r))!, Measurements: g.Count(), Told: g.Any(Tells))).ToArray();
 
         // Round by round over all that seem slower: a disturbance that lasts a while has time to end.
         for (int round = 0; round < Repetitions; round++)
         {
-            foreach (ref var pair in pairs.AsSpan())
+            foreach (ref var one in now.AsSpan())
             {
-                if (Ratio(pair.Baseline, pair.Result) > 1 + allowed && again(pair.Result) is { } repeated)
+                var earlier = before[one.Best.Key];
+                if (Ratio(earlier, one.Best) > 1 + allowed && again(one.Best) is { } repeated)
                 {
-                    pair.Measurements++;
-                    pair.Result = Ratio(pair.Baseline, repeated) < Ratio(pair.Baseline, pair.Result) ? repeated : pair.Result;
+                    one.Measurements++;
+                    one.Told |= Tells(repeated);
+                    one.Best = Ratio(earlier, repeated) < Ratio(earlier, one.Best) ? repeated : one.Best;
                 }
             }
         }
 
-        return [.. pairs.Select(p => new ComparedBenchmark(p.Baseline, p.Result, p.Measurements, Ratio(p.Baseline, p.Result) > 1 + allowed))];
+        return
+        [
+            .. from one in now
+               let earlier = before[one.Best.Key]
+               let slowest = earlier.MinBy(b => Ratio(b, one.Best))!
+               let seems = Ratio(slowest, one.Best) > 1 + allowed
+               let told = (one.Told && earlier.Any(Tells)) || Ratio(slowest, one.Best) > BeyondOverload
+               select new ComparedBenchmark(slowest, one.Best, one.Measurements, seems && told, seems && !told, (earlier.Max(b => b.Fast) / earlier.Min(b => b.Fast)) - 1),
+        ];
     }
 
     internal static bool ByClock(BenchmarkResult baseline, BenchmarkResult result) => !Counted(baseline, result) || (IsIdle(baseline) && IsIdle(result));
@@ -78,16 +95,22 @@ public static class BenchmarkComparison
             return clock;
         }
 
-        double pace = result.Pace!.Value.Processor / baseline.Pace!.Value.Processor;
-        double ratio = ByClock(baseline, result) ? clock : baseline.Least < ShortSeconds ? result.Least / baseline.Least : result.Processor / baseline.Processor;
+        var (paceNow, paceThen) = (result.Pace!.Value, baseline.Pace!.Value);
+        var (ratio, pace) = ByClock(baseline, result) ? (clock, paceNow.Clock / paceThen.Clock)
+            : (baseline.Least < ShortSeconds ? result.Least / baseline.Least : result.Processor / baseline.Processor, paceNow.Processor / paceThen.Processor);
 
         // The yardstick varies by itself: what is no slower by any clock is not made so by it. A case that became slower while the machine became
         // faster is then missed.
         return ratio / Math.Max(1, pace);
     }
 
-    private static bool Counted(BenchmarkResult baseline, BenchmarkResult result) =>
-        baseline is { Processor: > 0, Least: > 0, Pace: not null } && result is { Processor: > 0, Least: > 0, Pace: not null };
+    private static double Ratio(BenchmarkResult[] baseline, BenchmarkResult result) => baseline.Min(b => Ratio(b, result));
+
+    private static bool Counted(BenchmarkResult baseline, BenchmarkResult result) => Counted(baseline) && Counted(result);
+
+    private static bool Counted(BenchmarkResult result) => result is { Processor: > 0, Least: > 0, Pace: { Clock: > 0 } };
+
+    private static bool Tells(BenchmarkResult result) => result.Pace is not { Waited: > OverloadedWaiting };
 
     private static bool IsIdle(BenchmarkResult result) => result.Pace is { Waited: < IdleWaiting };
 }

@@ -8,10 +8,19 @@ namespace Spk.Training.Benchmarks;
 
 /// <summary>Results with the machine they were measured on, as one JSON object.</summary>
 /// <param name="Machine">The device, the runtime, the day, in words.</param>
-/// <param name="Results">The results.</param>
+/// <param name="Results">The results, round after round.</param>
 public sealed record BenchmarkFile(IReadOnlyDictionary<string, string> Machine, IReadOnlyList<BenchmarkResult> Results)
 {
     private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The result of a case; of several rounds the one in the middle, by the median of its calls.</summary>
+    /// <param name="key">Which case (<see cref="BenchmarkResult.Key"/>).</param>
+    /// <returns>Null where there is none.</returns>
+    public BenchmarkResult? Find(string key)
+    {
+        BenchmarkResult[] rounds = [.. Results.Where(r => r.Key == key).OrderBy(r => r.Median)];
+        return rounds.Length == 0 ? null : rounds[rounds.Length / 2];
+    }
 
     /// <summary>The whole file.</summary>
     public JsonObject ToJson() => new()

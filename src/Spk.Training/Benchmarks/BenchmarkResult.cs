@@ -117,6 +117,7 @@ public sealed record BenchmarkResult
 
         if (Pace is { } pace)
         {
+            json["pace_clock_s"] = pace.Clock;
             json["pace_s"] = pace.Processor;
             json["waited"] = pace.Waited;
         }
@@ -150,7 +151,7 @@ public sealed record BenchmarkResult
             AllocatedBytes = Number("allocated_bytes"),
             Bytes = Optional("bytes"),
             Operations = Optional("operations"),
-            Pace = Optional("pace_s") is > 0 and { } pace ? new MachinePace(pace, Number("waited")) : null,
+            Pace = Optional("pace_s") is > 0 and { } pace ? new MachinePace(Optional("pace_clock_s"), pace, Number("waited")) : null,
             ShareOfBound = json.TryGetProperty("share_of_bound", out _) ? Number("share_of_bound") : null,
         };
     }

@@ -116,7 +116,7 @@ internal static class ResultTables
     // All cases of all runs in the order of their first appearance, each with its result in every run.
     private static IEnumerable<(BenchmarkResult Case, BenchmarkResult?[] Runs)> Cases(ResultSection section) =>
         from result in section.Runs.SelectMany(r => r.File.Results).DistinctBy(r => r.Key)
-        select (result, section.Runs.Select(r => r.File.Results.FirstOrDefault(other => other.Key == result.Key)).ToArray());
+        select (result, section.Runs.Select(r => r.File.Find(result.Key)).ToArray());
 
     // By the median over cases: a single one may have met a disturbance.
     private static string Busy(IEnumerable<double> waited)
