@@ -14,9 +14,9 @@ public static unsafe partial class KMeansAssign
     private const int LargeTile = 128, SmallTile = 64, MostSplits = 16, WantedBlocks = 264;
     private const int CudaThreads = 256, CudaWarps = 8, FinishRows = 128, NearestTwoWords = 3;
 
-    // On Hopper's warpgroups, pieces of 64 of the width: those of a block's rows that stay in shared memory, up to 256 with room for a second block on the
-    // multiprocessor, and stages of centroids: two blocks have room for 6 pieces each, one for 14, and a ring has 8.
-    private const int MostResident = 8, MostResidentOfTwo = 4, PiecesOfTwo = 6, LeastStages = 6;
+    // On Hopper's warpgroups, pieces of 64 of the width: those of a block's rows that stay in shared memory, and of these and of stages of centroids together.
+    // Up to a width of 256 there is room for a second block on the multiprocessor.
+    private const int MostResident = 8, MostResidentOfTwo = 4, PiecesOfTwo = 6, PiecesOfOne = 14, MostStages = 8;
 
     // Half the distance between numbers next to each other, relative: f32, tf32, bf16.
     private const float RoundingFp32 = 5.97e-8f, RoundingTf32 = 4.89e-4f, RoundingBf16 = 3.91e-3f;
@@ -32,7 +32,7 @@ public static unsafe partial class KMeansAssign
         Search(Precision.Bf16, LargeTile), Search(Precision.Bf16, SmallTile),
     ];
 
-    private static readonly KernelId WarpgroupSearchKernel = new(CudaSource, "k_means_assign_wgmma", StreamedRows.SharedBytes(MostResident, LeastStages, LargeTile));
+    private static readonly KernelId WarpgroupSearchKernel = new(CudaSource, "k_means_assign_wgmma", StreamedRows.SharedBytes(MostResident, PiecesOfOne - MostResident, LargeTile));
 
     private static KMeansAssignment CudaForward(
         CudaDevice cuda, Tensor rows, Tensor? scales, Tensor centroids, ClusterMetric metric, Tensor labels, Tensor distances)
@@ -100,7 +100,7 @@ public static unsafe partial class KMeansAssign
         var rowMap = StreamedRows.Map(cuda, (nint)x.Data, count, dimension, StreamedRows.OwnTile);
         var centroidMap = StreamedRows.Map(cuda, (nint)c.Data, clusters, dimension, LargeTile);
         int pieces = StreamedRows.Pieces(dimension), resident = Math.Min(pieces, MostResident);
-        int stages = resident <= MostResidentOfTwo ? PiecesOfTwo - resident : LeastStages;
+        int stages = Math.Min(MostStages, (resident <= MostResidentOfTwo ? PiecesOfTwo : PiecesOfOne) - resident);
         cuda.Launch(
             WarpgroupSearchKernel,
             new LaunchShape(
