@@ -100,7 +100,7 @@ __device__ __forceinline__ void search_on_warpgroups(const TensorMap& rows, cons
       barriers, {first_row, first_tile * STREAM_TILE, end - first_tile, pieces, 0, resident, stages});
   if (products.copies()) return products.bring(rows, centroids);
   NearestTwo nearest[2] = {{NOTHING, NOTHING, 0x7fffffff}, {NOTHING, NOTHING, 0x7fffffff}};
-  products.wait_for_own();
+  products.begin();
 #pragma unroll 1
   for (int tile = first_tile; tile < end; tile++) {
     float sums[products.SUMS];

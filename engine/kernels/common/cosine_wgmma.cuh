@@ -50,7 +50,7 @@ __device__ __forceinline__ void rows_on_warpgroups(const TensorMap& anchors, con
     anchor[i] = first + own_row() + 8 * i;
     positive[i] = anchor[i] < p.rows ? p.positive(anchor[i]) : -1;
   }
-  tiles.wait_for_own();
+  tiles.begin();
 #pragma unroll 1
   for (int t = 0; t < all.tiles; t++) {
     float c[OWN_COSINES];
@@ -119,7 +119,7 @@ __device__ __forceinline__ void gradient_on_warpgroups(const TensorMap& own, con
   float sums[Pieces][SUMS];
 #pragma unroll
   for (int i = 0; i < Pieces * SUMS; i++) sums[i / SUMS][i % SUMS] = 0.0f;
-  tiles.wait_for_own();
+  tiles.begin();
 #pragma unroll 1
   for (int t = 0; t < all.tiles; t++) {
     float c[OWN_COSINES];

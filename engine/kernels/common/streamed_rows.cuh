@@ -4,7 +4,8 @@
 // Geometry: two warpgroups have 64 of 128 own rows each; a further warp starts copies, 288 threads, or where they need more than 168 registers a further
 // warpgroup, which leaves them its own, 384 threads. Widths are cut into pieces of 64. The own rows come
 // once; a piece of a tile of the others is a stage of the ring of common/gemm_bulk.cuh, so that the pieces of the next tiles are on their way while
-// a tile's products are made use of, however wide the rows. The warpgroups do not wait for each other either, only for pieces.
+// a tile's products are made use of, however wide the rows. The warpgroups do not wait for each other but once: the second begins when the first has
+// started the products of a tile, or of as much of it as the ring holds, so that from then on one makes use of products while the other has the tensor cores. Together they would take no less.
 // What lies beyond the last row, or beyond the width, the engine fills with zeros.
 #pragma once
 #include "common/gemm_bulk.cuh"
@@ -25,7 +26,7 @@ struct Extent {
 template <int MostStages>
 struct Barriers {
   gemm::Ring<MostStages> ring;
-  uint64_t own;
+  uint64_t own, second;  // The own rows are there; the second warpgroup may begin.
 };
 
 // Goes around the ring: a stage, and the parity of its phase.
@@ -54,11 +55,14 @@ class Rows {
 
   // All threads.
   __device__ __forceinline__ Rows(Barriers<MostStages>& barriers, const Extent& extent)
-      : ring_(barriers.ring), own_is_full_(&barriers.own), extent_(extent), next_{0, 0}, done_{0, 0}, kept_{0, 0} {
+      : barriers_(barriers), extent_(extent), next_{0, 0}, done_{0, 0}, kept_{0, 0}, lets_second_begin_(warpgroup() == 0 && threadIdx.x % WARP == 0) {
     DYNAMIC_SHARED(unsigned char, memory);
     own_rows_ = gemm::swizzled_tiles(memory);
-    if (threadIdx.x == 0) mbarrier_init(own_is_full_, 1);
-    ring_.init(CONSUMERS / WARP);
+    if (threadIdx.x == 0) {
+      mbarrier_init(&barriers_.own, 1);
+      mbarrier_init(&barriers_.second, gemm::WARPGROUP / WARP);
+    }
+    barriers_.ring.init(CONSUMERS / WARP);
   }
 
   // Whether this thread is of those that copy, all of whose work is bring().
@@ -69,8 +73,8 @@ class Rows {
     if (threadIdx.x != CONSUMERS) return;
     prefetch_map(own);
     prefetch_map(other);
-    mbarrier_arrive_expect(own_is_full_, extent_.resident * OWN_PIECE);
-    for (int p = 0; p < extent_.resident; p++) bulk_copy_3d(own_rows_ + p * OWN_PIECE, own, column(p), extent_.own, 0, own_is_full_);
+    mbarrier_arrive_expect(&barriers_.own, extent_.resident * OWN_PIECE);
+    for (int p = 0; p < extent_.resident; p++) bulk_copy_3d(own_rows_ + p * OWN_PIECE, own, column(p), extent_.own, 0, &barriers_.own);
 #pragma unroll 1
     for (int t = 0; t < extent_.tiles; t++) {
 #pragma unroll 1
@@ -81,8 +85,11 @@ class Rows {
     }
   }
 
-  // Before the first products.
-  __device__ __forceinline__ void wait_for_own() const { mbarrier_wait(own_is_full_, 0); }
+  // Before the first products, of which there are some.
+  __device__ __forceinline__ void begin() const {
+    mbarrier_wait(&barriers_.own, 0);
+    if (warpgroup() == 1) mbarrier_wait(&barriers_.second, 0);
+  }
 
   // The products of the own rows with the next tile, whose pieces from `first_kept` on stay until release().
   __device__ __forceinline__ void multiply(float (&sums)[SUMS], int first_kept) {
@@ -150,15 +157,15 @@ class Rows {
   __device__ __forceinline__ unsigned stage_address(int number) const { return shared_address(stage(number)); }
 
   __device__ __forceinline__ void copy(const TensorMap& map, int piece, int row) {
-    mbarrier_wait(&ring_.empty[next_.stage], next_.parity ^ 1);
-    mbarrier_arrive_expect(&ring_.full[next_.stage], STAGE);
-    bulk_copy_3d(stage(next_.stage), map, column(piece), row, 0, &ring_.full[next_.stage]);
+    mbarrier_wait(&barriers_.ring.empty[next_.stage], next_.parity ^ 1);
+    mbarrier_arrive_expect(&barriers_.ring.full[next_.stage], STAGE);
+    bulk_copy_3d(stage(next_.stage), map, column(piece), row, 0, &barriers_.ring.full[next_.stage]);
     next_.next(extent_.stages);
   }
 
   // The address of the next stage, as soon as its bytes have come.
   __device__ __forceinline__ unsigned take() {
-    mbarrier_wait(&ring_.full[next_.stage], next_.parity);
+    mbarrier_wait(&barriers_.ring.full[next_.stage], next_.parity);
     unsigned address = stage_address(next_.stage);
     next_.next(extent_.stages);
     return address;
@@ -175,6 +182,11 @@ class Rows {
       wgmma_bf16<false, false>(sums, operand_descriptor(own + 32 * step, STAGE, GROUP), operand_descriptor(other + 32 * step, STAGE, GROUP));
     }
     wgmma_commit();
+    // Not later, for soon the ring has no stage that the second warpgroup does not hold.
+    if (lets_second_begin_ && piece + 1 == min(extent_.resident, extent_.stages)) {
+      mbarrier_arrive(&barriers_.second);
+      lets_second_begin_ = false;
+    }
   }
 
   // The products with a piece are done.
@@ -193,13 +205,13 @@ class Rows {
   }
 
   __device__ __forceinline__ void arrive(const Place& place) {
-    if (threadIdx.x % WARP == 0) mbarrier_arrive(&ring_.empty[place.stage]);
+    if (threadIdx.x % WARP == 0) mbarrier_arrive(&barriers_.ring.empty[place.stage]);
   }
 
-  gemm::Ring<MostStages>& ring_;
-  uint64_t* own_is_full_;
+  Barriers<MostStages>& barriers_;
   Extent extent_;
   Place next_, done_, kept_;
+  bool lets_second_begin_;
   unsigned char* own_rows_;
 };
 

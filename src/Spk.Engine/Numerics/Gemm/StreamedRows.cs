@@ -3,7 +3,10 @@ using Spk.Interop.Cuda;
 
 namespace Spk.Engine.Numerics;
 
-/// <summary>What launches of kernels with engine/kernels/common/streamed_rows.cuh have in common: rows that stay, others that stream past by the copy engine.</summary>
+/// <summary>
+/// What launches of kernels with engine/kernels/common/streamed_rows.cuh have in common: rows that stay in shared memory, others that stream past, both
+/// brought by Hopper's copy engine.
+/// </summary>
 internal static class StreamedRows
 {
     /// <summary>Own rows of a block.</summary>
