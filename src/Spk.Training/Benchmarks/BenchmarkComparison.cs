@@ -27,7 +27,7 @@ public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult
 /// <para>What is left is told from a change by repetition. A baseline should hold several results of each case, from different times; a case that seems
 /// slower than all of them is measured again, at other times, and counts only if it seems so in every measurement. A case whose times vary by more
 /// than is allowed must thus become slower than it ever was before it counts. Where other work kept the processors in all measurements, nothing can be
-    /// told, and that is what is said.</para>
+/// told, and that is what is said.</para>
 /// </remarks>
 public static class BenchmarkComparison
 {
