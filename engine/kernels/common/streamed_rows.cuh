@@ -1,11 +1,12 @@
 // Products of rows that stay in shared memory with others that stream past, all brought by the copy engine (TMA): what the search of k-means and the
 // loss over similarities have in common. Rows lie in copies rounded to bf16, [rows, width].
 //
-// Geometry: two warpgroups have 64 of 128 own rows each; a further warp starts copies, 288 threads, or where they need more than 168 registers a further
-// warpgroup, which leaves them its own, 384 threads. Widths are cut into pieces of 64. The own rows come
-// once; a piece of a tile of the others is a stage of the ring of common/gemm_bulk.cuh, so that the pieces of the next tiles are on their way while
-// a tile's products are made use of, however wide the rows. The warpgroups do not wait for each other but once: the second begins when the first has
-// started the products of a tile, or of as much of it as the ring holds, so that from then on one makes use of products while the other has the tensor cores. Together they would take no less.
+// Geometry: two warpgroups have 64 of 128 own rows each. A further warp starts copies, 288 threads; or, where the two need more than 168 registers,
+// a further warpgroup, which leaves them most of its own, 384 threads. Widths are cut into pieces of 64. The own rows come once; a piece of a tile
+// of the others is a stage of the ring of common/gemm_bulk.cuh, so that the pieces of the next tiles are on their way while a tile's products are
+// made use of, however wide the rows. The warpgroups wait for each other but once: the second begins when the first has started the products of a
+// tile, or of as much of it as the ring holds, so that from then on one makes use of products while the other has the tensor cores. Had both begun
+// at once, sharing these, they would have been no earlier.
 // What lies beyond the last row, or beyond the width, the engine fills with zeros.
 #pragma once
 #include "common/gemm_bulk.cuh"
