@@ -21,12 +21,12 @@ public unsafe class FewClustersTests
         fixed (int* to = labels)
         {
             var data = new KMeansData { Rows = x, Count = count, Dimension = dimension };
-            using var few = FewClusters.Create(cpu, data, new KMeansOptions { Clusters = clusters, Metric = metric })!;
-            Assert.That(few.Assign(cpu, c, to), Is.EqualTo(count));
+            using var few = FewClusters.Create(cpu, data, metric, clusters)!;
+            Assert.That(few.Assign(cpu, c, to, CancellationToken.None), Is.EqualTo(count));
             Assert.That(labels, Is.EqualTo(want));
             to[count / 2] = -1;
-            Assert.That(few.Assign(cpu, c, to), Is.EqualTo(1));
-            double measured = few.Measure(c, to, d);
+            Assert.That(few.Assign(cpu, c, to, CancellationToken.None), Is.EqualTo(1));
+            double measured = OwnDistances.Measure(cpu, data, metric, c, to, d);
             if (metric == ClusterMetric.Euclidean)
             {
                 Assert.That(measured, Is.EqualTo(objective).Within(1e-6 * objective));
@@ -56,8 +56,8 @@ public unsafe class FewClustersTests
         fixed (float* x = rows, c = centroids)
         fixed (int* to = labels)
         {
-            using var few = FewClusters.Create(cpu, new KMeansData { Rows = x, Count = Count, Dimension = Dimension }, new KMeansOptions { Clusters = Clusters, Metric = metric })!;
-            few.Assign(cpu, c, to);
+            using var few = FewClusters.Create(cpu, new KMeansData { Rows = x, Count = Count, Dimension = Dimension }, metric, Clusters)!;
+            few.Assign(cpu, c, to, CancellationToken.None);
         }
 
         Assert.That(labels, Is.EqualTo(want));
@@ -69,6 +69,6 @@ public unsafe class FewClustersTests
     public void Other_shapes_use_the_general_search(int count, int dimension, int clusters)
     {
         using var cpu = new CpuDevice(1);
-        Assert.That(FewClusters.Create(cpu, new KMeansData { Count = count, Dimension = dimension }, new KMeansOptions { Clusters = clusters }), Is.Null);
+        Assert.That(FewClusters.Create(cpu, new KMeansData { Count = count, Dimension = dimension }, ClusterMetric.Euclidean, clusters), Is.Null);
     }
 }

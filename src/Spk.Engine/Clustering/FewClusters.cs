@@ -11,7 +11,7 @@ namespace Spk.Engine.Clustering;
 /// to a whole strip, which for 20 clusters wastes a third of the work, and it packs the rows anew in every iteration. Here rows are
 /// the columns, packed once; a lane holds one row, so that the running maximum needs no exchange between lanes. Labels are the same.
 /// </summary>
-internal sealed unsafe class FewClusters : IDisposable
+internal sealed unsafe class FewClusters : ILabelSearch
 {
     // Rows packed for the whole run take as much memory again as the rows: only while that is small.
     private const long LargestCopy = 4 << 20;
@@ -31,13 +31,10 @@ internal sealed unsafe class FewClusters : IDisposable
         var body = Body();
         var pack = new FewClustersPacking { Data = data, Packed = body.Packed, Norms = body.Norms, Width = Width };
         cpu.Workers.For(Chunks, ref pack);
-        for (int i = 0; i < data.Count && metric == ClusterMetric.Euclidean; i++)
-        {
-            TotalSquares += (data.Scales == null ? 1.0 : data.Scales[i]) * RowMath.Dot(data.Row(i), data.Row(i), data.Dimension);
-        }
+        TotalSquares = metric == ClusterMetric.Euclidean ? OwnDistances.TotalSquares(cpu, data) : 0;
     }
 
-    /// <summary>Σ scale · ‖x‖², from which the objective is found without looking at every row again; 0 under cosine.</summary>
+    /// <inheritdoc/>
     public double TotalSquares { get; }
 
     private static int Height => Vector512.IsHardwareAccelerated ? GemmKernel512.Height : GemmKernel256.Height;
@@ -47,18 +44,17 @@ internal sealed unsafe class FewClusters : IDisposable
     private int Chunks => (_data.Count + FewClustersBody.ChunkRows - 1) / FewClustersBody.ChunkRows;
 
     /// <summary>One for this problem, or null where the general search is as good. Depends on the shape only.</summary>
-    public static FewClusters? Create(Device device, KMeansData data, KMeansOptions options) =>
-        device is CpuDevice cpu && options.Algorithm == KMeansAlgorithm.Lloyd && Suits(data.Count, data.Dimension, options.Clusters)
-            ? new FewClusters(cpu, data, options.Metric, options.Clusters)
-            : null;
+    public static FewClusters? Create(CpuDevice cpu, KMeansData data, ClusterMetric metric, int clusters) =>
+        Suits(data.Count, data.Dimension, clusters) ? new FewClusters(cpu, data, metric, clusters) : null;
 
     /// <summary>Bytes of memory of one; 0 where there is none.</summary>
     public static long Bytes(int threads, int count, int dimension, int clusters) =>
         Suits(count, dimension, clusters) ? Divide(threads, count, dimension, clusters, out _, out _, out _, out _, out _, out _, out _) : 0;
 
-    /// <summary>Labels all rows; returns how many labels changed.</summary>
-    public int Assign(CpuDevice cpu, float* centroids, int* labels)
+    /// <inheritdoc/>
+    public int Assign(CpuDevice cpu, float* centroids, int* labels, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         var body = Body();
         body.Labels = labels;
         body.Exact = centroids;
@@ -98,23 +94,6 @@ internal sealed unsafe class FewClusters : IDisposable
         }
 
         return changed;
-    }
-
-    /// <summary>Distances of all rows to the centroids of their labels; returns the objective.</summary>
-    public double Measure(float* centroids, int* labels, float* distances)
-    {
-        double sum = 0;
-        for (int i = 0; i < _data.Count; i++)
-        {
-            float* c = centroids + ((nint)labels[i] * _data.Dimension);
-            double distance = _metric == ClusterMetric.Cosine
-                ? RowMath.DotSingle(_data.Row(i), c, _data.Dimension)
-                : RowMath.SquaredDistanceInRange(_data.Row(i), c, _data.Dimension);
-            distances[i] = (float)distance;
-            sum += (_data.Scales == null ? 1.0 : _data.Scales[i]) * distance;
-        }
-
-        return _metric == ClusterMetric.Cosine ? -sum : sum;
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);

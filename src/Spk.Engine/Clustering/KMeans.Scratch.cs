@@ -35,7 +35,7 @@ public static unsafe partial class KMeans
         own += weighted || options.Metric == ClusterMetric.Cosine ? rows * (long)sizeof(float) : 0;
         own += options.Algorithm switch
         {
-            KMeansAlgorithm.Lloyd => KMeansRun.FewBytes(workers, rows, dimension, clusters),
+            KMeansAlgorithm.Lloyd => KMeansRun.HostBytes(workers, rows, dimension, clusters),
             KMeansAlgorithm.Bounded => KMeansBounds.Bytes(rows, dimension, clusters),
             KMeansAlgorithm.MiniBatch => KMeansRun.MiniBatchBytes(Math.Min(options.MiniBatchSize, rows), dimension, clusters),
             _ => 0,

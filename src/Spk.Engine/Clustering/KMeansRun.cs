@@ -19,7 +19,7 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
     private readonly KMeansData _data;
     private readonly Tensor _rows;
     private readonly Tensor? _scales;
-    private FewClusters? _few;
+    private ILabelSearch? _search;
 
     public KMeansRun(
         KMeansOptions options, KMeansMemory memory, KMeansData data, long started, IProgress<KMeansProgress>? progress, CancellationToken cancellation)
@@ -62,21 +62,21 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
         var distanceTensor = _memory.Output(distances, new Shape(Rows), ElementType.Float32);
         new Span<int>(labels, Rows).Fill(-1);
         _memory.Store(labels, labelTensor);
-        if (_options.MaximumIterations > 0)
+        if (_options is { MaximumIterations: > 0, Algorithm: KMeansAlgorithm.Lloyd } && _memory.Device is CpuDevice cpu)
         {
-            _few ??= FewClusters.Create(_memory.Device, _data, _options);
+            _search ??= FewClusters.Create(cpu, _data, _options.Metric, Clusters) ?? (ILabelSearch)new ManyClusters(cpu, _data, _options.Metric, Clusters);
         }
 
         var outcome = _options.Algorithm switch
         {
             KMeansAlgorithm.MiniBatch => MiniBatches(restart, centroids, centroidTensor),
-            KMeansAlgorithm.Lloyd when _few is not null => LloydOfFew(restart, centroids, centroidTensor, labels, labelTensor, distances),
+            KMeansAlgorithm.Lloyd when _search is not null => HostLloyd((CpuDevice)_memory.Device, _search, restart, centroids, centroidTensor, labels, labelTensor, distances),
             _ => Lloyd(restart, centroids, centroidTensor, labels, labelTensor, distances, distanceTensor),
         };
         if (outcome.Stop != KMeansStop.Converged)
         {
-            outcome.Inertia = _few is not null
-                ? LabelFew(centroids, labels, distances)
+            outcome.Inertia = _search is not null
+                ? HostLabel((CpuDevice)_memory.Device, _search, centroids, labels, distances)
                 : KMeansAssign.Forward(
                     _memory.Device, _rows, _scales, centroidTensor, _options.Metric, labelTensor, distanceTensor, _cancellation).Objective;
         }
@@ -103,7 +103,7 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
         return assigned.Objective;
     }
 
-    public void Dispose() => _few?.Dispose();
+    public void Dispose() => _search?.Dispose();
 
     private KMeansOutcome Lloyd(
         int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances, Tensor distanceTensor)

@@ -16,6 +16,9 @@ internal unsafe struct NearestCentroidRequest
     public int* RowList;
     public int Count, Dimension;
 
+    /// <summary>Lengths of the rows to within the rounding of <see cref="RowMath.ApproximateNorm"/>, or null: measured anew.</summary>
+    public float* Norms;
+
     /// <summary>Factors of the rows in the objective, or null for 1.</summary>
     public float* Scales;
 
@@ -29,7 +32,7 @@ internal unsafe struct NearestCentroidRequest
     /// <summary>In and out: label of every row.</summary>
     public int* Labels;
 
-    /// <summary>Out: squared distance to (Euclidean) or dot product with (cosine) the own centroid.</summary>
+    /// <summary>Out, or null: squared distance to (Euclidean) or dot product with (cosine) the own centroid. Without it there is no objective either.</summary>
     public float* Distances;
 
     /// <summary>

@@ -144,12 +144,17 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
             nint row = RowAt(row0 + r);
             float* x = Request.Rows + (row * Request.RowStride);
             float* state = states + ((nint)r * StateFloats);
-            int label = Decide(x, state, out float runnerUp);
-            double distance = Measure(x, label);
-            sum += Request.Scales == null ? distance : Request.Scales[row] * distance;
+            float length = Request.Norms == null ? RowMath.ApproximateNorm(x, Request.Dimension) : Request.Norms[row];
+            int label = Decide(x, length, state, out float runnerUp);
             changed += Request.Labels[row] == label ? 0 : 1;
             Request.Labels[row] = label;
-            Request.Distances[row] = (float)distance;
+            if (Request.Distances != null)
+            {
+                double distance = Measure(x, label);
+                sum += Request.Scales == null ? distance : Request.Scales[row] * distance;
+                Request.Distances[row] = (float)distance;
+            }
+
             if (Request.RunnerUp != null)
             {
                 Request.RunnerUp[row] = runnerUp;
@@ -160,7 +165,7 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
         Changed[task] = changed;
     }
 
-    private readonly int Decide(float* x, float* state, out float runnerUp)
+    private readonly int Decide(float* x, float length, float* state, out float runnerUp)
     {
         var best = Vector512.Load(state);
         var second = Vector512.Load(state + Lanes);
@@ -168,7 +173,7 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
         float largest = Largest(best);
 
         var bounds = new ScoreBounds(Request.Dimension, LargestNorm, Request.Metric);
-        float length = RowMath.ApproximateNorm(x, Request.Dimension), error = bounds.Error(length);
+        float error = bounds.Error(length);
         if (!bounds.InRange(length))
         {
             runnerUp = float.PositiveInfinity;

@@ -4,28 +4,28 @@ using Spk.Engine.Tensors;
 
 namespace Spk.Engine.Clustering;
 
-/// <content>Lloyd where <see cref="FewClusters"/> serves: the objective comes from the sums of the update, not from every row.</content>
+/// <content>Lloyd in host memory: the objective comes from the sums of the update, not from every row.</content>
 internal sealed unsafe partial class KMeansRun
 {
     // Where rows lie this much farther from the origin than from their centroids, squares cancel too far: rows are measured.
     private const double SmallestShare = 1e-7;
 
-    /// <summary>Bytes of memory beyond the ops' for few clusters; 0 where the general search is used.</summary>
-    public static long FewBytes(int threads, int count, int dimension, int clusters)
+    /// <summary>Bytes of memory beyond the ops'.</summary>
+    public static long HostBytes(int threads, int count, int dimension, int clusters)
     {
-        long bytes = FewClusters.Bytes(threads, count, dimension, clusters);
-        return bytes == 0 ? 0 : bytes + ((long)clusters * ((dimension * sizeof(float)) + sizeof(double)));
+        long search = FewClusters.Bytes(threads, count, dimension, clusters) is > 0 and { } few ? few : ManyClusters.Bytes(count);
+        return search + ((long)clusters * ((dimension * sizeof(float)) + sizeof(double)));
     }
 
-    private double LabelFew(float* centroids, int* labels, float* distances)
+    private double HostLabel(CpuDevice cpu, ILabelSearch search, float* centroids, int* labels, float* distances)
     {
-        _few!.Assign((CpuDevice)_memory.Device, centroids, labels);
-        return _few.Measure(centroids, labels, distances);
+        search.Assign(cpu, centroids, labels, _cancellation);
+        return OwnDistances.Measure(cpu, _data, _options.Metric, centroids, labels, distances);
     }
 
-    private KMeansOutcome LloydOfFew(int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances)
+    private KMeansOutcome HostLloyd(
+        CpuDevice cpu, ILabelSearch search, int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances)
     {
-        var cpu = (CpuDevice)_memory.Device;
         int[] counts = new int[Clusters];
         double[] gains = new double[Clusters];
         float[] previous = new float[(long)Clusters * Dimension];
@@ -37,11 +37,10 @@ internal sealed unsafe partial class KMeansRun
             var countTensor = _memory.Output(hostCounts, new Shape(Clusters), ElementType.Int32);
             for (int iteration = 1; iteration <= _options.MaximumIterations; iteration++)
             {
-                _cancellation.ThrowIfCancellationRequested();
-                int changed = _few!.Assign(cpu, centroids, labels);
+                int changed = search.Assign(cpu, centroids, labels, _cancellation);
                 if (changed == 0 && !(_options.EmptyClusters == EmptyClusterPolicy.Split && counts.Contains(0)))
                 {
-                    inertia.Add(_few.Measure(centroids, labels, distances));
+                    inertia.Add(OwnDistances.Measure(cpu, _data, _options.Metric, centroids, labels, distances));
                     Report(restart, iteration, new KMeansAssignment(inertia[^1], 0), counts);
                     return new KMeansOutcome(inertia, KMeansStop.Converged) { Inertia = inertia[^1] };
                 }
@@ -49,10 +48,10 @@ internal sealed unsafe partial class KMeansRun
                 new ReadOnlySpan<float>(centroids, previous.Length).CopyTo(previous);
                 KMeansUpdate.CpuForward(cpu, _rows, _scales, labelTensor, _options.Metric, centroidTensor, countTensor, gain);
                 bool refill = _options.EmptyClusters != EmptyClusterPolicy.Keep && counts.Contains(0);
-                double objective = _few.TotalSquares - gains.Sum();
-                if (refill || (_options.Metric == ClusterMetric.Euclidean && !(objective > SmallestShare * _few.TotalSquares)))
+                double objective = search.TotalSquares - gains.Sum();
+                if (refill || (_options.Metric == ClusterMetric.Euclidean && !(objective > SmallestShare * search.TotalSquares)))
                 {
-                    objective = _few.Measure(before, labels, distances);
+                    objective = OwnDistances.Measure(cpu, _data, _options.Metric, before, labels, distances);
                 }
 
                 inertia.Add(objective);
