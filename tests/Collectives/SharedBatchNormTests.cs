@@ -40,6 +40,26 @@ public class SharedBatchNormTests(TestDevice on)
         }
     }
 
+    // The map passes its input on, so that both measure the same.
+    [Test]
+    [Category("Sanitized")]
+    public void The_map_ahead_measures_for_all_processes()
+    {
+        const int ranks = 2, each = 70, channels = 37, share = each * channels;
+        float[] x = Samples.Normal(1, ranks * share), dy = Samples.Normal(2, ranks * share);
+        var results = new[] { false, true }.Select(measured => ThreadCollective.Run(ranks, p => Norm(
+            p, x.AsSpan(p.Rank * share, share).ToArray(), dy.AsSpan(p.Rank * share, share).ToArray(), channels, ActivationKind.Relu, measured: measured))).ToArray();
+        for (int rank = 0; rank < ranks; rank++)
+        {
+            var (want, got) = (results[0][rank], results[1][rank]);
+            Close.Assert(got.Y, want.Y, 64 * Tolerance.Epsilon, "output");
+            Close.Assert(got.Dx, want.Dx, 64 * Tolerance.Epsilon, "gradient of x");
+            Close.Assert(got.Mean, want.Mean, 8 * Tolerance.Epsilon, "running mean");
+            Close.Assert(got.Variance, want.Variance, 16 * Tolerance.Epsilon, "running variance");
+            Assert.That(got.Mean, Is.EqualTo(results[1][0].Mean), "the same in all processes");
+        }
+    }
+
     [Test]
     public void One_row_in_each_of_two_processes_is_enough_and_a_single_one_is_not()
     {
@@ -51,7 +71,7 @@ public class SharedBatchNormTests(TestDevice on)
     public void Evaluation_asks_nobody() => Assert.That(
         ThreadCollective.Run(2, p => p.IsLead ? Norm(p, [1, 3], [0, 0], 1, null, training: false).Y : []), Has.Exactly(1).Not.Empty, "rank 1 makes no call");
 
-    private Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true)
+    private Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true, bool measured = false)
     {
         using var device = on.Open();
         device.Collective = processes;
@@ -60,7 +80,17 @@ public class SharedBatchNormTests(TestDevice on)
         Parameter mean = LayerCheck.Buffer(device, channels, 0.5f), variance = LayerCheck.Buffer(device, channels, 2f);
         var x = Samples.Variable(device, new Shape(values.Length / channels, channels), values);
         var tape = new Tape();
-        var y = BatchNorm.Forward(tape, x, channels == 1 ? null : p[0], channels == 1 ? null : p[1], mean, variance, training, before: before);
+        Parameter? gamma = channels == 1 ? null : p[0], beta = channels == 1 ? null : p[1];
+        Tensor input = x;
+        BatchNormEpilogue? epilogue = null;
+        if (measured)
+        {
+            float[] identity = [.. Enumerable.Range(0, channels * channels).Select(i => i % (channels + 1) == 0 ? 1f : 0f)];
+            BatchNorm.Prepare(epilogue = new(), tape, gamma, beta, mean, variance, training, before: before);
+            input = Linear.Forward(tape, x, Samples.Constant(device, new Shape(channels, channels), identity), null, norm: epilogue);
+        }
+
+        var y = BatchNorm.Forward(tape, input, gamma, beta, mean, variance, training, before: before, epilogue: epilogue);
         float[] output = Samples.Read(y);
         y.GradForWrite(out _).CopyFrom(dy);
         GradientCheck.Backward(tape);

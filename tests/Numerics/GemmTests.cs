@@ -66,7 +66,7 @@ public unsafe class GemmTests
         var bt = Samples.Constant(device, new Shape(n), bias);
         var va = transposeA ? MatrixView.Of(ta.Data, k, m, m).Transposed : MatrixView.Of(ta.Data, m, k, k);
         var vb = transposeB ? MatrixView.Of(tb.Data, n, k, k).Transposed : MatrixView.Of(tb.Data, k, n, n);
-        Gemm.Run<TKernel>(device, va, vb, tc.Data, n, accumulate: true, bt.Data);
+        Gemm.Run<TKernel>(device, va, vb, tc.Data, n, accumulate: true, new ProductEpilogue(bt));
         return Samples.Read(tc);
     }
 }

@@ -44,7 +44,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
             var (tc, bt) = (Samples.Constant(device, new Shape(m, n), start), Samples.Constant(device, new Shape(n), bias));
             var va = transposeA ? MatrixView.Of(ta.Data, k, m, m).Transposed : MatrixView.Of(ta.Data, m, k, k);
             var vb = transposeB ? MatrixView.Of(tb.Data, n, k, k).Transposed : MatrixView.Of(tb.Data, k, n, n);
-            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, bt.Data, wide, splits);
+            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, new ProductEpilogue(bt), wide, splits);
             return Samples.Read(tc);
         }
 
@@ -66,6 +66,40 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
             }
 
             return sums;
+        }
+    }
+
+    // One row of a tile beside whole ones; a ragged edge of columns within and beyond a narrow tile.
+    [TestCase(129, 261)]
+    [TestCase(70, 24)]
+    [Category("Sanitized")]
+    public void Both_tiles_measure_what_they_store(int m, int n)
+    {
+        const int k = 72, tile = 128;
+        const float slope = 0.1f;
+        float[] a = Samples.Normal(1, m * k), b = Samples.Normal(2, n * k), bias = Samples.Normal(3, n, 100f);
+        using var device = OpenHopper();
+        foreach (var (wide, bulkCopies) in new[] { (false, false), (false, true), (true, false), (true, true) })
+        {
+            device.UsesBulkCopies = bulkCopies;
+            device.Workspace.Reset();
+            var (ta, tb, bt) = (Samples.Constant(device, new Shape(m, k), a), Samples.Constant(device, new Shape(n, k), b), Samples.Constant(device, new Shape(n), bias));
+            var (tc, moments) = (device.Workspace.Rent(new Shape(m, n)), device.Workspace.Rent(new Shape((m + tile - 1) / tile, 3, n)));
+            var epilogue = new ProductEpilogue(bt) { Moments = moments.Data, Slope = slope };
+            WarpgroupGemm.Multiply(
+                device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, n, k, k).Transposed, tc.Data, n, accumulate: false, epilogue, wide, splits: false);
+            float[] stored = Samples.Read(tc), got = Samples.Read(moments);
+            for (int first = 0; first < m; first += tile)
+            {
+                for (int c = 0; c < n; c++)
+                {
+                    double[] column = [.. Enumerable.Range(first, Math.Min(tile, m - first)).Select(r => (double)stored[(r * n) + c]).Select(v => v > 0 ? v : v * slope)];
+                    double mean = column.Average(), deviation = column.Sum(v => (v - mean) * (v - mean));
+                    int at = (first / tile * 3 * n) + c;
+                    Assert.That((double)got[at] + got[at + n], Is.EqualTo(mean).Within(2e-6 * Math.Abs(mean)), $"mean, wide {wide}, bulk {bulkCopies}");
+                    Assert.That(got[at + (2 * n)], Is.EqualTo(deviation).Within(2e-5 * deviation), $"squared deviations, wide {wide}, bulk {bulkCopies}");
+                }
+            }
         }
     }
 
@@ -121,7 +155,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         Multiply(a);
         float[] want = Samples.Read(tc), other = [.. a.Select(value => -value)];
         device.Driver.BeginCapture(device.Stream);
-        WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, null);
+        WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
         var recorded = device.Driver.EndCapture(device.Stream);
         var graph = device.Driver.Instantiate(recorded);
         device.Driver.Destroy(recorded);
@@ -137,7 +171,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         void Multiply(float[] values)
         {
             ta.CopyFrom(values);
-            WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, null);
+            WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
         }
     }
 
@@ -147,7 +181,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         using var device = OpenHopper();
         var (a, b, c) = (device.Workspace.Rent(new Shape(9, 16)), device.Workspace.Rent(new Shape(16, 10)), device.Workspace.Rent(new Shape(9, 10)));
         var before = device.Workspace.Position;
-        WarpgroupGemm.Multiply(device, MatrixView.Of(a.Data, 9, 16, 16), MatrixView.Of(b.Data, 16, 10, 10), c.Data, 10, false, null);
+        WarpgroupGemm.Multiply(device, MatrixView.Of(a.Data, 9, 16, 16), MatrixView.Of(b.Data, 16, 10, 10), c.Data, 10, false, default);
         Assert.That(device.Workspace.Position, Is.EqualTo(before));
     }
 

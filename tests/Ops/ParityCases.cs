@@ -53,6 +53,13 @@ internal static class ParityCases
             BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0), Buffer(d, 37, 1), training: true, before: ActivationKind.Relu))),
         new("BatchNorm evaluation", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
             BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0.2f), Buffer(d, 37, 1.5f), training: false))),
+        new("Conv1d measured for BatchNorm", Statistics, d => Layer(d, [3, 29, 18], [[37, 3, 18], [37], [37], [37]], (t, x, p) =>
+            Normed(t, (to, norm) => Conv1d.Forward(t, x, p[0].Value, p[1].Value, 2, output: to, norm: norm), p[2], p[3], Buffer(d, 37, 0), Buffer(d, 37, 1), true))),
+        new("Conv2d measured for BatchNorm", Statistics, d => Layer(d, [2, 7, 29, 12], [[70, 3, 3, 12], [70], [70]], (t, x, p) =>
+            Normed(t, (to, norm) => Conv2d.Forward(t, x, p[0].Value, null, 1, 1, 1, 1, to, norm), p[1], p[2], Buffer(d, 70, 0), Buffer(d, 70, 1), true))),
+        new("Conv1d normalised for BatchNorm", Sums, d =>
+            [Samples.Read(Normed(null, (to, norm) => Conv1d.Forward(null, Constant(d, 1, 3 * 29, 18, [3, 29, 18]), Constant(d, 2, 37 * 3, 18, [37, 3, 18]), null, 2, output: to, norm: norm),
+                null, null, Buffer(d, 37, 0.2f), Buffer(d, 37, 1.5f), false))]),
         .. Enum.GetValues<ActivationKind>().Select(kind =>
             new ParityCase($"Activation {kind}", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Activation.Forward(t, x, kind)))),
         new("SqueezeExcite", Statistics, d => Layer(d, [3, 19, 37], [[9, 37], [9], [37, 9], [37]], (t, x, p) =>
@@ -173,6 +180,15 @@ internal static class ParityCases
         }),
     ];
 
+    // A map with the norm behind it.
+    private static Tensor Normed(
+        Tape? tape, Func<Tensor?, BatchNormEpilogue, Tensor> map, Parameter? gamma, Parameter? beta, Parameter mean, Parameter variance, bool training)
+    {
+        var norm = new BatchNormEpilogue();
+        BatchNorm.Prepare(norm, tape, gamma, beta, mean, variance, training, before: ActivationKind.Relu);
+        return BatchNorm.Forward(tape, map(null, norm), gamma, beta, mean, variance, training, before: ActivationKind.Relu, epilogue: norm);
+    }
+
     private static float[][] Mixed(Device device)
     {
         var waves = Constant(device, 1, 3, 1777);
@@ -224,6 +240,9 @@ internal static class ParityCases
 
     private static Tensor Constant(Device device, int seed, int rows, int columns) =>
         Samples.Constant(device, new Shape(rows, columns), Samples.Normal(seed, rows * columns, 0.1f));
+
+    private static Tensor Constant(Device device, int seed, int rows, int columns, int[] shape) =>
+        device.Workspace.Reshape(Constant(device, seed, rows, columns), ShapeOf(shape));
 
     private static Tensor Constant(Device device, int seed, int count) => Samples.Constant(device, new Shape(count), Samples.Normal(seed, count));
 

@@ -1,4 +1,4 @@
-// C (+)= A · B + bias over matrix views: the matrix product behind MatMul, Linear, Conv1d and Conv2d.
+// C (+)= A · B over matrix views, then an epilogue (common/product_epilogue.cuh): the matrix product behind MatMul, Linear, Conv1d and Conv2d.
 //
 // Geometry: block (tile, split) sums Tile × Tile of C over the split's part of k. Tiles run along N first, so that neighbours read the
 // same rows of A from L2. With one split it finishes C; with more it writes sums to parts [split, m, n], which mat_mul_add_splits adds in
@@ -8,6 +8,7 @@
 // Operands of tensor cores are rounded to nearest, sums are f32.
 // Work: 2 · m · n · k operations. Traffic: 8 · m · n · k / Tile bytes read through L2, at least 4 (m·k + k·n + m·n) from memory.
 #pragma once
+#include "common/column_moments.cuh"
 #include "common/gemm_math.cuh"
 #include "common/tile_loader.cuh"
 
@@ -16,8 +17,8 @@ namespace gemm {
 // Where the sums of one tile go.
 class Sink {
  public:
-  __device__ __forceinline__ Sink(float* c, int64_t stride, int m, int n, const float* bias, bool accumulate, int first_row, int first_column)
-      : c_(c), stride_(stride), bias_(bias), m_(m), n_(n), row_(first_row), column_(first_column), accumulate_(accumulate),
+  __device__ __forceinline__ Sink(float* c, int64_t stride, int m, int n, const ProductEpilogue& epilogue, bool accumulate, int first_row, int first_column)
+      : c_(c), stride_(stride), epilogue_(epilogue), m_(m), n_(n), row_(first_row), column_(first_column), accumulate_(accumulate),
         by_twos_(reinterpret_cast<uint64_t>(c) % 8 == 0 && stride % 2 == 0) {}
 
   __device__ __forceinline__ void one(int row, int column, float value) const {
@@ -25,8 +26,8 @@ class Sink {
     column += column_;
     if (row >= m_ || column >= n_) return;
     float* to = c_ + row * stride_ + column;
-    if (bias_ != nullptr) value += bias_[column];
-    *to = accumulate_ ? *to + value : value;
+    value = epilogue_.biased(value, column);
+    *to = epilogue_.finished(accumulate_ ? *to + value : value, column);
   }
 
   // Two neighbouring columns from an even one on.
@@ -40,18 +41,20 @@ class Sink {
     column += column_;
     if (row >= m_) return;
     float2* to = reinterpret_cast<float2*>(c_ + row * stride_ + column);
-    if (bias_ != nullptr) {
-      x += bias_[column];
-      y += bias_[column + 1];
+    x = epilogue_.biased(x, column);
+    y = epilogue_.biased(y, column + 1);
+    if (accumulate_) {
+      float2 old = *to;
+      x += old.x;
+      y += old.y;
     }
-    float2 old = accumulate_ ? *to : make_float2(0.0f, 0.0f);
-    *to = accumulate_ ? make_float2(old.x + x, old.y + y) : make_float2(x, y);
+    *to = make_float2(epilogue_.finished(x, column), epilogue_.finished(y, column + 1));
   }
 
  private:
   float* c_;
   int64_t stride_;
-  const float* bias_;
+  const ProductEpilogue& epilogue_;
   int m_, n_, row_, column_;
   bool accumulate_, by_twos_;
 };
@@ -124,17 +127,25 @@ __device__ __forceinline__ void sum_tile(Arithmetic<KMajorA, KMajorB, Tile>& mat
   }
 }
 
-// One block. Blocks (tiles of C, splits of k_each, a multiple of BK); with several splits c is the parts, without gaps, and bias and
-// accumulate are left to their adding.
+// One block. Blocks (tiles of C, splits of k_each, a multiple of BK); with several splits c is the parts, without gaps, and the epilogue
+// and accumulate are left to their adding.
 template <template <bool, bool, int> class Arithmetic, bool KMajorA, bool KMajorB, int Tile>
 __device__ __forceinline__ void multiply(
-    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
+    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const ProductEpilogue& epilogue,
+    int accumulate, int k_each) {
   int tiles_of_row = divide_up(n, Tile);
   int first_row = blockIdx.x / tiles_of_row * Tile, first_column = blockIdx.x % tiles_of_row * Tile;
   int k_from = blockIdx.y * k_each;
   Arithmetic<KMajorA, KMajorB, Tile> math;
   sum_tile(math, a, b, first_row, first_column, k_from, min(k - k_from, k_each));
-  math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column));
+  // Maps and convolutions have both operands along k; others are not measured.
+  if constexpr (KMajorA && KMajorB) {
+    // Divided anew, with a sign this time: kept over the sums, the quotients would cost registers that f32 has not got.
+    first_row = int(blockIdx.x) / tiles_of_row * Tile;
+    first_column = int(blockIdx.x) % tiles_of_row * Tile;
+    if (epilogue.moments != nullptr) measure<Tile>(math, epilogue, m, n, first_row, first_column);
+  }
+  math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column));
 }
 
 }  // namespace gemm

@@ -63,7 +63,7 @@ struct Ring {
 template <bool KMajorA, bool KMajorB, int Columns, int Stages>
 __device__ __forceinline__ void multiply_bulk_copied(const TensorMap& map_a, const MatrixView& a, int box_rows_a, const TensorMap& map_b,
                                                      const MatrixView& b, int box_rows_b, float* c, int c_stride, int m, int n, int k,
-                                                     const float* bias, int accumulate, int k_each) {
+                                                     const ProductEpilogue& epilogue, int accumulate, int k_each) {
   using Math = Warpgroups<KMajorA, KMajorB, Columns>;
   constexpr int STAGE = Math::SIZE_A + Math::SIZE_B;
   static_assert(Stages * STAGE >= Math::ROWS * Math::STAGED_ROW * int(sizeof(float)), "the sums take the place of the tiles");
@@ -112,8 +112,9 @@ __device__ __forceinline__ void multiply_bulk_copied(const TensorMap& map_a, con
   __syncthreads();  // All tiles have been read.
   if (!copies) math.store(reinterpret_cast<float*>(tiles));
   __syncthreads();
-  Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column);
+  Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column);
   Math::hand_over(sink, reinterpret_cast<const float*>(tiles));
+  if constexpr (KMajorA && KMajorB) Math::measure(reinterpret_cast<const float*>(tiles), epilogue, m, n, first_row, first_column);
 }
 
 }  // namespace gemm

@@ -29,7 +29,14 @@ struct Fp32 : SharedTiles<float, KMajorA, KMajorB, Tile> {
   static constexpr int ACROSS = 16, DOWN = Shared::THREADS / ACROSS;
   static constexpr int TM = Tile / DOWN, TN = Tile / ACROSS;
 
+  // What a thread owns, how far apart its rows are (where k is along those of A) and the lanes that share its columns, and which of how many warps
+  // that do it is in.
+  static constexpr int OWN_ROWS = TM, OWN_COLUMNS = TN, ROWS_APART = DOWN, LANES_APART = ACROSS, ROW_WARPS = Shared::THREADS / WARP;
+
   float sums[TM][TN];
+
+  __device__ __forceinline__ float sum(int i, int j) const { return sums[i][j]; }
+  __device__ __forceinline__ static int row_warp() { return threadIdx.x / WARP; }
 
   __device__ __forceinline__ static int row_of(int i) {
     int down = threadIdx.x / ACROSS;
@@ -119,7 +126,15 @@ template <int Tile>
 struct WarpSums {
   static constexpr int WARP_ROWS = Tile / 2, TILES_M = WARP_ROWS / 16, TILES_N = 4;
 
+  // As of Fp32.
+  static constexpr int OWN_ROWS = 2 * TILES_M, OWN_COLUMNS = 2 * TILES_N, ROWS_APART = 8, LANES_APART = 4, ROW_WARPS = 2;
+
   float sums[TILES_M][TILES_N][4];
+
+  __device__ __forceinline__ float sum(int i, int j) const { return sums[i / 2][j / 2][i % 2 * 2 + j % 2]; }
+  __device__ __forceinline__ static int row_of(int i) { return warp_row() + 8 * i + threadIdx.x % WARP / 4; }
+  __device__ __forceinline__ static int column_of(int j) { return warp_column() + j / 2 * 8 + threadIdx.x % 4 * 2 + j % 2; }
+  __device__ __forceinline__ static int row_warp() { return threadIdx.x / WARP % 2; }
 
   __device__ __forceinline__ static int warp_row() { return threadIdx.x / WARP % 2 * WARP_ROWS; }
   __device__ __forceinline__ static int warp_column() { return threadIdx.x / WARP / 2 * 32; }

@@ -1,4 +1,4 @@
-// C (+)= A · B + bias on Hopper's tensor cores: the method of common/gemm.cuh for operands that were rounded to bf16 before.
+// C (+)= A · B, then an epilogue, on Hopper's tensor cores: the method of common/gemm.cuh for operands that were rounded to bf16 before.
 //
 // Geometry: 256 threads, two warpgroups of 64 rows each, sum 128 × Columns of C; splits as in common/gemm.cuh. 16-byte asynchronous copies bring
 // tiles of 64 along k, swizzled, Stages deep: while two tiles are multiplied the next Stages - 2 are on their way. One barrier a tile.
@@ -69,6 +69,11 @@ struct Warpgroups {
       float2 two = *reinterpret_cast<const float2*>(staging + row * STAGED_ROW + column);
       sink.two(row, column, two.x, two.y);
     }
+  }
+
+  // Moments of the sums in shared memory, if they are wanted.
+  __device__ __forceinline__ static void measure(const float* staging, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
+    if (epilogue.moments != nullptr) measure_staged<ROWS, Columns, STAGED_ROW>(staging, epilogue, m, n, first_row, first_column);
   }
 
  private:
@@ -181,7 +186,8 @@ __device__ __forceinline__ void sum_on_warpgroups(Warpgroups<KMajorA, KMajorB, C
 // One block, with the arguments of multiply in common/gemm.cuh; k_each is a multiple of 64.
 template <bool KMajorA, bool KMajorB, int Columns, int Stages>
 __device__ __forceinline__ void multiply_on_warpgroups(
-    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const float* bias, int accumulate, int k_each) {
+    const MatrixView& a, const MatrixView& b, float* c, int c_stride, int m, int n, int k, const ProductEpilogue& epilogue,
+    int accumulate, int k_each) {
   DYNAMIC_SHARED(unsigned char, memory);
   unsigned char* tiles = swizzled_tiles(memory);
   Warpgroups<KMajorA, KMajorB, Columns> math;
@@ -189,8 +195,9 @@ __device__ __forceinline__ void multiply_on_warpgroups(
   int first_row = blockIdx.x / tiles_of_row * math.ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
   int k_from = blockIdx.y * k_each;
   sum_on_warpgroups<Stages>(math, a, b, first_row, first_column, k_from, min(k - k_from, k_each), tiles);
-  Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, bias, accumulate != 0, first_row, first_column);
+  Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column);
   math.for_each(sink, reinterpret_cast<float*>(tiles));
+  if constexpr (KMajorA && KMajorB) math.measure(reinterpret_cast<const float*>(tiles), epilogue, m, n, first_row, first_column);
 }
 
 }  // namespace gemm

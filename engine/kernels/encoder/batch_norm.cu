@@ -6,7 +6,7 @@
 //
 // Rows lie `stride` elements apart (channel views). Statistics: a block of 32 channels × 8 row lanes takes one chunk of rows (Welford),
 // a second kernel merges the chunks in order in f64. The chunks depend on the shape only, so the bits do not depend on the device.
-// Traffic in training: x twice and y once forward; x, dy twice and dx once backward.
+// Traffic in training: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward.
 #include "common/prelude.cuh"
 
 namespace {
@@ -62,34 +62,50 @@ EXPORT_KERNEL(batch_norm_partial)
 
 namespace {
 
+constexpr int MERGE_LANES = 16;  // Runs of chunks that are merged side by side.
+
 struct ChannelSums {
-  double mean, deviation;
+  double count, mean, deviation;
+
+  __device__ __forceinline__ void add(const ChannelSums& other) {
+    if (other.count == 0.0) return;
+    double delta = other.mean - mean, share = other.count / (count + other.count);
+    deviation += other.deviation + delta * delta * count * share;
+    mean += delta * share;
+    count += other.count;
+  }
 };
 
-// Mean and squared deviations of one channel of all chunks, merged in order.
+// Mean and squared deviations of one channel of all chunks, merged in order: those of a run by one lane, then the runs. For the first lane only.
 __device__ __forceinline__ ChannelSums merge_chunks(const float* __restrict__ partial, int channel, int chunks, int rows_each, int rows, int channels) {
-  double count = 0.0, mean = 0.0, deviation = 0.0;
+  __shared__ ChannelSums lanes[MERGE_LANES][CHANNELS];
+  ChannelSums own = {0.0, 0.0, 0.0};
+  if (channel < channels) {
+    int each = divide_up(chunks, MERGE_LANES), end = min(chunks, int(threadIdx.y + 1) * each);
 #pragma unroll 1  // Unrolled, the f64 merges would need more registers than there are.
-  for (int chunk = 0; chunk < chunks; chunk++) {
-    double more = min(rows_each, rows - chunk * rows_each);
-    const float* one = partial + int64_t(chunk) * 3 * channels + channel;
-    double delta = double(one[0]) + double(one[channels]) - mean, share = more / (count + more);
-    deviation += double(one[2 * channels]) + delta * delta * count * share;
-    mean += delta * share;
-    count += more;
+    for (int chunk = threadIdx.y * each; chunk < end; chunk++) {
+      const float* one = partial + int64_t(chunk) * 3 * channels + channel;
+      own.add({double(min(rows_each, rows - chunk * rows_each)), double(one[0]) + double(one[channels]), double(one[2 * channels])});
+    }
   }
-  return {mean, deviation};
+  lanes[threadIdx.y][threadIdx.x] = own;
+  __syncthreads();
+  if (threadIdx.y == 0) {
+    for (int lane = 1; lane < MERGE_LANES; lane++) own.add(lanes[lane][threadIdx.x]);
+  }
+  return own;
 }
 
 }  // namespace
 
-// statistics [2, channels]: mean and 1/√(variance + ε). One thread a channel.
-KERNEL_BOUNDS(128)
+// statistics [2, channels]: mean and 1/√(variance + ε). partial: of batch_norm_partial, or the moments of a product's tiles, see
+// common/column_moments.cuh. Grid (channels / 32), block (32, 16).
+KERNEL_BOUNDS(CHANNELS* MERGE_LANES)
 batch_norm_combine(const float* __restrict__ partial, int chunks, int rows_each, int rows, int channels, float momentum, float eps,
                    float* __restrict__ statistics, float* __restrict__ running_mean, float* __restrict__ running_variance) {
-  int channel = blockIdx.x * blockDim.x + threadIdx.x;
-  if (channel >= channels) return;
+  int channel = blockIdx.x * CHANNELS + threadIdx.x;
   ChannelSums sums = merge_chunks(partial, channel, chunks, rows_each, rows, channels);
+  if (threadIdx.y > 0 || channel >= channels) return;
   statistics[channel] = float(sums.mean);
   statistics[channels + channel] = float(1.0 / sqrt(sums.deviation / rows + double(eps)));
   running_mean[channel] = float((1.0 - momentum) * running_mean[channel] + momentum * sums.mean);
@@ -98,11 +114,11 @@ batch_norm_combine(const float* __restrict__ partial, int chunks, int rows_each,
 EXPORT_KERNEL(batch_norm_combine)
 
 // All chunks of this process as one, for the others: merged [3, channels]. What the mean loses as f32 is kept beside it.
-KERNEL_BOUNDS(128)
+KERNEL_BOUNDS(CHANNELS* MERGE_LANES)
 batch_norm_merge(const float* __restrict__ partial, int chunks, int rows_each, int rows, int channels, float* __restrict__ merged) {
-  int channel = blockIdx.x * blockDim.x + threadIdx.x;
-  if (channel >= channels) return;
+  int channel = blockIdx.x * CHANNELS + threadIdx.x;
   ChannelSums sums = merge_chunks(partial, channel, chunks, rows_each, rows, channels);
+  if (threadIdx.y > 0 || channel >= channels) return;
   merged[channel] = float(sums.mean);
   merged[channels + channel] = float(sums.mean - double(float(sums.mean)));
   merged[2 * channels + channel] = float(sums.deviation);
@@ -119,6 +135,15 @@ batch_norm_recall(const float* __restrict__ running_mean, const float* __restric
   statistics[channels + channel] = float(1.0 / sqrt(double(running_variance[channel]) + double(eps)));
 }
 EXPORT_KERNEL(batch_norm_recall)
+
+// inverse · γ of the running statistics, for the product that normalises its own results: see common/product_epilogue.cuh.
+KERNEL_BOUNDS(128)
+batch_norm_scale(const float* __restrict__ running_variance, const float* __restrict__ gamma, int channels, float eps, float* __restrict__ scale) {
+  int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  scale[channel] = float(1.0 / sqrt(double(running_variance[channel]) + double(eps))) * (gamma == nullptr ? 1.0f : gamma[channel]);
+}
+EXPORT_KERNEL(batch_norm_scale)
 
 // y = (a − μ) · inverse · γ + β. Grid (channels / 32, chunks), block (32, 8).
 KERNEL_BOUNDS(CHANNELS* LANES)

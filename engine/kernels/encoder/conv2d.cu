@@ -24,9 +24,9 @@ constexpr int TILE = 64;
 // Results of one tile, whose rows are those of windows.
 class MapSink {
  public:
-  __device__ __forceinline__ MapSink(const MapTarget& target, const MapView& windows, int outputs, const float* bias, bool accumulate, int first_row,
-                                     int first_column)
-      : target_(target), windows_(windows), bias_(bias), outputs_(outputs), row_(first_row), column_(first_column), accumulate_(accumulate) {}
+  __device__ __forceinline__ MapSink(const MapTarget& target, const MapView& windows, int outputs, const ProductEpilogue& epilogue, bool accumulate,
+                                     int first_row, int first_column)
+      : target_(target), windows_(windows), epilogue_(epilogue), outputs_(outputs), row_(first_row), column_(first_column), accumulate_(accumulate) {}
 
   __device__ __forceinline__ void one(int row, int column, float value) const {
     row += row_;
@@ -34,8 +34,8 @@ class MapSink {
     if (row >= windows_.rows || column >= outputs_) return;
     MapView::Row at = windows_.row(row);
     float* to = target_.data + at.map * target_.map + at.i * target_.row + at.j * target_.column + column;
-    if (bias_ != nullptr) value += bias_[column];
-    *to = accumulate_ ? *to + value : value;
+    value = epilogue_.biased(value, column);
+    *to = epilogue_.finished(accumulate_ ? *to + value : value, column);
   }
 
   __device__ __forceinline__ void two(int row, int column, float x, float y) const {
@@ -46,7 +46,7 @@ class MapSink {
  private:
   const MapTarget& target_;
   const MapView& windows_;
-  const float* bias_;
+  const ProductEpilogue& epilogue_;
   int outputs_, row_, column_;
   bool accumulate_;
 };
@@ -54,12 +54,13 @@ class MapSink {
 // k: taps · channels of the windows, 0 where no tap meets the results.
 template <template <bool, bool, int> class Arithmetic>
 __device__ __forceinline__ void correlate(const MapView& windows, const MatrixView& weights, const MapTarget& target, int outputs, int k,
-                                          const float* bias, int accumulate) {
+                                          const ProductEpilogue& epilogue, int accumulate) {
   int tiles_of_row = divide_up(outputs, TILE);
   int first_row = blockIdx.x / tiles_of_row * TILE, first_column = blockIdx.x % tiles_of_row * TILE;
   Arithmetic<true, true, TILE> math;
   gemm::sum_tile(math, windows, weights, first_row, first_column, 0, k);
-  math.for_each(MapSink(target, windows, outputs, bias, accumulate != 0, first_row, first_column));
+  math.for_each(MapSink(target, windows, outputs, epilogue, accumulate != 0, first_row, first_column));
+  if (epilogue.moments != nullptr) gemm::measure<TILE>(math, epilogue, windows.rows, outputs, first_row, first_column);
 }
 
 // c [outputs, k of a window] or, with several splits, the parts [splits, outputs, k].
@@ -71,7 +72,7 @@ __device__ __forceinline__ void weight_gradient(const MatrixView& dy, const MapV
   int from = blockIdx.y * rows_each;
   Arithmetic<false, false, TILE> math;
   gemm::sum_tile(math, dy, windows, first_row, first_column, from, min(windows.rows - from, rows_each));
-  math.for_each(gemm::Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, nullptr, accumulate != 0, first_row, first_column));
+  math.for_each(gemm::Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, ProductEpilogue(), accumulate != 0, first_row, first_column));
 }
 
 }  // namespace
@@ -79,9 +80,9 @@ __device__ __forceinline__ void weight_gradient(const MatrixView& dy, const MapV
 // Grid (tiles of [windows, outputs]), block 128; dynamic shared memory as for a product with tiles of 64.
 #define CORRELATE(name, Arithmetic)                                                                                                      \
   KERNEL_BLOCKS(2 * TILE, 256 / TILE)                                                                                                    \
-  name(const MapView windows, const MatrixView weights, const MapTarget target, int outputs, int k, const float* __restrict__ bias,      \
+  name(const MapView windows, const MatrixView weights, const MapTarget target, int outputs, int k, const ProductEpilogue epilogue,      \
        int accumulate) {                                                                                                                 \
-    correlate<gemm::Arithmetic>(windows, weights, target, outputs, k, bias, accumulate);                                                 \
+    correlate<gemm::Arithmetic>(windows, weights, target, outputs, k, epilogue, accumulate);                                             \
   }
 
 CORRELATE(conv2d_correlate_fp32, Fp32)
@@ -149,14 +150,15 @@ constexpr int WGMMA_STAGES = 3;
 
 template <int Columns>
 __device__ __forceinline__ void correlate_on_warpgroups(const MapView& windows, const MatrixView& weights, const MapTarget& target, int outputs, int k,
-                                                        const float* bias, int accumulate) {
+                                                        const ProductEpilogue& epilogue, int accumulate) {
   DYNAMIC_SHARED(unsigned char, memory);
   unsigned char* tiles = gemm::swizzled_tiles(memory);
   gemm::Warpgroups<true, true, Columns> math;
   int tiles_of_row = divide_up(outputs, Columns);
   int first_row = blockIdx.x / tiles_of_row * math.ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
   gemm::sum_on_warpgroups<WGMMA_STAGES>(math, windows, weights, first_row, first_column, 0, k, tiles);
-  math.for_each(MapSink(target, windows, outputs, bias, accumulate != 0, first_row, first_column), reinterpret_cast<float*>(tiles));
+  math.for_each(MapSink(target, windows, outputs, epilogue, accumulate != 0, first_row, first_column), reinterpret_cast<float*>(tiles));
+  math.measure(reinterpret_cast<const float*>(tiles), epilogue, windows.rows, outputs, first_row, first_column);
 }
 
 // The transpose of the gradient: the elements of a window, which are many, are the rows of the product.
@@ -180,8 +182,8 @@ __device__ __forceinline__ void weight_gradient_on_warpgroups(const MatrixView& 
 #define ON_WARPGROUPS(columns, blocks)                                                                                                   \
   KERNEL_BLOCKS(2 * gemm::WARPGROUP, blocks)                                                                                             \
   conv2d_correlate_wgmma_##columns(const MapView windows, const MatrixView weights, const MapTarget target, int outputs, int k,          \
-                                   const float* __restrict__ bias, int accumulate) {                                                     \
-    correlate_on_warpgroups<columns>(windows, weights, target, outputs, k, bias, accumulate);                                            \
+                                   const ProductEpilogue epilogue, int accumulate) {                                                     \
+    correlate_on_warpgroups<columns>(windows, weights, target, outputs, k, epilogue, accumulate);                                        \
   }                                                                                                                                      \
   EXPORT_KERNEL(conv2d_correlate_wgmma_##columns)                                                                                        \
   KERNEL_BLOCKS(2 * gemm::WARPGROUP, blocks)                                                                                             \

@@ -9,8 +9,8 @@
 #define PRODUCT(name, Arithmetic, k_major_a, k_major_b, tile)                                                                     \
   extern "C" __global__ void __launch_bounds__(2 * tile, 256 / tile)                                                              \
   name(const MatrixView a, const MatrixView b, float* __restrict__ c, int c_stride, int m, int n, int k,                          \
-       const float* __restrict__ bias, int accumulate, int k_each) {                                                              \
-    gemm::multiply<gemm::Arithmetic, k_major_a, k_major_b, tile>(a, b, c, c_stride, m, n, k, bias, accumulate, k_each);           \
+       const ProductEpilogue epilogue, int accumulate, int k_each) {                                                              \
+    gemm::multiply<gemm::Arithmetic, k_major_a, k_major_b, tile>(a, b, c, c_stride, m, n, k, epilogue, accumulate, k_each);       \
   }                                                                                                                               \
   EXPORT_KERNEL(name)
 
@@ -27,17 +27,17 @@ PRODUCTS(mat_mul_tf32_64, Tf32, 64)
 PRODUCTS(mat_mul_bf16_128, Bf16, 128)
 PRODUCTS(mat_mul_bf16_64, Bf16, 64)
 
-// c (+)= the parts [splits, m, n] added in order + bias. One thread an element; reads 4 · m · n (splits + accumulate) bytes.
+// c (+)= the parts [splits, m, n] added in order, then the epilogue. One thread an element; reads 4 · m · n (splits + accumulate) bytes.
 KERNEL_BOUNDS(256)
 mat_mul_add_splits(const float* __restrict__ parts, int splits, float* __restrict__ c, int c_stride, int m, int n,
-                   const float* __restrict__ bias, int accumulate) {
+                   const ProductEpilogue epilogue, int accumulate) {
   int64_t index = int64_t(blockIdx.x) * blockDim.x + threadIdx.x, count = int64_t(m) * n;
   if (index >= count) return;
   float sum = 0.0f;
   for (int split = 0; split < splits; split++) sum += parts[split * count + index];
   int row = int(index / n), column = int(index % n);
-  if (bias != nullptr) sum += bias[column];
+  sum = epilogue.biased(sum, column);
   float* element = c + int64_t(row) * c_stride + column;
-  *element = accumulate != 0 ? *element + sum : sum;
+  *element = epilogue.finished(accumulate != 0 ? *element + sum : sum, column);
 }
 EXPORT_KERNEL(mat_mul_add_splits)

@@ -42,9 +42,9 @@ EXPORT_KERNEL(mat_mul_wgmma_round)
 // 128 × columns of C by 256 threads; blocks: of a multiprocessor, as registers and shared memory allow. Orders as in mat_mul.cu.
 #define PRODUCT(name, k_major_a, k_major_b, columns, stages, blocks)                                                                          \
   extern "C" __global__ void __launch_bounds__(256, blocks)                                                                                   \
-  name(const MatrixView a, const MatrixView b, float* __restrict__ c, int c_stride, int m, int n, int k, const float* __restrict__ bias,      \
+  name(const MatrixView a, const MatrixView b, float* __restrict__ c, int c_stride, int m, int n, int k, const ProductEpilogue epilogue,      \
        int accumulate, int k_each) {                                                                                                          \
-    gemm::multiply_on_warpgroups<k_major_a, k_major_b, columns, stages>(a, b, c, c_stride, m, n, k, bias, accumulate, k_each);                \
+    gemm::multiply_on_warpgroups<k_major_a, k_major_b, columns, stages>(a, b, c, c_stride, m, n, k, epilogue, accumulate, k_each);            \
   }                                                                                                                                           \
   EXPORT_KERNEL(name)
 
@@ -61,9 +61,9 @@ PRODUCTS(mat_mul_wgmma_256, 256, 4, 1)
 #define BULK_PRODUCT(name, k_major_a, k_major_b, columns, stages, blocks)                                                                     \
   extern "C" __global__ void __launch_bounds__(288, blocks)                                                                                   \
   name(const __grid_constant__ TensorMap map_a, const MatrixView a, int box_rows_a, const __grid_constant__ TensorMap map_b,                  \
-       const MatrixView b, int box_rows_b, float* __restrict__ c, int c_stride, int m, int n, int k, const float* __restrict__ bias,          \
+       const MatrixView b, int box_rows_b, float* __restrict__ c, int c_stride, int m, int n, int k, const ProductEpilogue epilogue,          \
        int accumulate, int k_each) {                                                                                                          \
-    gemm::multiply_bulk_copied<k_major_a, k_major_b, columns, stages>(map_a, a, box_rows_a, map_b, b, box_rows_b, c, c_stride, m, n, k, bias, \
+    gemm::multiply_bulk_copied<k_major_a, k_major_b, columns, stages>(map_a, a, box_rows_a, map_b, b, box_rows_b, c, c_stride, m, n, k, epilogue, \
                                                                       accumulate, k_each);                                                    \
   }                                                                                                                                           \
   EXPORT_KERNEL(name)

@@ -10,6 +10,8 @@ namespace Spk.Engine.Encoders;
 /// </summary>
 public sealed class BatchNormLayer
 {
+    private readonly BatchNormEpilogue _epilogue = new();
+
     /// <summary>Declares the parameters.</summary>
     /// <param name="parameters">Where to declare.</param>
     /// <param name="name">What the names begin with, without the last dot.</param>
@@ -50,4 +52,15 @@ public sealed class BatchNormLayer
     /// <returns>[..., C].</returns>
     public Tensor Forward(Tape? tape, Tensor x, bool training, ActivationKind? before = null, Tensor? output = null) =>
         BatchNorm.Forward(tape, x, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before);
+
+    /// <summary>What the map ahead of <see cref="Finish"/> with the same arguments is to do for it.</summary>
+    internal BatchNormEpilogue Prepare(Tape? tape, bool training, ActivationKind? before)
+    {
+        BatchNorm.Prepare(_epilogue, tape, Gamma, Beta, RunningMean, RunningVariance, training, before: before);
+        return _epilogue;
+    }
+
+    /// <summary>Normalises activation(x) as far as the map that made x has not.</summary>
+    internal Tensor Finish(Tape? tape, Tensor x, bool training, ActivationKind? before, Tensor? output) =>
+        BatchNorm.Forward(tape, x, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before, epilogue: _epilogue);
 }

@@ -39,15 +39,33 @@ public sealed class Conv1dLayer
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="x">[N, T, Ci].</param>
     /// <returns>[N, T', Co].</returns>
-    public Tensor Forward(Tape? tape, Tensor x)
+    public Tensor Forward(Tape? tape, Tensor x) => Forward(tape, x, null, null);
+
+    /// <summary>Convolves, then activation and batch norm: what the convolution can do for the norm is done where its results are at hand.</summary>
+    /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
+    /// <param name="x">[N, T, Ci].</param>
+    /// <param name="norm">The norm that follows.</param>
+    /// <param name="training">Whether it uses and records the statistics of this batch.</param>
+    /// <param name="before">Activation ahead of the norm: none, ReLU or leaky ReLU (slope 0.01).</param>
+    /// <param name="output">Where to write; null for a new tensor.</param>
+    /// <returns>[N, T', Co].</returns>
+    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null)
+    {
+        ArgumentNullException.ThrowIfNull(norm);
+        var epilogue = norm.Prepare(tape, training, before);
+        var y = Forward(tape, x, epilogue.Normalizes ? output : null, epilogue);
+        return norm.Finish(tape, y, training, before, output);
+    }
+
+    private Tensor Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm)
     {
         ArgumentNullException.ThrowIfNull(x);
         if (Weight.Shape[1] > 1)
         {
-            return Conv1d.Forward(tape, x, Weight.Value, Bias.Value, _dilation, _padding);
+            return Conv1d.Forward(tape, x, Weight.Value, Bias.Value, _dilation, _padding, output, norm);
         }
 
         var weight = x.Device.Workspace.Reshape(Weight.Value, new Shape(Weight.Shape[0], Weight.Shape[2]));
-        return Linear.Forward(tape, x, weight, Bias.Value);
+        return Linear.Forward(tape, x, weight, Bias.Value, output, norm);
     }
 }

@@ -36,9 +36,27 @@ public sealed class Conv2dLayer
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="x">[N, H, W, Ci].</param>
     /// <returns>[N, ⌈H / stride⌉, ⌈W / stride⌉, Co].</returns>
-    public Tensor Forward(Tape? tape, Tensor x)
+    public Tensor Forward(Tape? tape, Tensor x) => Forward(tape, x, null, null);
+
+    /// <summary>Convolves, then activation and batch norm: what the convolution can do for the norm is done where its results are at hand.</summary>
+    /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
+    /// <param name="x">[N, H, W, Ci].</param>
+    /// <param name="norm">The norm that follows.</param>
+    /// <param name="training">Whether it uses and records the statistics of this batch.</param>
+    /// <param name="before">Activation ahead of the norm: none, ReLU or leaky ReLU (slope 0.01).</param>
+    /// <param name="output">Where to write; null for a new tensor.</param>
+    /// <returns>[N, ⌈H / stride⌉, ⌈W / stride⌉, Co].</returns>
+    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null)
+    {
+        ArgumentNullException.ThrowIfNull(norm);
+        var epilogue = norm.Prepare(tape, training, before);
+        var y = Forward(tape, x, epilogue.Normalizes ? output : null, epilogue);
+        return norm.Finish(tape, y, training, before, output);
+    }
+
+    private Tensor Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm)
     {
         int padding = Weight.Shape[1] / 2;
-        return Conv2d.Forward(tape, x, Weight.Value, null, _strideHeight, _strideWidth, padding, padding);
+        return Conv2d.Forward(tape, x, Weight.Value, null, _strideHeight, _strideWidth, padding, padding, output, norm);
     }
 }

@@ -61,10 +61,16 @@ public sealed class EcapaEncoder : Encoder
             x = _blocks[i].Forward(tape, x, training, all.Channels(i * width, width));
         }
 
-        x = _aggregation.Forward(tape, all);
-        x = _aggregationNorm is not null
-            ? _aggregationNorm.Forward(tape, x, training, ActivationKind.Relu)
-            : Activation.Forward(tape, x, ActivationKind.Relu, output: x);
+        if (_aggregationNorm is not null)
+        {
+            x = _aggregation.Forward(tape, all, _aggregationNorm, training, ActivationKind.Relu);
+        }
+        else
+        {
+            x = _aggregation.Forward(tape, all);
+            x = Activation.Forward(tape, x, ActivationKind.Relu, output: x);
+        }
+
         return Spec.Variant == EncoderVariant.Sslsv
             ? AttentiveStatsPool.Forward(tape, x, _pool, training)
             : AttentiveStatsPool.Forward(tape, x, _pool, training, eps: 1e-7f, context: PoolVariance.UnbiasedPlusEps);

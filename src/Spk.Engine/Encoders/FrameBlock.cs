@@ -48,5 +48,5 @@ public sealed class FrameBlock
     /// <param name="output">Where to write, [N, T', Co]; null for a new tensor.</param>
     /// <returns>[N, T', Co].</returns>
     public Tensor Forward(Tape? tape, Tensor x, bool training, Tensor? output = null) =>
-        Norm.Forward(tape, Convolution.Forward(tape, x), training, _activation, output);
+        Convolution.Forward(tape, x, Norm, training, _activation, output);
 }

@@ -31,5 +31,24 @@ public sealed class LinearLayer
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="x">[..., in].</param>
     /// <returns>[..., out].</returns>
-    public Tensor Forward(Tape? tape, Tensor x) => Linear.Forward(tape, x, Weight.Value, Bias.Value);
+    public Tensor Forward(Tape? tape, Tensor x) => Forward(tape, x, null, null);
+
+    /// <summary>x·Wᵀ + b, then activation and batch norm: what the map can do for the norm is done where its results are at hand.</summary>
+    /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
+    /// <param name="x">[..., in].</param>
+    /// <param name="norm">The norm that follows.</param>
+    /// <param name="training">Whether it uses and records the statistics of this batch.</param>
+    /// <param name="before">Activation ahead of the norm: none, ReLU or leaky ReLU (slope 0.01).</param>
+    /// <param name="output">Where to write; null for a new tensor.</param>
+    /// <returns>[..., out].</returns>
+    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null)
+    {
+        ArgumentNullException.ThrowIfNull(norm);
+        var epilogue = norm.Prepare(tape, training, before);
+        var y = Forward(tape, x, epilogue.Normalizes ? output : null, epilogue);
+        return norm.Finish(tape, y, training, before, output);
+    }
+
+    private Tensor Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm) =>
+        Linear.Forward(tape, x, Weight.Value, Bias.Value, output, norm);
 }

@@ -63,18 +63,14 @@ public sealed class Projector
         }
 
         var x = embeddings;
-        for (int i = 0; i < _layers.Length; i++)
+        for (int i = 0; i < _norms.Length; i++)
         {
-            x = _layers[i].Forward(tape, x);
-            if (i < _norms.Length)
-            {
-                x = _norms[i].Forward(tape, x, training);
+            x = _layers[i].Forward(tape, x, _norms[i], training);
 
-                // GELU's backward step reads its input; the others can take its place.
-                x = Activation.Forward(tape, x, Spec.Activation, output: Spec.Activation == ActivationKind.Gelu ? null : x);
-            }
+            // GELU's backward step reads its input; the others can take its place.
+            x = Activation.Forward(tape, x, Spec.Activation, output: Spec.Activation == ActivationKind.Gelu ? null : x);
         }
 
-        return x;
+        return _layers[^1].Forward(tape, x);
     }
 }

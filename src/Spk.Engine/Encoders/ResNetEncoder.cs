@@ -76,7 +76,7 @@ public sealed class ResNetEncoder : Encoder
         int items = features.Shape[0];
         var x = Transpose.Forward(tape, features);
         x = workspace.Reshape(x, new Shape(items, x.Shape[1], x.Shape[2], 1));
-        x = _stemNorm.Forward(tape, _stem.Forward(tape, x), training);
+        x = _stem.Forward(tape, x, _stemNorm, training);
         x = Activation.Forward(tape, x, ActivationKind.Relu, output: x);
         foreach (var block in _blocks)
         {

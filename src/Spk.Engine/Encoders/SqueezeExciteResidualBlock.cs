@@ -45,10 +45,10 @@ public sealed class SqueezeExciteResidualBlock
     /// <returns>[N, ⌈H / stride⌉, ⌈W / stride⌉, Co].</returns>
     public Tensor Forward(Tape? tape, Tensor x, bool training)
     {
-        var inner = _norm1.Forward(tape, _convolution1.Forward(tape, x), training, ActivationKind.Relu);
-        inner = _norm2.Forward(tape, _convolution2.Forward(tape, inner), training);
+        var inner = _convolution1.Forward(tape, x, _norm1, training, ActivationKind.Relu);
+        inner = _convolution2.Forward(tape, inner, _norm2, training);
         var residual = _downsample is not null && _downsampleNorm is not null
-            ? _downsampleNorm.Forward(tape, _downsample.Forward(tape, x), training)
+            ? _downsample.Forward(tape, x, _downsampleNorm, training)
             : x;
         inner = SqueezeExcite.Forward(tape, inner, _reduce.Weight, _reduce.Bias, _expand.Weight, _expand.Bias, residual);
         return Activation.Forward(tape, inner, ActivationKind.Relu, output: inner);

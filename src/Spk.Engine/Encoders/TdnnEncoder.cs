@@ -66,7 +66,7 @@ public sealed class TdnnEncoder : Encoder
         var x = pooled;
         if (_segment is not null && _segmentNorm is not null)
         {
-            x = _segmentNorm.Forward(tape, _segment.Forward(tape, x), training, ActivationKind.Relu);
+            x = _segment.Forward(tape, x, _segmentNorm, training, ActivationKind.Relu);
         }
 
         return _embedding.Forward(tape, x);

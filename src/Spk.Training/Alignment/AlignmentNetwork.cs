@@ -41,7 +41,7 @@ internal sealed class AlignmentNetwork
     /// <summary>Maps unit rows [N, inputs] to unit rows [N, outputs].</summary>
     public Tensor Forward(Tape? tape, Tensor x, bool training)
     {
-        var hidden = _norm.Forward(tape, _hidden.Forward(tape, x), training);
+        var hidden = _hidden.Forward(tape, x, _norm, training);
         hidden = Activation.Forward(tape, hidden, ActivationKind.Relu, output: hidden);
         var sum = Add.Forward(tape, Linear.Forward(tape, x, _skip.Value, null), _output.Forward(tape, hidden));
         return L2Normalize.Forward(tape, sum);

@@ -1,5 +1,6 @@
 using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop.Cuda;
 
@@ -27,17 +28,17 @@ internal static unsafe class CudaGemm
 
     private static readonly KernelId AddSplitsKernel = new(Source, "mat_mul_add_splits");
 
-    /// <summary>C (+)= A·B + bias.</summary>
+    /// <summary>C (+)= A·B, then the epilogue.</summary>
     /// <param name="cuda">The device.</param>
     /// <param name="a">[M, K].</param>
     /// <param name="b">[K, N].</param>
     /// <param name="c">Where to write, M rows of N elements.</param>
     /// <param name="rowStride">Elements from row to row of c.</param>
     /// <param name="accumulate">Whether to add to c.</param>
-    /// <param name="bias">N elements added to every row, or null.</param>
+    /// <param name="epilogue">What becomes of the sums.</param>
     /// <param name="precision">How operands are rounded; null for the device's <see cref="Device.Precision"/>.</param>
     public static void Multiply(
-        CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, float* bias = null, Precision? precision = null)
+        CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, ProductEpilogue epilogue = default, Precision? precision = null)
     {
         int m = a.Height, n = b.Width, k = a.Width;
         if (m == 0 || n == 0)
@@ -51,7 +52,7 @@ internal static unsafe class CudaGemm
         var rounding = precision ?? cuda.Precision;
         if (rounding == Precision.Bf16 && k > 0 && WarpgroupGemm.Suits(cuda, a, b))
         {
-            WarpgroupGemm.Multiply(cuda, a, b, c, rowStride, accumulate, bias);
+            WarpgroupGemm.Multiply(cuda, a, b, c, rowStride, accumulate, epilogue);
             return;
         }
 
@@ -62,20 +63,42 @@ internal static unsafe class CudaGemm
         var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
         if (parts == 1)
         {
-            cuda.Launch(kernel, shape, first, second, c, rowStride, m, n, k, bias, accumulate ? 1 : 0, each);
+            cuda.Launch(kernel, shape, first, second, c, rowStride, m, n, k, KernelArgument.Structure(&epilogue), accumulate ? 1 : 0, each);
             return;
         }
 
         var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
-        cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, k, (nint)0, 0, each);
-        AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, bias, accumulate);
+        var none = default(ProductEpilogue);
+        cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, k, KernelArgument.Structure(&none), 0, each);
+        AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, accumulate, epilogue);
     }
 
-    /// <summary>C (+)= the sum of parts [splits, M, N], in their order, + bias.</summary>
-    public static void AddSplits(CudaDevice cuda, nint parts, int splits, float* c, int rowStride, int m, int n, float* bias = null, bool accumulate = false)
+    /// <summary>y = A·B + bias for a linear map or a convolution, with the part of a batch norm that can be done on the way.</summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="a">[rows of y, K].</param>
+    /// <param name="b">[K, columns of y].</param>
+    /// <param name="bias">Added to every row, or null.</param>
+    /// <param name="norm">The norm that follows, or null.</param>
+    /// <param name="y">Where to write.</param>
+    public static void Map(CudaDevice cuda, in MatrixView a, in MatrixView b, Tensor? bias, BatchNormEpilogue? norm, Tensor y)
+    {
+        var epilogue = new ProductEpilogue(bias, norm);
+        if (norm is { Normalizes: false } && MomentRows(cuda, a, b) is > 0 and var rows)
+        {
+            epilogue.Moments = norm.RentMoments(y, rows).Data;
+        }
+
+        Multiply(cuda, a, b, y.Data, y.RowStride, accumulate: false, epilogue);
+    }
+
+    /// <summary>C (+)= the sum of parts [splits, M, N], in their order, then the epilogue.</summary>
+    public static void AddSplits(
+        CudaDevice cuda, nint parts, int splits, float* c, int rowStride, int m, int n, bool accumulate = false, ProductEpilogue epilogue = default)
     {
         int blocks = (int)((((long)m * n) + AddThreads - 1) / AddThreads);
-        cuda.Launch(AddSplitsKernel, new LaunchShape(blocks, AddThreads), parts, splits, c, rowStride, m, n, bias, accumulate ? 1 : 0);
+        cuda.Launch(
+            AddSplitsKernel, new LaunchShape(blocks, AddThreads), parts, splits, c, rowStride, m, n,
+            KernelArgument.Structure(&epilogue), accumulate ? 1 : 0);
     }
 
     /// <summary>How the sums over k are divided so that there are enough blocks, and none too short.</summary>
@@ -89,6 +112,24 @@ internal static unsafe class CudaGemm
         int parts = Math.Clamp(wantedBlocks / tiles, 1, Math.Clamp(k / ShortestPart, 1, MostParts));
         int each = Math.Max(1, DivideUp(DivideUp(k, parts), tileK)) * tileK;
         return (Math.Max(1, DivideUp(k, each)), each);
+    }
+
+    // Rows of the tiles whose moments a product can give: it must not be split, and both operands must lie along k, as those of a map do.
+    private static int MomentRows(CudaDevice cuda, in MatrixView a, in MatrixView b)
+    {
+        int m = a.Height, n = b.Width, k = a.Width;
+        if (m == 0 || n == 0 || a.IsTransposed || !b.IsTransposed)
+        {
+            return 0;
+        }
+
+        if (cuda.Precision == Precision.Bf16 && k > 0 && WarpgroupGemm.Suits(cuda, a, b))
+        {
+            return WarpgroupGemm.MomentRows(m, n, k);
+        }
+
+        int tile = Tile(m, n, k);
+        return Split(k, Tiles(m, n, tile), WantedBlocks, TileK).Parts == 1 ? tile : 0;
     }
 
     // Large tiles halve the reads of global memory, but there must be enough of them, counting the splits they allow, to occupy a quarter

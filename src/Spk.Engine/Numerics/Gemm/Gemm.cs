@@ -26,8 +26,9 @@ internal static unsafe class Gemm
 
     private const int StripsPerPackTask = 4;
 
-    /// <summary>C[m, n] = A·B, or += where <paramref name="accumulate"/>; bias[n] is added to every row at the end if given.</summary>
-    public static void Multiply(CpuDevice device, in MatrixView a, in MatrixView b, float* c, int strideC, bool accumulate, float* bias = null)
+    /// <summary>C[m, n] = A·B, or += where <paramref name="accumulate"/>; the epilogue makes of every sum what is stored.</summary>
+    public static void Multiply(
+        CpuDevice device, in MatrixView a, in MatrixView b, float* c, int strideC, bool accumulate, in ProductEpilogue epilogue = default)
     {
         if (a.Width != b.Height)
         {
@@ -36,16 +37,17 @@ internal static unsafe class Gemm
 
         if (Vector512.IsHardwareAccelerated)
         {
-            Run<GemmKernel512>(device, a, b, c, strideC, accumulate, bias);
+            Run<GemmKernel512>(device, a, b, c, strideC, accumulate, epilogue);
         }
         else
         {
-            Run<GemmKernel256>(device, a, b, c, strideC, accumulate, bias);
+            Run<GemmKernel256>(device, a, b, c, strideC, accumulate, epilogue);
         }
     }
 
     /// <summary>The product with a chosen micro-kernel; tests compare them.</summary>
-    internal static void Run<TKernel>(CpuDevice device, in MatrixView a, in MatrixView b, float* c, int strideC, bool accumulate, float* bias)
+    internal static void Run<TKernel>(
+        CpuDevice device, in MatrixView a, in MatrixView b, float* c, int strideC, bool accumulate, in ProductEpilogue epilogue)
         where TKernel : struct, IGemmKernel
     {
         int m = a.Height, n = b.Width, depth = a.Width;
@@ -56,7 +58,7 @@ internal static unsafe class Gemm
 
         if (depth == 0)
         {
-            FillEmpty(c, strideC, m, n, accumulate, bias);
+            FillEmpty(c, strideC, m, n, accumulate, epilogue);
             return;
         }
 
@@ -96,7 +98,7 @@ internal static unsafe class Gemm
                     Packed = packed,
                     C = c + column,
                     StrideC = strideC,
-                    Bias = bias != null && from + depthHere == depth ? bias + column : null,
+                    Epilogue = from + depthHere == depth ? epilogue.From(column) : default,
                     Rows = m,
                     Columns = columns,
                     From = from,
@@ -122,15 +124,17 @@ internal static unsafe class Gemm
         return (rows + TKernel.Height - 1) / TKernel.Height * TKernel.Height;
     }
 
-    private static void FillEmpty(float* c, int strideC, int m, int n, bool accumulate, float* bias)
+    private static void FillEmpty(float* c, int strideC, int m, int n, bool accumulate, in ProductEpilogue epilogue)
     {
         for (int i = 0; i < m; i++)
         {
-            for (int j = 0; j < n; j++)
+            float* row = c + ((nint)i * strideC);
+            if (!accumulate)
             {
-                float sum = accumulate ? c[((nint)i * strideC) + j] : 0f;
-                c[((nint)i * strideC) + j] = bias == null ? sum : sum + bias[j];
+                new Span<float>(row, n).Clear();
             }
+
+            epilogue.Apply(row, strideC, 1, n, 0);
         }
     }
 
@@ -168,7 +172,7 @@ internal static unsafe class Gemm
         public float* Packed;
         public float* C;
         public nint StrideC;
-        public float* Bias;
+        public ProductEpilogue Epilogue;
         public int Rows, Columns, From, Depth, BlockDepth, RowsPerTask;
         public bool Accumulate;
         public nint Workers;
@@ -223,7 +227,7 @@ internal static unsafe class Gemm
             int paddedColumns = (Columns + TKernel.Width - 1) / TKernel.Width * TKernel.Width;
             float* b = Packed + ((nint)depth0 * paddedColumns);
             bool adds = Accumulate || block > 0;
-            bool addsBias = Bias != null && depth0 + depth == Depth;
+            bool finishes = !Epilogue.IsEmpty && depth0 + depth == Depth;
             int columnEnd = Math.Min(Columns, column0 + ColumnsPerPass);
             for (int column = column0; column < columnEnd; column += TKernel.Width)
             {
@@ -250,9 +254,9 @@ internal static unsafe class Gemm
 
                     next += depth * nextStep;
 
-                    if (addsBias)
+                    if (finishes)
                     {
-                        AddBias(c, height, width, Bias + column);
+                        Epilogue.Apply(c, StrideC, height, width, column);
                     }
                 }
             }
@@ -266,24 +270,6 @@ internal static unsafe class Gemm
                 {
                     float value = tile[(i * TKernel.Width) + j];
                     c[(i * StrideC) + j] = adds ? c[(i * StrideC) + j] + value : value;
-                }
-            }
-        }
-
-        private readonly void AddBias(float* c, int height, int width, float* bias)
-        {
-            for (int i = 0; i < height; i++)
-            {
-                float* row = c + (i * StrideC);
-                int j = 0;
-                for (; j <= width - 16; j += 16)
-                {
-                    (Vector512.Load(row + j) + Vector512.Load(bias + j)).Store(row + j);
-                }
-
-                for (; j < width; j++)
-                {
-                    row[j] += bias[j];
                 }
             }
         }

@@ -59,31 +59,40 @@ internal static unsafe class WarpgroupGemm
     internal static bool Pays(CudaDevice cuda, long work, long elements) =>
         cuda.AlwaysOnWarpgroups || (work >= LeastWork && work >= LeastUses * elements);
 
-    /// <summary>C (+)= A·B + bias, with the arguments of <see cref="CudaGemm.Multiply"/>.</summary>
-    public static void Multiply(CudaDevice cuda, in MatrixView a, in MatrixView b, float* c, int rowStride, bool accumulate, float* bias) =>
-        Multiply(cuda, a, b, c, rowStride, accumulate, bias, IsWide(a.Height, b.Width, a.Width));
+    /// <summary>C (+)= A·B, then the epilogue, with the arguments of <see cref="CudaGemm.Multiply"/>.</summary>
+    public static void Multiply(
+        CudaDevice cuda, in MatrixView a, in MatrixView b, float* c, int rowStride, bool accumulate, in ProductEpilogue epilogue) =>
+        Multiply(cuda, a, b, c, rowStride, accumulate, epilogue, IsWide(a.Height, b.Width, a.Width));
 
     /// <summary>The same with a given tile, and with k whole if need be.</summary>
-    internal static void Multiply(CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, float* bias, bool wide, bool splits = true)
+    internal static void Multiply(
+        CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, in ProductEpilogue epilogue, bool wide, bool splits = true)
     {
         int m = a.Height, n = b.Width, k = a.Width;
         var before = cuda.Workspace.Position;
         Round(cuda, ref a, ref b);
-        int columns = wide ? Wide : Narrow, tiles = CudaGemm.DivideUp(m, TileRows) * CudaGemm.DivideUp(n, columns);
-        var (parts, each) = CudaGemm.Split(k, tiles, !splits ? 1 : wide ? WideBlocks : NarrowBlocks, TileK);
+        int columns = wide ? Wide : Narrow, tiles = Tiles(m, n, wide);
+        var (parts, each) = CudaGemm.Split(k, tiles, !splits ? 1 : Blocks(wide), TileK);
         int kernel = (wide ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0);
         if (parts == 1)
         {
-            Launch(cuda, kernel, tiles, parts, columns, a, b, c, rowStride, m, n, k, bias, accumulate, each);
+            Launch(cuda, kernel, tiles, parts, columns, a, b, c, rowStride, m, n, k, epilogue, accumulate, each);
         }
         else
         {
             var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
-            Launch(cuda, kernel, tiles, parts, columns, a, b, sums.Data, n, m, n, k, null, false, each);
-            CudaGemm.AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, bias, accumulate);
+            Launch(cuda, kernel, tiles, parts, columns, a, b, sums.Data, n, m, n, k, default, false, each);
+            CudaGemm.AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, accumulate, epilogue);
         }
 
         cuda.Workspace.Advance(before);
+    }
+
+    /// <summary>Rows of the tiles whose moments a product can give; 0 where it is split.</summary>
+    public static int MomentRows(int m, int n, int k)
+    {
+        bool wide = IsWide(m, n, k);
+        return CudaGemm.Split(k, Tiles(m, n, wide), Blocks(wide), TileK).Parts == 1 ? TileRows : 0;
     }
 
     /// <summary>Rows of the boxes in which the copy engine can bring tiles of an operand's copy; 0 where it cannot.</summary>
@@ -113,22 +122,22 @@ internal static unsafe class WarpgroupGemm
     }
 
     private static void Launch(
-        CudaDevice cuda, int kernel, int tiles, int parts, int columns, MatrixView a, MatrixView b, float* c, int rowStride, int m, int n, int k, float* bias,
-        bool accumulate, int each)
+        CudaDevice cuda, int kernel, int tiles, int parts, int columns, MatrixView a, MatrixView b, float* c, int rowStride, int m, int n, int k,
+        ProductEpilogue epilogue, bool accumulate, int each)
     {
         int boxRowsA = BoxRows(a, a.IsTransposed ? TileK : TileRows), boxRowsB = BoxRows(b, b.IsTransposed ? columns : TileK);
-        var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
+        var (first, second, finish) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b), KernelArgument.Structure(&epilogue));
         var shape = new LaunchShape(tiles, Threads, parts, SharedBytes: SharedBytes(columns));
         if (boxRowsA == 0 || boxRowsB == 0 || !cuda.UsesBulkCopies || !cuda.Driver.HasTensorMaps)
         {
-            cuda.Launch(Kernels[kernel], shape, first, second, c, rowStride, m, n, k, bias, accumulate ? 1 : 0, each);
+            cuda.Launch(Kernels[kernel], shape, first, second, c, rowStride, m, n, k, finish, accumulate ? 1 : 0, each);
             return;
         }
 
         TensorMap mapA = Map(cuda, a, boxRowsA), mapB = Map(cuda, b, boxRowsB);
         cuda.Launch(
             BulkKernels[kernel], shape with { BlockX = BulkThreads }, KernelArgument.Structure(&mapA), first, boxRowsA, KernelArgument.Structure(&mapB), second,
-            boxRowsB, c, rowStride, m, n, k, bias, accumulate ? 1 : 0, each);
+            boxRowsB, c, rowStride, m, n, k, finish, accumulate ? 1 : 0, each);
     }
 
     private static TensorMap Map(CudaDevice cuda, in MatrixView copy, int boxRows) => cuda.Driver.EncodeTensorMap(
@@ -179,6 +188,10 @@ internal static unsafe class WarpgroupGemm
         int across = CudaGemm.DivideUp(n, Wide), tiles = CudaGemm.DivideUp(m, TileRows) * across;
         return 2 * across == CudaGemm.DivideUp(n, Narrow) && tiles * CudaGemm.Split(k, tiles, WideBlocks, TileK).Parts >= WideBlocks / 2;
     }
+
+    private static int Tiles(int m, int n, bool wide) => CudaGemm.DivideUp(m, TileRows) * CudaGemm.DivideUp(n, wide ? Wide : Narrow);
+
+    private static int Blocks(bool wide) => wide ? WideBlocks : NarrowBlocks;
 
     private static int PaddedWidth(in MatrixView view) => CudaGemm.DivideUp(view.SegmentWidth, Unit) * Unit;
 

@@ -98,6 +98,16 @@ public static unsafe partial class BatchNorm
         }
     }
 
+    // What the map ahead multiplies by: the same bits as of Recall and Normalize.
+    private static void CpuScale(Tensor runningVariance, Tensor? gamma, float eps, Tensor scale)
+    {
+        for (int c = 0; c < scale.Count; c++)
+        {
+            float inverse = (float)(1.0 / Math.Sqrt((double)runningVariance.Data[c] + eps));
+            scale.Data[c] = gamma is null ? inverse : inverse * gamma.Data[c];
+        }
+    }
+
     private static void Normalize(CpuDevice device, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows);

@@ -7,12 +7,13 @@ namespace Spk.Engine.Ops.Encoder;
 public static partial class BatchNorm
 {
     private const string CudaSource = "encoder/batch_norm";
-    private const int CudaChannels = 32, CudaLanes = 8, CudaThreads = 128;
+    private const int CudaChannels = 32, CudaLanes = 8, MergeLanes = 16, CudaThreads = 128;
 
     private static readonly KernelId PartialKernel = new(CudaSource, "batch_norm_partial");
     private static readonly KernelId CombineKernel = new(CudaSource, "batch_norm_combine");
     private static readonly KernelId MergeKernel = new(CudaSource, "batch_norm_merge");
     private static readonly KernelId RecallKernel = new(CudaSource, "batch_norm_recall");
+    private static readonly KernelId ScaleKernel = new(CudaSource, "batch_norm_scale");
     private static readonly KernelId ApplyKernel = new(CudaSource, "batch_norm_apply");
     private static readonly KernelId GradientPartialKernel = new(CudaSource, "batch_norm_gradient_partial");
     private static readonly KernelId GradientCombineKernel = new(CudaSource, "batch_norm_gradient_combine");
@@ -30,26 +31,33 @@ public static partial class BatchNorm
         bool training,
         float momentum,
         float eps,
-        float slope)
+        float slope,
+        BatchNormEpilogue? measured)
     {
-        int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
+        int rows = x.Shape.Rows, channels = x.Shape.Last;
         if (training)
         {
-            var partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
-            cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
+            int each = measured?.RowsEach ?? RowsEach(rows), chunks = (rows + each - 1) / each;
+            var partial = measured?.Moments;
+            if (partial is null)
+            {
+                partial = cuda.Workspace.Rent(new Shape(chunks, 3, channels));
+                cuda.Launch(PartialKernel, Tiles(rows, channels), x.Address, x.RowStride, rows, channels, each, slope, partial.Address);
+            }
+
             int ranks = cuda.Collective.Ranks;
             if (ranks > 1)
             {
                 // To the others, all rows of a process are one chunk.
                 var own = cuda.Workspace.Rent(new Shape(3, channels));
-                cuda.Launch(MergeKernel, PerChannel(channels), partial.Address, chunks, each, rows, channels, own.Address);
+                cuda.Launch(MergeKernel, Merges(channels), partial.Address, chunks, each, rows, channels, own.Address);
                 partial = cuda.Workspace.Rent(new Shape(ranks * 3, channels));
                 cuda.Collective.Gather(own, partial);
                 (chunks, each) = (ranks, rows);
             }
 
             cuda.Launch(
-                CombineKernel, PerChannel(channels), partial.Address, chunks, each, ranks * rows, channels, momentum, eps, statistics.Address,
+                CombineKernel, Merges(channels), partial.Address, chunks, each, ranks * rows, channels, momentum, eps, statistics.Address,
                 runningMean.Address, runningVariance.Address);
         }
         else
@@ -61,6 +69,9 @@ public static partial class BatchNorm
             ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, RowsEach(rows), slope, statistics.Address,
             gamma?.Address ?? 0, beta?.Address ?? 0);
     }
+
+    private static void CudaScale(CudaDevice cuda, Tensor runningVariance, Tensor? gamma, float eps, Tensor scale) =>
+        cuda.Launch(ScaleKernel, PerChannel(scale.Count), runningVariance.Address, gamma?.Address ?? 0, scale.Count, eps, scale.Address);
 
     private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? dx, bool accumulate)
     {
@@ -93,6 +104,8 @@ public static partial class BatchNorm
         int each = RowsEach(rows);
         return new LaunchShape((channels + CudaChannels - 1) / CudaChannels, CudaChannels, GridY: (rows + each - 1) / each, BlockY: CudaLanes);
     }
+
+    private static LaunchShape Merges(int channels) => new((channels + CudaChannels - 1) / CudaChannels, CudaChannels, BlockY: MergeLanes);
 
     private static LaunchShape PerChannel(int channels) => new((channels + CudaThreads - 1) / CudaThreads, CudaThreads);
 }

@@ -31,6 +31,7 @@ public static partial class BatchNorm
     /// <param name="output">Where to write, of x's shape (may be a channel view); null for a new tensor.</param>
     /// <param name="before">Activation of x ahead of the statistics: none, ReLU or leaky ReLU.</param>
     /// <param name="slope">Slope of leaky ReLU below 0.</param>
+    /// <param name="epilogue">What <see cref="Prepare"/> filled with these arguments and the map that made x then worked on; null where x is measured here.</param>
     /// <returns>The normalised activations, of x's shape.</returns>
     /// <exception cref="ShapeException">A parameter or the output does not fit x, or there is a single row in training.</exception>
     /// <exception cref="InvalidOptionException">The activation cannot be fused.</exception>
@@ -46,11 +47,22 @@ public static partial class BatchNorm
         float eps = 1e-5f,
         Tensor? output = null,
         ActivationKind? before = null,
-        float slope = 0.01f)
+        float slope = 0.01f,
+        BatchNormEpilogue? epilogue = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(runningMean);
         ArgumentNullException.ThrowIfNull(runningVariance);
+        if (epilogue is { Normalizes: true })
+        {
+            if (output is not null && !ReferenceEquals(output, x))
+            {
+                throw new InvalidOptionException("A batch norm within the map ahead of it writes where the map does: give the output to the map.");
+            }
+
+            return x;
+        }
+
         training &= !runningMean.IsFrozen;
         int channels = x.Shape.Last;
         CheckLength(gamma, channels);
@@ -72,7 +84,9 @@ public static partial class BatchNorm
         float negativeSlope = SlopeOf(before, slope);
         if (x.Device is CudaDevice cuda)
         {
-            CudaForward(cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
+            CudaForward(
+                cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope,
+                epilogue?.HasMeasured(x, negativeSlope) == true ? epilogue : null);
         }
         else
         {
@@ -94,6 +108,61 @@ public static partial class BatchNorm
         }
 
         return y;
+    }
+
+    /// <summary>
+    /// Tells the linear map or convolution ahead of the norm what to do for it. In inference (no tape, no training) that is all of the norm;
+    /// in training it is the statistics of its result, as far as it can have them.
+    /// </summary>
+    /// <param name="epilogue">Filled here; then an argument of the map, then of <see cref="Forward"/>.</param>
+    /// <param name="tape">As for <see cref="Forward"/>, and for the map.</param>
+    /// <param name="gamma">As for <see cref="Forward"/>.</param>
+    /// <param name="beta">As for <see cref="Forward"/>.</param>
+    /// <param name="runningMean">As for <see cref="Forward"/>.</param>
+    /// <param name="runningVariance">As for <see cref="Forward"/>.</param>
+    /// <param name="training">As for <see cref="Forward"/>.</param>
+    /// <param name="eps">As for <see cref="Forward"/>.</param>
+    /// <param name="before">As for <see cref="Forward"/>.</param>
+    /// <param name="slope">As for <see cref="Forward"/>.</param>
+    /// <exception cref="InvalidOptionException">The activation cannot be fused.</exception>
+    public static void Prepare(
+        BatchNormEpilogue epilogue,
+        Tape? tape,
+        Parameter? gamma,
+        Parameter? beta,
+        Parameter runningMean,
+        Parameter runningVariance,
+        bool training,
+        float eps = 1e-5f,
+        ActivationKind? before = null,
+        float slope = 0.01f)
+    {
+        ArgumentNullException.ThrowIfNull(epilogue);
+        ArgumentNullException.ThrowIfNull(runningMean);
+        ArgumentNullException.ThrowIfNull(runningVariance);
+        float negativeSlope = SlopeOf(before, slope);
+        if (tape is not null || (training && !runningMean.IsFrozen))
+        {
+            epilogue.Measure(negativeSlope);
+            return;
+        }
+
+        int channels = runningMean.Value.Count;
+        CheckLength(gamma, channels);
+        CheckLength(beta, channels);
+        CheckLength(runningVariance, channels);
+        var device = runningMean.Value.Device;
+        var scale = device.Workspace.Rent(new Shape(channels));
+        if (device is CudaDevice cuda)
+        {
+            CudaScale(cuda, runningVariance.Value, gamma?.Value, eps, scale);
+        }
+        else
+        {
+            CpuScale(runningVariance.Value, gamma?.Value, eps, scale);
+        }
+
+        epilogue.Normalize(negativeSlope, runningMean.Value, scale, beta?.Value);
     }
 
     // Identity, ReLU and leaky ReLU are one formula: x above 0, slope·x elsewhere.

@@ -7,15 +7,8 @@ namespace Spk.Engine.Ops.Encoder;
 
 public static unsafe partial class Conv1d
 {
-    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
-        Gemm.Multiply(
-            cpu,
-            Windows(g, x),
-            Kernels(g, weight).Transposed,
-            y.Data,
-            y.RowStride,
-            accumulate: false,
-            bias == null ? null : bias.Data);
+    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, in ProductEpilogue epilogue, Tensor y) =>
+        Gemm.Multiply(cpu, Windows(g, x), Kernels(g, weight).Transposed, y.Data, y.RowStride, accumulate: false, epilogue);
 
     private static void CpuBackward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
     {

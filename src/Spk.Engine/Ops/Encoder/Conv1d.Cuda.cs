@@ -11,9 +11,8 @@ public static unsafe partial class Conv1d
 
     private static readonly KernelId FoldMirrorKernel = new("encoder/conv1d", "conv1d_fold_mirror");
 
-    private static void CudaForward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
-        CudaGemm.Multiply(
-            cuda, Windows(g, x), Kernels(g, weight).Transposed, y.Data, y.RowStride, accumulate: false, bias == null ? null : bias.Data);
+    private static void CudaForward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, BatchNormEpilogue? norm, Tensor y) =>
+        CudaGemm.Map(cuda, Windows(g, x), Kernels(g, weight).Transposed, bias, norm, y);
 
     private static void CudaBackward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
     {

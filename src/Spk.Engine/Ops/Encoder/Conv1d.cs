@@ -1,5 +1,6 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -32,10 +33,11 @@ public static partial class Conv1d
     /// <param name="dilation">Frames between taps, 1 or more.</param>
     /// <param name="padding">What lies beyond the ends. Other than valid needs an odd kernel.</param>
     /// <param name="output">Where to write, [N, T', Co]; may be a channel view. Null rents a tensor.</param>
+    /// <param name="norm">A batch norm that follows, whose part in this is done here; null for none.</param>
     /// <returns>f32 [N, T', Co] with T' = T, or T − dilation (k − 1) for valid padding.</returns>
     /// <exception cref="ShapeException">The shapes do not fit, or the utterances are too short for the kernel or the reflection.</exception>
     public static Tensor Forward(
-        Tape? tape, Tensor x, Tensor weight, Tensor? bias, int dilation = 1, Padding padding = Padding.Valid, Tensor? output = null)
+        Tape? tape, Tensor x, Tensor weight, Tensor? bias, int dilation = 1, Padding padding = Padding.Valid, Tensor? output = null, BatchNormEpilogue? norm = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(weight);
@@ -57,14 +59,15 @@ public static partial class Conv1d
             throw new ShapeException($"Conv1d writes {shape}; the given output is {output.Shape}.");
         }
 
+        norm?.Check(tape, weight.Shape[0]);
         var y = output ?? x.Device.Workspace.Rent(shape);
         if (x.Device is CudaDevice cuda)
         {
-            CudaForward(cuda, geometry, x, weight, bias, y);
+            CudaForward(cuda, geometry, x, weight, bias, norm, y);
         }
         else
         {
-            CpuForward(Cpu.Of(x.Device), geometry, x, weight, bias, y);
+            CpuForward(Cpu.Of(x.Device), geometry, x, weight, new ProductEpilogue(bias, norm), y);
         }
 
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))

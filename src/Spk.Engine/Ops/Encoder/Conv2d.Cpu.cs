@@ -9,8 +9,8 @@ public static unsafe partial class Conv2d
     // Depth of a strip of packed weights that one pass uses: 48 KiB at 32 columns, as in the matrix product.
     private const int PassDepth = Gemm.MaximumDepth;
 
-    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
-        Correlate(cpu, g, Correlation.Forward(g, x, y), weight, bias == null ? null : bias.Data, accumulate: false);
+    private static void CpuForward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, in ProductEpilogue epilogue, Tensor y) =>
+        Correlate(cpu, g, Correlation.Forward(g, x, y), weight, accumulate: false, epilogue);
 
     private static void CpuBackward(CpuDevice cpu, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
     {
@@ -34,12 +34,13 @@ public static unsafe partial class Conv2d
         {
             for (int column = 0; column < Math.Min(g.StrideWidth, g.Width); column++)
             {
-                Correlate(cpu, g, Correlation.Gradient(g, dy, dx, row, column), weight, null, accumulate);
+                Correlate(cpu, g, Correlation.Gradient(g, dy, dx, row, column), weight, accumulate);
             }
         }
     }
 
-    private static void Correlate(CpuDevice cpu, in Geometry g, in Correlation map, Tensor weight, float* bias, bool accumulate)
+    private static void Correlate(
+        CpuDevice cpu, in Geometry g, in Correlation map, Tensor weight, bool accumulate, in ProductEpilogue epilogue = default)
     {
         int outputs = StridedProduct.Padded(map.Outputs);
         float* packed = cpu.SharedScratch((long)outputs * map.TapsHeight * map.Run);
@@ -50,7 +51,7 @@ public static unsafe partial class Conv2d
             Map = map,
             Patches = Patches.Of(map),
             Packed = packed,
-            Bias = bias,
+            Epilogue = epilogue,
             Accumulate = accumulate,
             Workers = cpu.WorkersHandle,
         };
@@ -105,7 +106,7 @@ public static unsafe partial class Conv2d
         public Correlation Map;
         public Patches Patches;
         public float* Packed;
-        public float* Bias;
+        public ProductEpilogue Epilogue;
         public bool Accumulate;
         public nint Workers;
 
@@ -148,9 +149,9 @@ public static unsafe partial class Conv2d
                 while (tap < Map.TapsHeight);
             }
 
-            if (Bias != null)
+            for (int row = 0; row < patch.Rows && !Epilogue.IsEmpty; row++)
             {
-                AddBias(patch, target);
+                Epilogue.Apply(target + (row * Map.TargetRow), Map.TargetColumn, patch.Columns, Map.Outputs, 0);
             }
         }
 
@@ -179,21 +180,6 @@ public static unsafe partial class Conv2d
 
                 tile.A += height * tile.RowStep;
                 to += height * Map.TargetColumn;
-            }
-        }
-
-        private readonly void AddBias(in Patch patch, float* target)
-        {
-            for (int row = 0; row < patch.Rows; row++)
-            {
-                for (int column = 0; column < patch.Columns; column++)
-                {
-                    float* to = target + (row * Map.TargetRow) + (column * Map.TargetColumn);
-                    for (int o = 0; o < Map.Outputs; o++)
-                    {
-                        to[o] += Bias[o];
-                    }
-                }
             }
         }
     }

@@ -28,14 +28,19 @@ public static unsafe partial class Conv2d
 
     private static readonly KernelId TurnWeightsKernel = new(CudaSource, "conv2d_turn_weights");
 
-    private static void CudaForward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, Tensor y)
+    private static void CudaForward(CudaDevice cuda, in Geometry g, Tensor x, Tensor weight, Tensor? bias, BatchNormEpilogue? norm, Tensor y)
     {
+        var map = Correlation.Forward(g, x, y);
+        var epilogue = new ProductEpilogue(bias, norm);
+        if (norm is { Normalizes: false } && y.Shape.Rows > 0)
+        {
+            epilogue.Moments = norm.RentMoments(y, Suits(cuda, MapView.Of(map), g.Batch, g.Outputs) ? WarpgroupRows : CudaTile).Data;
+        }
+
         var before = cuda.Workspace.Position;
         int taps = g.TapsHeight * g.TapsWidth * g.Inputs;
         var rounded = new RoundedMaps();
-        CudaCorrelate(
-            cuda, Correlation.Forward(g, x, y), MatrixView.Of(weight.Data, g.Outputs, taps, taps), bias == null ? null : bias.Data, accumulate: false,
-            ref rounded);
+        CudaCorrelate(cuda, map, MatrixView.Of(weight.Data, g.Outputs, taps, taps), epilogue, accumulate: false, ref rounded);
         cuda.Workspace.Advance(before);
     }
 
@@ -83,12 +88,12 @@ public static unsafe partial class Conv2d
                         g.TapsWidth, g.TapsHeight * g.TapsWidth);
                 }
 
-                CudaCorrelate(cuda, map, MatrixView.Of(turned.Data, map.Outputs, taps, taps), null, accumulate, ref rounded);
+                CudaCorrelate(cuda, map, MatrixView.Of(turned.Data, map.Outputs, taps, taps), default, accumulate, ref rounded);
             }
         }
     }
 
-    private static void CudaCorrelate(CudaDevice cuda, in Correlation map, MatrixView weights, float* bias, bool accumulate, ref RoundedMaps rounded)
+    private static void CudaCorrelate(CudaDevice cuda, in Correlation map, MatrixView weights, ProductEpilogue epilogue, bool accumulate, ref RoundedMaps rounded)
     {
         var windows = MapView.Of(map);
         if (windows.Rows == 0 || map.Outputs == 0)
@@ -119,8 +124,8 @@ public static unsafe partial class Conv2d
         }
 
         cuda.Launch(
-            kernel, shape, KernelArgument.Structure(&windows), KernelArgument.Structure(&weights), KernelArgument.Structure(&target), map.Outputs, k, bias,
-            accumulate ? 1 : 0);
+            kernel, shape, KernelArgument.Structure(&windows), KernelArgument.Structure(&weights), KernelArgument.Structure(&target), map.Outputs, k,
+            KernelArgument.Structure(&epilogue), accumulate ? 1 : 0);
     }
 
     private static void CudaWeightGradient(
@@ -167,7 +172,7 @@ public static unsafe partial class Conv2d
 
         var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
         cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, 0, each);
-        CudaGemm.AddSplits(cuda, sums.Address, parts, dw.Data, n, m, n, accumulate: accumulate);
+        CudaGemm.AddSplits(cuda, sums.Address, parts, dw.Data, n, m, n, accumulate);
     }
 
     // Whether Hopper's warpgroups take a product of windows with as many output channels: copies of 8 channels must lie under one tap.

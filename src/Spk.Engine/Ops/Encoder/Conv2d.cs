@@ -1,5 +1,6 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -22,6 +23,7 @@ public static partial class Conv2d
     /// <param name="paddingHeight">Rows of zeros on either side, 0 to kH − 1.</param>
     /// <param name="paddingWidth">Columns of zeros on either side, 0 to kW − 1.</param>
     /// <param name="output">Where to write, [N, H', W', Co]; may be a channel view. Null rents a tensor.</param>
+    /// <param name="norm">A batch norm that follows, whose part in this is done here; null for none.</param>
     /// <returns>f32 [N, H', W', Co] with H' = ⌊(H + 2·padH − kH) / sH⌋ + 1, and W' likewise.</returns>
     /// <exception cref="ShapeException">The shapes do not fit, or the maps are smaller than the kernel.</exception>
     public static Tensor Forward(
@@ -33,7 +35,8 @@ public static partial class Conv2d
         int strideWidth = 1,
         int paddingHeight = 0,
         int paddingWidth = 0,
-        Tensor? output = null)
+        Tensor? output = null,
+        BatchNormEpilogue? norm = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(weight);
@@ -56,14 +59,15 @@ public static partial class Conv2d
             throw new ShapeException($"Conv2d writes {shape}; the given output is {output.Shape}.");
         }
 
+        norm?.Check(tape, weight.Shape[0]);
         var y = output ?? x.Device.Workspace.Rent(shape);
         if (x.Device is CudaDevice cuda)
         {
-            CudaForward(cuda, geometry, x, weight, bias, y);
+            CudaForward(cuda, geometry, x, weight, bias, norm, y);
         }
         else
         {
-            CpuForward(Cpu.Of(x.Device), geometry, x, weight, bias, y);
+            CpuForward(Cpu.Of(x.Device), geometry, x, weight, new ProductEpilogue(bias, norm), y);
         }
 
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))

@@ -22,7 +22,7 @@ public static unsafe partial class Gru
             // What a product splits and adds up is free for the next one: the stream runs them in order.
             var before = cuda.Workspace.Position;
             var state = frame == 0 ? Rows(first) : Frame(y, frame - 1);
-            CudaGemm.Multiply(cuda, state, Rows(weight).Transposed, recurrent.Data, GateCount * units, accumulate: false, bias.Data);
+            CudaGemm.Multiply(cuda, state, Rows(weight).Transposed, recurrent.Data, GateCount * units, accumulate: false, new ProductEpilogue(bias));
             cuda.Workspace.Advance(before);
             cuda.Launch(
                 StepKernel, PerUnit(y.Shape), recurrent.Address, first.Address, items, frames, units, frame, gates.Address, candidates.Address, y.Address);

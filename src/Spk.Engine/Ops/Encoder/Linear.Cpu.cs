@@ -6,15 +6,8 @@ namespace Spk.Engine.Ops.Encoder;
 
 public static unsafe partial class Linear
 {
-    private static void CpuForward(CpuDevice cpu, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
-        Gemm.Multiply(
-            cpu,
-            Rows(x),
-            Rows(weight).Transposed,
-            y.Data,
-            y.RowStride,
-            accumulate: false,
-            bias == null ? null : bias.Data);
+    private static void CpuForward(CpuDevice cpu, Tensor x, Tensor weight, in ProductEpilogue epilogue, Tensor y) =>
+        Gemm.Multiply(cpu, Rows(x), Rows(weight).Transposed, y.Data, y.RowStride, accumulate: false, epilogue);
 
     private static void CpuBackward(CpuDevice cpu, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
     {

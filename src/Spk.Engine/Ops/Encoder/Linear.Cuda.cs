@@ -26,8 +26,8 @@ public static unsafe partial class Linear
             accumulate ? 1 : 0, gradient.Address);
     }
 
-    private static void CudaForward(CudaDevice cuda, Tensor x, Tensor weight, Tensor? bias, Tensor y) =>
-        CudaGemm.Multiply(cuda, Rows(x), Rows(weight).Transposed, y.Data, y.RowStride, accumulate: false, bias == null ? null : bias.Data);
+    private static void CudaForward(CudaDevice cuda, Tensor x, Tensor weight, Tensor? bias, BatchNormEpilogue? norm, Tensor y) =>
+        CudaGemm.Map(cuda, Rows(x), Rows(weight).Transposed, bias, norm, y);
 
     private static void CudaBackward(CudaDevice cuda, Tensor x, Tensor weight, Tensor? bias, Tensor dy)
     {

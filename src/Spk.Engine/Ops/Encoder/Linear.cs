@@ -1,5 +1,6 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 
@@ -14,9 +15,10 @@ public static partial class Linear
     /// <param name="weight">f32 [out, in].</param>
     /// <param name="bias">f32 [out], or null for none.</param>
     /// <param name="output">Where to write, [..., out]; may be a channel view. Null rents a tensor.</param>
+    /// <param name="norm">A batch norm that follows, whose part in this is done here; null for none.</param>
     /// <returns>f32 [..., out].</returns>
     /// <exception cref="ShapeException">The shapes do not fit each other.</exception>
-    public static Tensor Forward(Tape? tape, Tensor x, Tensor weight, Tensor? bias, Tensor? output = null)
+    public static Tensor Forward(Tape? tape, Tensor x, Tensor weight, Tensor? bias, Tensor? output = null, BatchNormEpilogue? norm = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(weight);
@@ -43,14 +45,15 @@ public static partial class Linear
             throw new ShapeException($"Linear writes {shape}; the given output is {output.Shape}.");
         }
 
+        norm?.Check(tape, weight.Shape[0]);
         var y = output ?? x.Device.Workspace.Rent(shape);
         if (x.Device is CudaDevice cuda)
         {
-            CudaForward(cuda, x, weight, bias, y);
+            CudaForward(cuda, x, weight, bias, norm, y);
         }
         else
         {
-            CpuForward(Cpu.Of(x.Device), x, weight, bias, y);
+            CpuForward(Cpu.Of(x.Device), x, weight, new ProductEpilogue(bias, norm), y);
         }
 
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))

@@ -32,9 +32,9 @@ public static unsafe partial class SqueezeExcite
         Tensor y)
     {
         CudaTimeSums(cuda, x, null, means, 1f / Frames(x));
-        CudaGemm.Multiply(cuda, Matrix(means), Matrix(reduceWeight).Transposed, hidden.Data, hidden.RowStride, accumulate: false, reduceBias.Data);
+        CudaGemm.Multiply(cuda, Matrix(means), Matrix(reduceWeight).Transposed, hidden.Data, hidden.RowStride, accumulate: false, new ProductEpilogue(reduceBias));
         cuda.Launch(ReluKernel, Elements(hidden), hidden.Address, hidden.Count);
-        CudaGemm.Multiply(cuda, Matrix(hidden), Matrix(expandWeight).Transposed, gates.Data, gates.RowStride, accumulate: false, expandBias.Data);
+        CudaGemm.Multiply(cuda, Matrix(hidden), Matrix(expandWeight).Transposed, gates.Data, gates.RowStride, accumulate: false, new ProductEpilogue(expandBias));
         cuda.Launch(SigmoidKernel, Elements(gates), gates.Address, gates.Count);
         cuda.Launch(
             ScaleKernel, ElementTiles.Of(x.Shape), x.Address, x.RowStride, gates.Address, residual?.Address ?? 0, residual?.RowStride ?? 0, y.Address,

@@ -1,5 +1,6 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
+using Spk.Engine.Encoders;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 
@@ -16,6 +17,7 @@ internal static class LayerCases
         [
             .. Convolution(d, 512, 512, 5), .. Convolution(d, 512, 512, 3), .. Convolution(d, 80, 512, 5), .. Convolution(d, 512, 1500, 1),
         ]),
+        new("conv1d_norm", "convolution, ReLU and batch normalisation as one block", Block),
         new("batch_norm_relu", "ReLU and batch normalisation in one op", Normalization) { HasProducts = false },
         new("squeeze_excite", "channel gates with a residual link", Gates) { HasProducts = false },
         new("activation_gelu", "GELU", d =>
@@ -63,6 +65,48 @@ internal static class LayerCases
             })
             {
                 Bytes = 3 * bytes,
+                Operations = 3 * operations,
+            },
+        ];
+    }
+
+    // Inference stores the normalised frames alone. Training stores the convolution's, too, and reads them once more.
+    private static IReadOnlyList<BenchmarkCase> Block(Device device)
+    {
+        const int taps = 5;
+        int batch = Batch(device), used = Frames - taps + 1;
+        var parameters = new ParameterSet(device);
+        var block = new FrameBlock(parameters, "block", Channels, Channels, taps);
+        parameters.Allocate(1);
+        var x = Inputs.Random(device, Maps(device), 1);
+        var dy = Inputs.Random(device, new Shape(batch, used, Channels), 2);
+        double output = 4.0 * batch * used * Channels, operations = 2.0 * batch * used * Channels * Channels * taps;
+        double bytes = (4.0 * (Maps(device).Count + (taps * Channels * Channels))) + output;
+        CaseSize[] sizes = [.. Sizes(device), new("taps", taps)];
+        BenchmarkCase Forward(string name, bool training, double extra) => new(name, sizes, "utt/s", batch, () =>
+        {
+            device.Workspace.Reset();
+            block.Forward(null, x, training);
+        })
+        {
+            Bytes = bytes + extra,
+            Operations = operations,
+        };
+        var tape = new Tape();
+        return
+        [
+            Forward("conv1d_norm_inference", training: false, 0),
+            Forward("conv1d_norm_training", training: true, 2 * output),
+            new("conv1d_norm_forward_backward", sizes, "utt/s", batch, () =>
+            {
+                device.Workspace.Reset();
+                tape.Clear();
+                parameters.ZeroGradients();
+                x.BeginGradient();
+                tape.Backward(block.Forward(tape, x, training: true), dy);
+            })
+            {
+                Bytes = (3 * bytes) + (7 * output),
                 Operations = 3 * operations,
             },
         ];

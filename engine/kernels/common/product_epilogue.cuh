@@ -1,0 +1,25 @@
+// What becomes of the finished sums of a matrix product, column by column, on their way to memory:
+//
+//   v = sum + bias          what is stored where there is no scale: the input of an activation and a batch norm that follow
+//   (a − mean) · scale + shift, a = v above 0, slope · v elsewhere: the whole norm, where its statistics are known before
+//
+// The mean is subtracted first: folded into the shift, one that is large against the deviation would take the digits of the result.
+#pragma once
+#include "common/prelude.cuh"
+
+// Field by field that of the host: arrays of the columns, null where there are none.
+struct ProductEpilogue {
+  const float *bias, *mean, *scale, *shift;
+  float* moments;
+  float slope;
+
+  __device__ __forceinline__ float biased(float sum, int column) const { return bias == nullptr ? sum : sum + __ldg(bias + column); }
+
+  __device__ __forceinline__ float activated(float value) const { return value > 0.0f ? value : value * slope; }
+
+  // What is stored of v.
+  __device__ __forceinline__ float finished(float value, int column) const {
+    if (scale == nullptr) return value;
+    return (activated(value) - __ldg(mean + column)) * __ldg(scale + column) + (shift == nullptr ? 0.0f : __ldg(shift + column));
+  }
+};
