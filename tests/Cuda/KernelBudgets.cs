@@ -17,8 +17,9 @@ internal static class KernelBudgets
         // Sums 4 rows of 16 columns of the width a thread; half of them at a time would make every cosine twice.
         ["similarity_softmax_gradient_512"] = 152,
 
-        // 128 sums of the gradient, 32 cosines and the weights they become; the own rows and tiles of others take the shared memory.
-        ["similarity_softmax_gradient_wgmma"] = 232,
+        // 128 sums of the gradient, 32 cosines and the weights they become: 232 of the threads that multiply, by registers that those that copy leave
+        // them. The own rows and tiles of others take the shared memory.
+        ["similarity_softmax_gradient_wgmma"] = 168,
 
         // 128 sums a thread; its tiles take the shared memory of a multiprocessor, so one block has all registers.
         ["mat_mul_wgmma_256"] = 200,

@@ -133,6 +133,7 @@ public class KernelCompilationTests
                 Assert.That(results[i].Image.Length, Is.Positive);
                 Assert.That(results[i].Log, Does.Not.Contain("warning").IgnoreCase);
                 Assert.That(results[i].Log, Does.Not.Contain("Performance Loss"), "products of warpgroups that wait for each other");
+                Assert.That(results[i].Log, Does.Not.Contain("setmaxnreg"), "registers that stay where they are");
                 var kernels = KernelResources.Parse(results[i].Log);
                 Assert.That(kernels, Is.Not.Empty, results[i].Log);
                 foreach (var kernel in kernels)

@@ -8,6 +8,12 @@ inline void mbarrier_arrive_expect(uint64_t* barrier, unsigned bytes) { emulator
 inline void mbarrier_wait(uint64_t* barrier, unsigned parity) { emulator::wait_for_mbarrier(barrier, parity); }
 inline void prefetch_map(const TensorMap&) {}
 
+// A thread has as many registers as its code takes.
+template <int>
+inline void give_registers() {}
+template <int>
+inline void take_registers() {}
+
 inline void bulk_copy_3d(void* shared, const TensorMap& map, int x, int y, int z, uint64_t* barrier) {
   emulator::queue_bulk_copy(shared, &map, {x, y, z}, barrier, swizzled);
 }

@@ -45,12 +45,14 @@ inline void wgmma_bf16_held(float (&d)[Count], const uint32_t (&a)[4], uint64_t 
 
 inline void wgmma_commit() { emulator::commit_products(); }
 
+// A warp passes as one: what a lane does afterwards holds for the operands of all.
 template <int Keep>
 inline void wgmma_wait() {
   emulator::wait_for_products(Keep);
+  emulator::meet_lanes(0xffffffffu, 0);
 }
 
 template <int Count>
 inline void wgmma_finish(float (&)[Count]) {
-  emulator::wait_for_products(0);
+  wgmma_wait<0>();
 }

@@ -25,13 +25,13 @@ bool BlockScheduler::run(Block& block, const KernelEntry& kernel, void** argumen
     } else if (next_ < order_.size()) {
       running_ = fresh_fiber();
       home_.resume(*running_);
-    } else if (bulk_.any()) {
+    } else if (bulk_.count() > 0) {
       deliver_bulk_copy();
     } else {
       failure_ = deadlock_report();
     }
   }
-  if (failure_.empty() && bulk_.any()) failure_ = "a block ended while a bulk copy to its shared memory was on its way";
+  if (failure_.empty() && bulk_.count() > 0) failure_ = "a block ended while a bulk copy to its shared memory was on its way";
   current = {};
   if (failure_.empty()) return true;
   // Fibers that wait for ever are abandoned with all they hold; kernels own nothing.
@@ -221,7 +221,13 @@ void BlockScheduler::init_mbarrier(const void* barrier, int arrivals) {
 void BlockScheduler::arrive_at_mbarrier(const void* barrier, unsigned expected_bytes) {
   bool ended = false;
   if (const char* fault = bulk_.arrive(barrier, expected_bytes, ended)) fail(fault);
-  if (ended) release_mbarrier(barrier);
+  if (!ended) return;
+  release_mbarrier(barrier);
+  // Those that waited go ahead: what this thread should have done before, but does only now, comes too late.
+  if (copies_order_ == 1 || (copies_order_ == 2 && (chance_() & 1) != 0)) {
+    runnable_.push_back(current.thread->ordinal);
+    park(Waiting::No);
+  }
 }
 
 void BlockScheduler::wait_for_mbarrier(const void* barrier, unsigned parity) {
@@ -247,12 +253,14 @@ void BlockScheduler::queue_bulk_copy(void* shared, const void* map, Coordinates 
   const Block& block = *current.block;
   if (const char* fault = bulk_.queue(shared, map, first, barrier, swizzle, block.dynamic_shared, block.dynamic_bytes)) fail(fault);
   if (copies_order_ == 1 || (copies_order_ == 2 && (chance_() & 1) != 0)) {
-    while (bulk_.any()) deliver_bulk_copy();
+    while (bulk_.count() > 0) deliver_bulk_copy();
   }
 }
 
+// The engine keeps no order: the newest comes first, or any.
 void BlockScheduler::deliver_bulk_copy() {
-  if (const void* barrier = bulk_.deliver()) release_mbarrier(barrier);
+  const size_t which = copies_order_ == 2 ? chance_() % bulk_.count() : bulk_.count() - 1;
+  if (const void* barrier = bulk_.deliver(which)) release_mbarrier(barrier);
 }
 
 std::string BlockScheduler::deadlock_report() const {

@@ -69,9 +69,9 @@ const char* BulkCopies::queue(void* shared, const void* map, Coordinates first, 
 
 const Mbarrier* BulkCopies::barrier(const void* address) const { return const_cast<BulkCopies*>(this)->find(address); }
 
-const void* BulkCopies::deliver() {
-  const Copy copy = queued_.front();
-  queued_.pop_front();
+const void* BulkCopies::deliver(size_t which) {
+  const Copy copy = queued_[which];
+  queued_.erase(queued_.begin() + static_cast<ptrdiff_t>(which));
   perform(copy);
   Mbarrier* barrier = find(copy.barrier);
   barrier->bytes -= box_bytes(copy.map);

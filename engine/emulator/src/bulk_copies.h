@@ -4,7 +4,6 @@
 #include "shim/bulk_copy.h"
 #include "tensor_map.h"
 
-#include <deque>
 #include <stddef.h>
 #include <string>
 #include <vector>
@@ -36,9 +35,9 @@ class BulkCopies {
 
   // Null where there is none at that address.
   const Mbarrier* barrier(const void* address) const;
-  bool any() const { return !queued_.empty(); }
-  // Performs the copy that was queued first; the barrier whose phase that ended, or null.
-  const void* deliver();
+  size_t count() const { return queued_.size(); }
+  // Performs one of the copies that are queued, in that order; the barrier whose phase that ended, or null.
+  const void* deliver(size_t which);
 
  private:
   struct Copy {
@@ -54,7 +53,7 @@ class BulkCopies {
   Mbarrier* find(const void* address);
 
   std::vector<Mbarrier> barriers_;
-  std::deque<Copy> queued_;
+  std::vector<Copy> queued_;
 };
 
 }  // namespace emulator

@@ -106,6 +106,23 @@ TEST(missing_wait_for_a_bulk_copy_shows) {
   EXPECT(difference(out.read(), expected(description, 0, 0, 0)) != 0.0);
 }
 
+TEST(a_wait_for_a_newer_copy_is_not_enough) {
+  Description description;
+  DeviceArray<> tensor(counted()), out(2);
+  description.address = tensor.address();
+  Map map;
+  CHECK(description.encode(&map));
+  CHECK(try_launch("emulator_test_bulk_copy_order", {1, 2, 1, 1, 1, 1, 3 * 1024}, map, box_bytes(description), out.address()));
+  EXPECT(out.read()[0] != 1.0f && out.read()[1] == 1.0f);
+}
+
+TEST(an_arrival_too_early_shows) {
+  Switch descending("order", 1, 0);
+  DeviceArray<> out(1);
+  launch("emulator_test_mbarrier_early_arrival", {1, 2}, out.address());
+  EXPECT(out.read()[0] == 1.0f);
+}
+
 TEST(missing_arrivals_and_bytes_are_deadlocks) {
   for (int order = 0; order < 3; order++) {
     Switch chosen("order", order, 0);

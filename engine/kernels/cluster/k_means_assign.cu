@@ -3,15 +3,16 @@
 //   norms   ‖c‖²/2 and the largest ‖c‖
 //   search  tiles of x·c as in common/gemm.cuh; each is put into shared memory and reduced to the best two scores of its rows before the next
 //           is made. N × K is never stored: a block walks over the centroids and leaves 12 bytes a row. On compute capability 9.0 also with
-//           common/gemm_wgmma.cuh (HAS_SM90A), over bf16 copies of both.
+//           common/streamed_rows.cuh (HAS_SM90A), over bf16 copies of both: its rows stay, the centroids stream past, scores stay in registers.
 //   finish  a warp a row: merges the blocks' answers; where the two best scores are closer than what rounding can move, all centroids are
 //           compared again in f32, and those that are still within its error in f64. So labels are those of f64 arithmetic in every precision.
 //           Then the row's distance to its centroid in f64, and the sums over all rows in a fixed order.
 //   total   those sums added up
 //
 // Work: 2 N K D; traffic of search 4 D (N + K · row tiles) bytes through L2, of finish 8 N D.
-#include "common/gemm_wgmma.cuh"
+#include "common/gemm.cuh"
 #include "common/reduce.cuh"
+#include "common/streamed_rows.cuh"
 
 struct NearestTwo {
   float best, second;
@@ -31,13 +32,18 @@ __device__ __forceinline__ void take(NearestTwo& own, float score, int index, fl
   own.index = wins ? index : own.index;
 }
 
+// The answer of the lane whose number differs in one bit, too.
+__device__ __forceinline__ void take_from(NearestTwo& own, int bit) {
+  NearestTwo other;
+  other.best = __shfl_xor_sync(FULL_WARP, own.best, bit);
+  other.second = __shfl_xor_sync(FULL_WARP, own.second, bit);
+  other.index = __shfl_xor_sync(FULL_WARP, own.index, bit);
+  take(own, other.best, other.index, other.second);
+}
+
 // Two threads have searched a row: the answer of both goes out.
 __device__ __forceinline__ void leave(NearestTwo nearest, int first_row, int rows, NearestTwo* results) {
-  NearestTwo other;
-  other.best = __shfl_xor_sync(FULL_WARP, nearest.best, 1);
-  other.second = __shfl_xor_sync(FULL_WARP, nearest.second, 1);
-  other.index = __shfl_xor_sync(FULL_WARP, nearest.index, 1);
-  take(nearest, other.best, other.index, other.second);
+  take_from(nearest, 1);
   int row = first_row + threadIdx.x / 2;
   if (threadIdx.x % 2 == 0 && row < rows) results[int64_t(blockIdx.y) * rows + row] = nearest;
 }
@@ -75,34 +81,47 @@ __device__ __forceinline__ void search(const MatrixView& rows, const MatrixView&
 }
 
 #ifdef HAS_WGMMA
-constexpr int WARPGROUP_TILE = 128, WARPGROUP_STAGES = 3;
+constexpr int STREAM_TILE = 128, STREAM_STAGES = 8;
 
-__device__ __forceinline__ void search_on_warpgroups(const MatrixView& rows, const MatrixView& centroids, const float* offsets, int dimension,
-                                                     int tiles_each, NearestTwo* results) {
-  DYNAMIC_SHARED(unsigned char, memory);
-  unsigned char* operands = gemm::swizzled_tiles(memory);
-  float* scores = reinterpret_cast<float*>(operands);
-  gemm::Warpgroups<true, true, WARPGROUP_TILE> math;
-  int first_row = blockIdx.x * math.ROWS, own_row = threadIdx.x / 2, half = threadIdx.x % 2;
-  int tiles = divide_up(centroids.rows, WARPGROUP_TILE), end = min(tiles, int(blockIdx.y + 1) * tiles_each);
-  NearestTwo nearest = {NOTHING, NOTHING, 0x7fffffff};
-  for (int tile = blockIdx.y * tiles_each; tile < end; tile++) {
-    gemm::sum_on_warpgroups<WARPGROUP_STAGES>(math, rows, centroids, first_row, tile * WARPGROUP_TILE, 0, dimension, operands);
-    math.store(scores);
-    __syncthreads();
-    int valid = min(WARPGROUP_TILE, centroids.rows - tile * WARPGROUP_TILE);
-    for (int column = 4 * half; column < valid; column += 8) {
-      float4 four = *reinterpret_cast<const float4*>(scores + own_row * math.STAGED_ROW + column);
-      float of[4] = {four.x, four.y, four.z, four.w};
+// Offers a score; a thread's centroids come in ascending order, so that equals go to the lowest index. A NaN makes both scores equal: see finish.
+__device__ __forceinline__ void offer(NearestTwo& own, float score, int index) {
+  own.second = fmaxf(own.second, fminf(own.best, score));
+  bool wins = score > own.best;
+  own.best = wins ? score : own.best;
+  own.index = wins ? index : own.index;
+}
+
+// Offsets beyond the last centroid are such that none of them wins.
+__device__ __forceinline__ void search_on_warpgroups(const TensorMap& rows, const TensorMap& centroids, const float* offsets, int count, int tiles,
+                                                     int tiles_each, int pieces, int resident, int stages, NearestTwo* results) {
+  __shared__ streamed::Barriers<STREAM_STAGES> barriers;
+  int first_row = blockIdx.x * streamed::OWN_TILE, first_tile = blockIdx.y * tiles_each, end = min(tiles, first_tile + tiles_each);
+  streamed::Rows<STREAM_TILE, STREAM_STAGES> products(
+      barriers, {first_row, first_tile * STREAM_TILE, end - first_tile, pieces, 0, resident, stages});
+  if (products.copies()) return products.bring(rows, centroids);
+  NearestTwo nearest[2] = {{NOTHING, NOTHING, 0x7fffffff}, {NOTHING, NOTHING, 0x7fffffff}};
+  products.begin();
+#pragma unroll 1
+  for (int tile = first_tile; tile < end; tile++) {
+    float sums[products.SUMS];
+    products.multiply(sums);
+    int first = tile * STREAM_TILE + streamed::own_column();
 #pragma unroll
-      for (int e = 0; e < 4; e++) {
-        int centroid = tile * WARPGROUP_TILE + column + e;
-        if (centroid < centroids.rows) take(nearest, of[e] - offsets[centroid], centroid, NOTHING);
+    for (int q = 0; q < STREAM_TILE / 8; q++) {
+      float2 two = *reinterpret_cast<const float2*>(offsets + first + 8 * q);
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        offer(nearest[i], sums[4 * q + 2 * i] - two.x, first + 8 * q);
+        offer(nearest[i], sums[4 * q + 2 * i + 1] - two.y, first + 8 * q + 1);
       }
     }
-    __syncthreads();  // All have read the scores, whose place the next operands take.
   }
-  leave(nearest, first_row, rows.rows, results);
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    for (int lane = 2; lane > 0; lane /= 2) take_from(nearest[i], lane);
+    int row = first_row + streamed::own_row() + 8 * i;
+    if (threadIdx.x % 4 == 0 && row < count) results[int64_t(blockIdx.y) * count + row] = nearest[i];
+  }
 }
 #endif
 
@@ -124,12 +143,16 @@ __device__ __forceinline__ double exact(const float* x, const float* c, int dime
 
 }  // namespace
 
-// offsets [K]: ‖c‖²/2, or 0 under cosine. largest: the bits of the largest ‖c‖, 0 before. One warp a centroid. Grid (K / 8), block 256.
+// offsets [padded]: ‖c‖²/2, or 0 under cosine, of K centroids; behind them what no centroid has. largest: the bits of the largest ‖c‖, 0 before.
+// One warp a centroid. Grid (padded / 8), block 256.
 KERNEL_BOUNDS(256)
-k_means_assign_norms(const float* __restrict__ centroids, int stride, int clusters, int dimension, int cosine, float* __restrict__ offsets,
-                     unsigned* __restrict__ largest) {
+k_means_assign_norms(const float* __restrict__ centroids, int stride, int clusters, int padded, int dimension, int cosine,
+                     float* __restrict__ offsets, unsigned* __restrict__ largest) {
   int k = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
-  if (k >= clusters) return;
+  if (k >= clusters) {
+    if (k < padded && threadIdx.x % WARP == 0) offsets[k] = -NOTHING;
+    return;
+  }
   const float* c = centroids + int64_t(k) * stride;
   double sum = 0.0;
   for (int d = threadIdx.x % WARP; d < dimension; d += WARP) sum += double(c[d]) * double(c[d]);
@@ -158,11 +181,12 @@ SEARCH(k_means_assign_bf16_128, Bf16, 128)
 SEARCH(k_means_assign_bf16_64, Bf16, 64)
 
 #ifdef HAS_WGMMA
-// The same over rounded copies with tiles of 128, block 256: room for two on a multiprocessor.
-extern "C" __global__ void __launch_bounds__(256, 2)
-k_means_assign_wgmma(const MatrixView rows, const MatrixView centroids, const float* __restrict__ offsets, int dimension, int tiles_each,
-                     NearestTwo* __restrict__ results) {
-  search_on_warpgroups(rows, centroids, offsets, dimension, tiles_each, results);
+// The same over rounded copies, by tiles of 128; block 288. Maps of boxes of 128 rows; pieces of 64 of the width, of which `resident` of a block's rows stay
+// in shared memory; stages of 128 centroids by 64. Up to a width of 256 there is room for two blocks on a multiprocessor.
+KERNEL_BLOCKS(streamed::THREADS, 2)
+k_means_assign_wgmma(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap centroids, const float* __restrict__ offsets, int count,
+                     int tiles, int tiles_each, int pieces, int resident, int stages, NearestTwo* __restrict__ results) {
+  search_on_warpgroups(rows, centroids, offsets, count, tiles, tiles_each, pieces, resident, stages, results);
 }
 EXPORT_KERNEL(k_means_assign_wgmma)
 #endif

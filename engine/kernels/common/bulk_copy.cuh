@@ -56,6 +56,18 @@ __device__ __forceinline__ void bulk_copy_3d(void* shared, const TensorMap& map,
       : "memory");
 }
 
+// Sets how many registers each thread has from here on, of all four warps of a warpgroup: fewer for one that only copies, which the others then take. A
+// multiple of 8 from 24 to 256; the block as a whole keeps what it was launched with.
+template <int Registers>
+__device__ __forceinline__ void give_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers));
+}
+
+template <int Registers>
+__device__ __forceinline__ void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers));
+}
+
 // Has the engine fetch a map before its first copy.
 __device__ __forceinline__ void prefetch_map(const TensorMap& map) { asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory"); }
 

@@ -17,8 +17,6 @@ __device__ __forceinline__ float cosine_scale(const float* learned, float scale)
 struct CosineProblem {
   const float* anchors;     // Unit rows [rows, width].
   const float* candidates;  // Unit rows [candidate_rows, width]: keys, then constant ones.
-  const uint16_t* rounded_anchors;  // The same rounded to bf16, rows padded by zeros to a multiple of 8; null where tensor cores do not read them.
-  const uint16_t* rounded_candidates;
   const int* positives;     // Index of each anchor's positive, or null: see positive().
   const int* anchor_labels;  // Null for no mask; below 0 is unknown.
   const int* candidate_labels;

@@ -117,22 +117,25 @@ similarity_softmax_scale_gradient(const double* __restrict__ products, int rows,
 EXPORT_KERNEL(similarity_softmax_scale_gradient)
 
 #ifdef HAS_WGMMA
-// Widths up to 128, 256 and 512; grids as of the kernels above, with own rows / 128; block 256.
-#define ON_WARPGROUPS(width, count, stages, blocks)                                                                                           \
-  KERNEL_BLOCKS(cosine_softmax::THREADS, blocks)                                                                                              \
-  similarity_softmax_rows_wgmma_##width(const CosineProblem problem, int each, NegativeSums* __restrict__ sums,                               \
-                                        float* __restrict__ positive_cosines) {                                                               \
-    cosine_softmax::rows_on_warpgroups<stages>(problem, each, sums, positive_cosines);                                                        \
-  }                                                                                                                                           \
-  EXPORT_KERNEL(similarity_softmax_rows_wgmma_##width)                                                                                        \
-  KERNEL_BLOCKS(cosine_softmax::THREADS, 1)                                                                                                   \
-  similarity_softmax_gradient_wgmma_##width(const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors, \
-                                            int each, float* __restrict__ result) {                                                           \
-    cosine_softmax::gradient_on_warpgroups<count, stages>(problem, roles, factors, each, result);                                             \
-  }                                                                                                                                           \
+// Widths up to 128, 256 and 512; grids as of the kernels above, with own rows / 128; blocks of 288 and of 384. Maps of the rounded copies: see
+// common/streamed_rows.cuh; boxes of 128 own and of 64 other rows.
+#define ON_WARPGROUPS(width, pieces, stages, blocks)                                                                                              \
+  KERNEL_BLOCKS(streamed::THREADS, blocks)                                                                                                        \
+  similarity_softmax_rows_wgmma_##width(const __grid_constant__ TensorMap anchors, const __grid_constant__ TensorMap candidates,                  \
+                                        const CosineProblem problem, int each, NegativeSums* __restrict__ sums,                                   \
+                                        float* __restrict__ positive_cosines) {                                                                   \
+    cosine_softmax::rows_on_warpgroups<stages>(anchors, candidates, problem, each, sums, positive_cosines);                                       \
+  }                                                                                                                                               \
+  EXPORT_KERNEL(similarity_softmax_rows_wgmma_##width)                                                                                            \
+  KERNEL_BLOCKS(streamed::THREADS_FOR_REGISTERS, 1)                                                                                               \
+  similarity_softmax_gradient_wgmma_##width(const __grid_constant__ TensorMap own, const __grid_constant__ TensorMap other,                       \
+                                            const CosineProblem problem, int roles, const cosine_softmax::AnchorFactors* __restrict__ factors,    \
+                                            int each, float* __restrict__ result) {                                                               \
+    cosine_softmax::gradient_on_warpgroups<pieces, stages>(own, other, problem, roles, factors, each, result);                                    \
+  }                                                                                                                                               \
   EXPORT_KERNEL(similarity_softmax_gradient_wgmma_##width)
 
-ON_WARPGROUPS(128, 64, 2, 2)
-ON_WARPGROUPS(256, 128, 2, 1)
-ON_WARPGROUPS(512, 128, 1, 1)
+ON_WARPGROUPS(128, 2, 8, 2)
+ON_WARPGROUPS(256, 4, 12, 1)
+ON_WARPGROUPS(512, 4, 12, 1)
 #endif

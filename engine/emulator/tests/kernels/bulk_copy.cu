@@ -52,6 +52,48 @@ BULK_COPY(outside, OUTSIDE)
 BULK_COPY(unmade, UNMADE)
 BULK_COPY(too_many, TOO_MANY)
 
+// Two copies of the box, one word of each: the second thread waits for the newer one only.
+KERNEL emulator_test_bulk_copy_order(const __grid_constant__ TensorMap map, unsigned bytes, float* __restrict__ out) {
+  DYNAMIC_SHARED(unsigned char, memory);
+  __shared__ uint64_t barriers[2];
+  unsigned char* boxes = memory + (-shared_address(memory) & (SWIZZLE_ALIGNMENT - 1));
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < 2; i++) mbarrier_init(&barriers[i], 1);
+    mbarrier_announce();
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < 2; i++) {
+      mbarrier_arrive_expect(&barriers[i], bytes);
+      bulk_copy_3d(boxes + i * SWIZZLE_ALIGNMENT, map, 0, 0, 0, &barriers[i]);
+    }
+  } else {
+    mbarrier_wait(&barriers[1], 0);
+    for (int i = 0; i < 2; i++) out[i] = *reinterpret_cast<const float*>(boxes + i * SWIZZLE_ALIGNMENT);
+  }
+  mbarrier_wait(&barriers[0], 0);
+}
+EXPORT_KERNEL(emulator_test_bulk_copy_order)
+
+// The first thread says that a value is there before it is.
+KERNEL emulator_test_mbarrier_early_arrival(float* __restrict__ out) {
+  __shared__ uint64_t barrier;
+  __shared__ float value;
+  if (threadIdx.x == 0) {
+    mbarrier_init(&barrier, 1);
+    value = 1.0f;
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    mbarrier_arrive(&barrier);
+    value = 2.0f;
+  } else {
+    mbarrier_wait(&barrier, 0);
+    out[0] = value;
+  }
+}
+EXPORT_KERNEL(emulator_test_mbarrier_early_arrival)
+
 // One thread that passes a barrier's phases: the parity of each, and that a later phase waits anew.
 KERNEL emulator_test_mbarrier_phases(int* __restrict__ out) {
   __shared__ uint64_t barrier;

@@ -14,6 +14,10 @@ public static unsafe partial class KMeansAssign
     private const int LargeTile = 128, SmallTile = 64, MostSplits = 16, WantedBlocks = 264;
     private const int CudaThreads = 256, CudaWarps = 8, FinishRows = 128, NearestTwoWords = 3;
 
+    // On Hopper's warpgroups, pieces of 64 of the width: those of a block's rows that stay in shared memory, and of these and of stages of centroids together.
+    // Up to a width of 256 there is room for a second block on the multiprocessor.
+    private const int MostResident = 8, MostResidentOfTwo = 4, PiecesOfTwo = 6, PiecesOfOne = 14, MostStages = 8;
+
     // Half the distance between numbers next to each other, relative: f32, tf32, bf16.
     private const float RoundingFp32 = 5.97e-8f, RoundingTf32 = 4.89e-4f, RoundingBf16 = 3.91e-3f;
 
@@ -28,7 +32,7 @@ public static unsafe partial class KMeansAssign
         Search(Precision.Bf16, LargeTile), Search(Precision.Bf16, SmallTile),
     ];
 
-    private static readonly KernelId WarpgroupSearchKernel = new(CudaSource, "k_means_assign_wgmma", WarpgroupGemm.SharedBytes(LargeTile));
+    private static readonly KernelId WarpgroupSearchKernel = new(CudaSource, "k_means_assign_wgmma", StreamedRows.SharedBytes(MostResident, PiecesOfOne - MostResident, LargeTile));
 
     private static KMeansAssignment CudaForward(
         CudaDevice cuda, Tensor rows, Tensor? scales, Tensor centroids, ClusterMetric metric, Tensor labels, Tensor distances)
@@ -42,30 +46,34 @@ public static unsafe partial class KMeansAssign
         // What is rented here goes back: a whole optimisation runs in one step of the workspace.
         var workspace = cuda.Workspace;
         var before = workspace.Position;
-        var offsets = workspace.Rent(new Shape(clusters));
+        int padded = DivideUp(clusters, LargeTile) * LargeTile;
+        var offsets = workspace.Rent(new Shape(padded));
         var largest = workspace.Rent(new Shape(1));
         cuda.Zero(largest);
         cuda.Launch(
-            NormsKernel, new LaunchShape(DivideUp(clusters, CudaWarps), CudaThreads), centroids.Address, centroids.RowStride, clusters, dimension, cosine,
+            NormsKernel, new LaunchShape(DivideUp(padded, CudaWarps), CudaThreads), centroids.Address, centroids.RowStride, clusters, padded, dimension, cosine,
             offsets.Address, largest.Address);
 
         var x = MatrixView.Of(rows.Data, count, dimension, rows.RowStride);
         var c = MatrixView.Of(centroids.Data, clusters, dimension, centroids.RowStride);
-        bool onWarpgroups = cuda.Precision == Precision.Bf16 && WarpgroupGemm.Suits(cuda, x, c.Transposed) && cuda.Has(WarpgroupSearchKernel);
+        bool onWarpgroups = cuda.Precision == Precision.Bf16 && StreamedRows.IsOn(cuda) && WarpgroupGemm.Suits(cuda, x, c.Transposed)
+            && cuda.Has(WarpgroupSearchKernel);
         int tile = onWarpgroups || (count >= LargeTile && clusters >= LargeTile) ? LargeTile : SmallTile;
         int rowTiles = DivideUp(count, tile), columnTiles = DivideUp(clusters, tile);
         int splits = Math.Clamp(WantedBlocks / rowTiles, 1, Math.Min(columnTiles, MostSplits)), each = DivideUp(columnTiles, splits);
         splits = DivideUp(columnTiles, each);
         var results = workspace.Rent(new Shape(splits, count, NearestTwoWords));
-        var search = onWarpgroups ? WarpgroupSearchKernel : SearchKernels[(2 * (int)cuda.Precision) + (tile == LargeTile ? 0 : 1)];
         if (onWarpgroups)
         {
-            WarpgroupGemm.Round(cuda, ref x, ref c);
+            SearchOnWarpgroups(cuda, x, c, offsets, splits, each, results);
         }
-
-        cuda.Launch(
-            search, new LaunchShape(rowTiles, 2 * tile, splits, SharedBytes: search.SharedBytes), KernelArgument.Structure(&x),
-            KernelArgument.Structure(&c), offsets.Address, dimension, each, results.Address);
+        else
+        {
+            var search = SearchKernels[(2 * (int)cuda.Precision) + (tile == LargeTile ? 0 : 1)];
+            cuda.Launch(
+                search, new LaunchShape(rowTiles, 2 * tile, splits, SharedBytes: search.SharedBytes), KernelArgument.Structure(&x),
+                KernelArgument.Structure(&c), offsets.Address, dimension, each, results.Address);
+        }
 
         int parts = DivideUp(count, FinishRows);
         var objectives = workspace.Rent(new Shape(parts, 2));
@@ -82,6 +90,23 @@ public static unsafe partial class KMeansAssign
         cuda.Download(host, total.Address, 2 * sizeof(double));
         workspace.Advance(before);
         return new KMeansAssignment(host[0], (int)host[1]);
+    }
+
+    private static void SearchOnWarpgroups(
+        CudaDevice cuda, MatrixView x, MatrixView c, Tensor offsets, int splits, int tilesEach, Tensor results)
+    {
+        int count = x.Rows, clusters = c.Rows, dimension = x.Columns;
+        WarpgroupGemm.Round(cuda, ref x, ref c);
+        var rowMap = StreamedRows.Map(cuda, (nint)x.Data, count, dimension, StreamedRows.OwnTile);
+        var centroidMap = StreamedRows.Map(cuda, (nint)c.Data, clusters, dimension, LargeTile);
+        int pieces = StreamedRows.Pieces(dimension), resident = Math.Min(pieces, MostResident);
+        int stages = Math.Min(MostStages, (resident <= MostResidentOfTwo ? PiecesOfTwo : PiecesOfOne) - resident);
+        cuda.Launch(
+            WarpgroupSearchKernel,
+            new LaunchShape(
+                DivideUp(count, StreamedRows.OwnTile), StreamedRows.Threads, splits, SharedBytes: StreamedRows.SharedBytes(resident, stages, LargeTile)),
+            KernelArgument.Structure(&rowMap), KernelArgument.Structure(&centroidMap), offsets.Address, count, DivideUp(clusters, LargeTile), tilesEach, pieces,
+            resident, stages, results.Address);
     }
 
     // The operands of a product, or in their place a tile of scores.

@@ -18,9 +18,17 @@ internal enum CosineRole
 /// <summary>CosineProblem of engine/kernels/common/cosine_softmax.cuh, field by field; see there.</summary>
 internal struct CudaCosineProblem
 {
-    public nint Anchors, Candidates, RoundedAnchors, RoundedCandidates, Positives, AnchorLabels, CandidateLabels, LearnedScale;
+    public nint Anchors, Candidates, Positives, AnchorLabels, CandidateLabels, LearnedScale;
     public int Rows, KeyRows, CandidateRows, Width, Symmetric, PositiveOffset, ItemCount, KeysAreNegatives;
     public float Scale;
+}
+
+/// <summary>Copies of a problem's rows rounded to bf16, for warpgroups; none by default.</summary>
+/// <param name="Anchors">Address, of rows padded to a multiple of 8.</param>
+/// <param name="Candidates">The same of the candidates.</param>
+internal readonly record struct RoundedCosineRows(nint Anchors, nint Candidates)
+{
+    public bool Exist => Anchors != 0;
 }
 
 /// <summary>Runs the kernels that <see cref="SimilaritySoftmax"/> and <see cref="MarginClassifier"/> share.</summary>
@@ -38,9 +46,9 @@ internal static unsafe class CudaCosineSoftmax
     private static readonly KernelId NarrowGradientKernel = new(Source, "similarity_softmax_gradient_128");
     private static readonly KernelId WideGradientKernel = new(Source, "similarity_softmax_gradient_512");
 
-    // On Hopper's warpgroups, as in common/cosine_wgmma.cuh: own and other rows of a tile, of 64 of the width; bytes of one row of these.
-    private const int OwnTile = 128, OtherTile = 64, PieceWidth = 64, PieceBytes = PieceWidth * sizeof(ushort), SwizzleBytes = 1024;
-    private const int WidestOnWarpgroups = 512, ShortestPartOnWarpgroups = 4 * OtherTile;
+    // On Hopper's warpgroups, as in common/cosine_wgmma.cuh: other rows of a tile; stages of their pieces for the narrowest rows, and for wider ones.
+    private const int OtherTile = 64, NarrowStages = 8, WideStages = 12;
+    private const int Narrow = 128, WidestOnWarpgroups = 512, ShortestPartOnWarpgroups = 4 * OtherTile;
 
     // What rounding and launching it cost has to be earned, as of products: computed, not measured.
     private const long LeastWork = 1L << 28;
@@ -56,14 +64,15 @@ internal static unsafe class CudaCosineSoftmax
     /// <see cref="Gradient"/> leave the cosines to its warpgroups.
     /// </summary>
     /// <param name="cuda">The device.</param>
-    /// <param name="problem">Gets the rounded rows, which live as long as what is rented now.</param>
-    public static void Round(CudaDevice cuda, ref CudaCosineProblem problem)
+    /// <param name="problem">The rows.</param>
+    /// <returns>The rounded rows, which live as long as what is rented now.</returns>
+    public static RoundedCosineRows Round(CudaDevice cuda, in CudaCosineProblem problem)
     {
         long work = (long)problem.Rows * problem.CandidateRows * problem.Width;
-        if (cuda.Precision != Precision.Bf16 || problem.Width > WidestOnWarpgroups || !WarpgroupGemm.IsOn(cuda)
+        if (cuda.Precision != Precision.Bf16 || problem.Width > WidestOnWarpgroups || !StreamedRows.IsOn(cuda)
             || !(cuda.AlwaysOnWarpgroups || work >= LeastWork) || !cuda.Has(WarpgroupRowsKernels[0]))
         {
-            return;
+            return default;
         }
 
         var anchors = MatrixView.Of((float*)problem.Anchors, problem.Rows, problem.Width, problem.Width);
@@ -78,12 +87,13 @@ internal static unsafe class CudaCosineSoftmax
             WarpgroupGemm.Round(cuda, ref anchors, ref candidates);
         }
 
-        (problem.RoundedAnchors, problem.RoundedCandidates) = ((nint)anchors.Data, (nint)candidates.Data);
+        return new RoundedCosineRows((nint)anchors.Data, (nint)candidates.Data);
     }
 
     /// <summary>Loss and statistics, and what <see cref="Gradient"/> needs.</summary>
     /// <param name="cuda">The device.</param>
     /// <param name="problem">Rows and masks.</param>
+    /// <param name="rounded">Copies of the rows, where warpgroups are to have the cosines.</param>
     /// <param name="margin">Margin on the positives.</param>
     /// <param name="loss">f32 [1].</param>
     /// <param name="statistics">f32 [3].</param>
@@ -93,12 +103,11 @@ internal static unsafe class CudaCosineSoftmax
     /// <param name="qualities">Of every anchor, where the margin adapts to it.</param>
     /// <returns>The factors of the anchors' derivatives.</returns>
     public static Tensor Run(
-        CudaDevice cuda, CudaCosineProblem problem, MarginRule margin, Tensor loss, Tensor statistics, Tensor? weights = null, float factor = 1, int classes = 0,
+        CudaDevice cuda, CudaCosineProblem problem, RoundedCosineRows rounded, MarginRule margin, Tensor loss, Tensor statistics, Tensor? weights = null, float factor = 1, int classes = 0,
         Tensor? qualities = null)
     {
-        bool rounded = problem.RoundedAnchors != 0;
-        int rowBlocks = DivideUp(problem.Rows, rounded ? OwnTile : RowsOfBlock);
-        var (parts, each) = Parts(rowBlocks, problem.CandidateRows, rounded);
+        int rowBlocks = DivideUp(problem.Rows, rounded.Exist ? StreamedRows.OwnTile : RowsOfBlock);
+        var (parts, each) = Parts(rowBlocks, problem.CandidateRows, rounded.Exist);
         var workspace = cuda.Workspace;
         var sums = workspace.Rent(new Shape(parts, problem.Rows, FloatsOfSums));
         var positives = workspace.Rent(new Shape(problem.Rows));
@@ -106,9 +115,19 @@ internal static unsafe class CudaCosineSoftmax
         var results = workspace.Rent(new Shape(2 * 4, problem.Rows)); // f64
         var hits = workspace.Rent(new Shape(problem.Rows), ElementType.Int32);
 
-        var (kernel, shared) = rounded ? (WarpgroupRowsKernels[Variant(problem.Width)], SharedBytes(problem.Width)) : (RowsKernel, 0);
-        var shape = new LaunchShape(rowBlocks, Threads, parts, SharedBytes: shared);
-        cuda.Launch(kernel, shape, KernelArgument.Structure(&problem), each, sums.Address, positives.Address);
+        if (rounded.Exist)
+        {
+            var (own, other) = Maps(cuda, problem, rounded, byAnchor: true);
+            var shape = new LaunchShape(rowBlocks, StreamedRows.Threads, parts, SharedBytes: SharedBytes(problem.Width));
+            cuda.Launch(
+                WarpgroupRowsKernels[Variant(problem.Width)], shape, KernelArgument.Structure(&own), KernelArgument.Structure(&other),
+                KernelArgument.Structure(&problem), each, sums.Address, positives.Address);
+        }
+        else
+        {
+            cuda.Launch(RowsKernel, new LaunchShape(rowBlocks, Threads, parts), KernelArgument.Structure(&problem), each, sums.Address, positives.Address);
+        }
+
         var perAnchor = new LaunchShape(DivideUp(problem.Rows, SolveThreads), SolveThreads);
         if (classes > 0)
         {
@@ -128,18 +147,32 @@ internal static unsafe class CudaCosineSoftmax
         cuda.Launch(SummarizeKernel, new LaunchShape(1, Threads), rows, results.Address, hits.Address, loss.Address, statistics.Address);
 
     /// <summary>The gradient of the mean loss by unit rows: by the anchors, by the keys, or, where they are one set, by both at once.</summary>
-    public static void Gradient(CudaDevice cuda, CudaCosineProblem problem, CosineRole roles, Tensor factors, nint result)
+    public static void Gradient(CudaDevice cuda, CudaCosineProblem problem, RoundedCosineRows rounded, CosineRole roles, Tensor factors, nint result)
     {
         int rows = roles == CosineRole.Candidate ? problem.KeyRows : problem.Rows;
         int others = roles == CosineRole.Candidate ? problem.Rows : problem.CandidateRows;
-        bool rounded = problem.RoundedAnchors != 0, wide = problem.Width > 128;
-        var kernel = rounded ? WarpgroupGradientKernels[Variant(problem.Width)] : wide ? WideGradientKernel : NarrowGradientKernel;
-        var shape = rounded
-            ? new LaunchShape(DivideUp(rows, OwnTile), Threads, DivideUp(problem.Width, ElementsOnWarpgroups(problem.Width)), SharedBytes: SharedBytes(problem.Width))
+        bool wide = problem.Width > Narrow;
+        var shape = rounded.Exist
+            ? new LaunchShape(
+                DivideUp(rows, StreamedRows.OwnTile), StreamedRows.ThreadsForRegisters, DivideUp(problem.Width, wide ? 256 : 128),
+                SharedBytes: SharedBytes(problem.Width))
             : new LaunchShape(DivideUp(rows, RowsOfBlock), Threads, DivideUp(problem.Width, wide ? 512 : 128));
-        var (parts, each) = Parts(shape.GridX * shape.GridY, others, rounded);
+        var (parts, each) = Parts(shape.GridX * shape.GridY, others, rounded.Exist);
         nint sums = parts == 1 ? result : cuda.Workspace.Rent(new Shape(parts, rows, problem.Width)).Address;
-        cuda.Launch(kernel, shape with { GridZ = parts }, KernelArgument.Structure(&problem), (int)roles, factors.Address, each, sums);
+        if (rounded.Exist)
+        {
+            var (own, other) = Maps(cuda, problem, rounded, byAnchor: (roles & CosineRole.Anchor) != 0);
+            cuda.Launch(
+                WarpgroupGradientKernels[Variant(problem.Width)], shape with { GridZ = parts }, KernelArgument.Structure(&own), KernelArgument.Structure(&other),
+                KernelArgument.Structure(&problem), (int)roles, factors.Address, each, sums);
+        }
+        else
+        {
+            cuda.Launch(
+                wide ? WideGradientKernel : NarrowGradientKernel, shape with { GridZ = parts }, KernelArgument.Structure(&problem), (int)roles, factors.Address,
+                each, sums);
+        }
+
         if (parts > 1)
         {
             CudaGemm.AddSplits(cuda, sums, parts, (float*)result, problem.Width, rows, problem.Width);
@@ -155,20 +188,18 @@ internal static unsafe class CudaCosineSoftmax
     }
 
     private static KernelId[] OnWarpgroups(string stem) =>
-        [.. from width in new[] { 128, 256, WidestOnWarpgroups } select new KernelId(Source, $"{stem}_{width}", SharedBytes(width))];
+        [.. from width in new[] { Narrow, 256, WidestOnWarpgroups } select new KernelId(Source, $"{stem}_{width}", SharedBytes(width))];
 
-    private static int Variant(int width) => width <= 128 ? 0 : width <= 256 ? 1 : 2;
-
-    // Of the width, that a block sums of a gradient.
-    private static int ElementsOnWarpgroups(int width) => width <= 128 ? 128 : 256;
-
-    // Own rows and, up to a width of 256, two tiles of others, else one; what a sum's last elements beyond the width read of one; and what it takes to start
-    // at a multiple of 1024.
-    private static int SharedBytes(int width)
+    private static (TensorMap Own, TensorMap Other) Maps(CudaDevice cuda, in CudaCosineProblem problem, RoundedCosineRows rounded, bool byAnchor)
     {
-        int pieces = DivideUp(width, PieceWidth), elements = ElementsOnWarpgroups(width) / PieceWidth, beyond = (DivideUp(pieces, elements) * elements) - pieces;
-        return (((pieces * (OwnTile + ((width <= 256 ? 2 : 1) * OtherTile))) + (beyond * OtherTile)) * PieceBytes) + SwizzleBytes;
+        var (anchors, candidates) = ((rounded.Anchors, problem.Rows), (rounded.Candidates, problem.CandidateRows));
+        var ((own, ownRows), (other, otherRows)) = byAnchor ? (anchors, candidates) : (candidates, anchors);
+        return (StreamedRows.Map(cuda, own, ownRows, problem.Width, StreamedRows.OwnTile), StreamedRows.Map(cuda, other, otherRows, problem.Width, OtherTile));
     }
+
+    private static int Variant(int width) => width <= Narrow ? 0 : width <= 256 ? 1 : 2;
+
+    private static int SharedBytes(int width) => StreamedRows.SharedBytes(StreamedRows.Pieces(width), width <= Narrow ? NarrowStages : WideStages, OtherTile);
 
     private static int DivideUp(int value, int by) => (value + by - 1) / by;
 }

@@ -58,15 +58,15 @@ public static unsafe partial class MarginClassifier
             Scale = CosineProblem.ScaleOf(terms.Scale),
         };
         var factors = CudaCosineSoftmax.Run(
-            cuda, problem, terms.Rule, loss, statistics, terms.Weights, classes: weight.Shape[0], qualities: terms.Qualities);
+            cuda, problem, default, terms.Rule, loss, statistics, terms.Weights, classes: weight.Shape[0], qualities: terms.Qualities);
         if (saved.UnitGradient is { } unitGradient)
         {
-            CudaCosineSoftmax.Gradient(cuda, problem, CosineRole.Anchor, factors, unitGradient.Address);
+            CudaCosineSoftmax.Gradient(cuda, problem, default, CosineRole.Anchor, factors, unitGradient.Address);
         }
 
         if (saved.UnitWeightGradient is { } weightGradient)
         {
-            CudaCosineSoftmax.Gradient(cuda, problem, CosineRole.Candidate, factors, weightGradient.Address);
+            CudaCosineSoftmax.Gradient(cuda, problem, default, CosineRole.Candidate, factors, weightGradient.Address);
         }
 
         return saved;

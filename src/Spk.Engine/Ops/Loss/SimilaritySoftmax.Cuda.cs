@@ -55,22 +55,22 @@ public static unsafe partial class SimilaritySoftmax
             ItemCount = options.ItemCount,
         };
         SetLabels(cuda, ref problem, rows, options);
-        CudaCosineSoftmax.Round(cuda, ref problem);
-        var factors = CudaCosineSoftmax.Run(cuda, problem, margin, loss, statistics, options.AnchorWeights, options.Factor);
+        var rounded = CudaCosineSoftmax.Round(cuda, problem);
+        var factors = CudaCosineSoftmax.Run(cuda, problem, rounded, margin, loss, statistics, options.AnchorWeights, options.Factor);
         if (symmetric && gradient is not null)
         {
-            CudaCosineSoftmax.Gradient(cuda, problem, CosineRole.Anchor | CosineRole.Candidate, factors, gradient.Address);
+            CudaCosineSoftmax.Gradient(cuda, problem, rounded, CosineRole.Anchor | CosineRole.Candidate, factors, gradient.Address);
         }
         else
         {
             if (wantsQueries)
             {
-                CudaCosineSoftmax.Gradient(cuda, problem, CosineRole.Anchor, factors, gradient!.Address);
+                CudaCosineSoftmax.Gradient(cuda, problem, rounded, CosineRole.Anchor, factors, gradient!.Address);
             }
 
             if (wantsKeys)
             {
-                CudaCosineSoftmax.Gradient(cuda, problem, CosineRole.Candidate, factors, gradient!.Address + ((nint)rows * width * sizeof(float)));
+                CudaCosineSoftmax.Gradient(cuda, problem, rounded, CosineRole.Candidate, factors, gradient!.Address + ((nint)rows * width * sizeof(float)));
             }
         }
 
