@@ -12,7 +12,7 @@ public unsafe class MinimalFilterTests
     // Elements between rows of frames, results and gradients beyond their channels.
     private const int Gap = 3;
 
-    // Items, frames of the result, channels in and out. Around a tile (12 pairs by 32, 6 by 16), a vector and a depth block (384).
+    // Items, channels in and out. Around a tile (12 pairs by 32, 6 by 16), a vector and a depth block (384).
     private static readonly (int Items, int Inputs, int Outputs)[] Sizes = [(1, 1, 1), (3, 17, 33), (2, 5, 70), (1, 390, 12)];
 
     private static IEnumerable<TestCaseData> Cases() =>
@@ -50,45 +50,53 @@ public unsafe class MinimalFilterTests
         Compare<GemmKernel512>(device, new Problem(items, frames, inputs, outputs, 2, 0, EdgeRows.Zero), accumulate: true);
     }
 
+    // Windows read backwards in time, as for the gradient by the frames: forwards they meet the last tap first.
     [Test]
-    public void Taps_from_the_last_to_the_first_follow_an_epilogue([Values(1, 3)] int dilation)
+    public void Windows_backwards_in_time_match_f64_sums([Values(1, 3)] int dilation)
     {
-        var p = new Problem(2, 11, 19, 35, dilation, 0, EdgeRows.Zero);
+        var p = new Problem(2, 11, 19, 35, dilation, 1, EdgeRows.Zero, Backwards: true);
         using var device = new CpuDevice(1);
-        float[] bias = Samples.Normal(5, p.Outputs), mean = Samples.Normal(6, p.Outputs), scale = Samples.Normal(7, p.Outputs), shift = Samples.Normal(8, p.Outputs);
+        var (x, w) = (Samples.Constant(device, new Shape(p.X.Length), p.X), Samples.Constant(device, new Shape(p.W.Length), p.W));
+        var y = device.Workspace.Rent(new Shape(p.Items * p.Frames, p.Outputs));
+        var windows = p.Windows(x.Data, p.Inputs);
+        Assert.That(windows.Step, Is.Negative);
+        MinimalFilter.Correlate(device, windows.Reversed, p.Tap(w.Data, 2), -p.Inputs, y.Data, p.Outputs, accumulate: false);
+        double[] want = p.Correlate(p.X, p.W);
+        Close.Assert(Samples.Read(y), want, Limit(want, 3 * p.Inputs), "results");
+    }
+
+    // The last with more packed taps than are kept at once: its later columns meet the epilogue in a part of their own.
+    [TestCase(1, 19, 35)]
+    [TestCase(3, 19, 35)]
+    [TestCase(2, 1400, 420)]
+    public void Sums_meet_the_epilogue_of_their_column(int dilation, int inputs, int outputs)
+    {
+        var p = new Problem(1, 9, inputs, outputs, dilation, 0, EdgeRows.Zero);
+        Assert.That(MinimalFilter.Products * inputs * outputs > Gemm.MaximumPacked, Is.EqualTo(inputs == 1400), "taps in several parts");
+        using var device = new CpuDevice(1);
+        float[] bias = Samples.Normal(5, outputs), mean = Samples.Normal(6, outputs), scale = Samples.Normal(7, outputs), shift = Samples.Normal(8, outputs);
         var epilogue = new ProductEpilogue
         {
-            Bias = Samples.Constant(device, new Shape(p.Outputs), bias).Data,
-            Mean = Samples.Constant(device, new Shape(p.Outputs), mean).Data,
-            Scale = Samples.Constant(device, new Shape(p.Outputs), scale).Data,
-            Shift = Samples.Constant(device, new Shape(p.Outputs), shift).Data,
+            Bias = Samples.Constant(device, new Shape(outputs), bias).Data,
+            Mean = Samples.Constant(device, new Shape(outputs), mean).Data,
+            Scale = Samples.Constant(device, new Shape(outputs), scale).Data,
+            Shift = Samples.Constant(device, new Shape(outputs), shift).Data,
             Slope = 0.1f,
         };
-
-        // Windows read backwards in time, as for the gradient by the frames: their last segment meets the first tap.
-        float[] x = Samples.Normal(1, p.Items * p.InputFrames * p.Inputs), w = Samples.Normal(2, p.Outputs * 3 * p.Inputs);
-        var (tx, tw) = (Samples.Constant(device, new Shape(x.Length), x), Samples.Constant(device, new Shape(w.Length), w));
-        var y = device.Workspace.Rent(new Shape(p.Items * p.Frames, p.Outputs));
-        var backwards = p.Windows(tx.Data, p.Inputs).Reversed;
-        var last = MatrixView.Of(tw.Data + (2 * p.Inputs), p.Outputs, p.Inputs, 3 * p.Inputs).Transposed;
-        MinimalFilter.Correlate(device, backwards.Reversed, last, -p.Inputs, y.Data, p.Outputs, accumulate: false, epilogue);
-
-        float[] turned = new float[w.Length];
-        for (int i = 0; i < w.Length; i++)
-        {
-            int tap = i / p.Inputs % 3;
-            turned[i] = w[i + ((2 - (2 * tap)) * p.Inputs)];
-        }
-
-        double[] want = p.Correlate(x, turned);
+        float[] inputX = p.X, inputW = p.W;
+        var (x, w) = (Samples.Constant(device, new Shape(inputX.Length), inputX), Samples.Constant(device, new Shape(inputW.Length), inputW));
+        var y = device.Workspace.Rent(new Shape(p.Frames, outputs));
+        MinimalFilter.Correlate(device, p.Windows(x.Data, inputs), p.Tap(w.Data, 0), inputs, y.Data, outputs, accumulate: false, epilogue);
+        double[] want = p.Correlate(inputX, inputW);
+        double limit = Limit(want, 3 * inputs) * scale.Max(Math.Abs);
         for (int i = 0; i < want.Length; i++)
         {
-            int o = i % p.Outputs;
+            int o = i % outputs;
             double value = want[i] + bias[o];
             want[i] = (((value > 0 ? value : 0.1f * value) - mean[o]) * scale[o]) + shift[o];
         }
 
-        Close.Assert(Samples.Read(y), want, Limit(want, 3 * p.Inputs), "results");
+        Close.Assert(Samples.Read(y), want, limit, "results");
     }
 
     [Test]
@@ -114,6 +122,7 @@ public unsafe class MinimalFilterTests
     [TestCase(3, 63, 64, 1, 32, 2, false)]
     [TestCase(3, 64, 63, 1, 32, 2, false)]
     [TestCase(3, 64, 64, 100, 31, 2, false)]
+    [TestCase(3, 64, 64, 0, 32, 2, false)]
     [TestCase(3, 64, 64, 1, 32, 19, true)]
     [TestCase(3, 64, 64, 1, 32, 20, false)]
     public void It_is_chosen_where_it_pays(int taps, int inputs, int outputs, int items, int frames, int dilation, bool pays)
@@ -142,8 +151,7 @@ public unsafe class MinimalFilterTests
         double[] want = p.Correlate(x, w);
         Gemm.Multiply(device, windows, MatrixView.Of(tw.Data, p.Outputs, 3 * p.Inputs, 3 * p.Inputs).Transposed, y.Data, p.Outputs, accumulate: false);
         double direct = Deviation(Samples.Read(y), want);
-        MinimalFilter.Correlate(
-            device, windows, MatrixView.Of(tw.Data, p.Outputs, p.Inputs, 3 * p.Inputs).Transposed, p.Inputs, y.Data, p.Outputs, accumulate: false);
+        MinimalFilter.Correlate(device, windows, p.Tap(tw.Data, 0), p.Inputs, y.Data, p.Outputs, accumulate: false);
         Assert.That(Deviation(Samples.Read(y), want), Is.LessThan(2 * direct));
     }
 
@@ -172,7 +180,7 @@ public unsafe class MinimalFilterTests
     // A sum's limit, of the largest magnitude or, where few terms cancel, of the terms'.
     private static double Limit(double[] want, int terms) => Math.Max(4, want.Max(Math.Abs)) * Tolerance.Reduction(terms);
 
-    private sealed record Problem(int Items, int Frames, int Inputs, int Outputs, int Dilation, int Pad, EdgeRows Edge)
+    private sealed record Problem(int Items, int Frames, int Inputs, int Outputs, int Dilation, int Pad, EdgeRows Edge, bool Backwards = false)
     {
         public int InputFrames => Frames + (2 * (Dilation - Pad));
 
@@ -193,11 +201,13 @@ public unsafe class MinimalFilterTests
             RowStride = stride,
             Segments = 3,
             SegmentWidth = Inputs,
-            Step = Dilation,
-            Shift = -Pad,
+            Step = Backwards ? -Dilation : Dilation,
+            Shift = (Backwards ? 2 * Dilation : 0) - Pad,
             Positions = InputFrames,
             Edge = Edge,
         };
+
+        public MatrixView Tap(float* w, int tap) => MatrixView.Of(w + (tap * Inputs), Outputs, Inputs, 3 * Inputs).Transposed;
 
         // Correlation and gradient by the taps, from and to channel views. What lies between their rows must not be read or written.
         public (float[] Y, float[] Dw) Run<TKernel>(CpuDevice device, bool accumulate)
@@ -209,8 +219,7 @@ public unsafe class MinimalFilterTests
             var w = Samples.Constant(device, new Shape(Outputs, 3, Inputs), W);
             var dw = Samples.Constant(device, new Shape(Outputs, 3, Inputs), Filled(Outputs * 3 * Inputs));
             var windows = Windows(x.Data, x.RowStride);
-            var first = MatrixView.Of(w.Data, Outputs, Inputs, 3 * Inputs).Transposed;
-            MinimalFilter.Run<TKernel>(device, windows, first, Inputs, y.Data, y.RowStride, accumulate, default);
+            MinimalFilter.Run<TKernel>(device, windows, Tap(w.Data, 0), Inputs, y.Data, y.RowStride, accumulate, default);
             MinimalFilterGradient.Run<TKernel>(device, windows, dy.Data, dy.RowStride, Outputs, dw.Data, accumulate);
             for (int row = 0; row < Items * Frames; row++)
             {
@@ -279,7 +288,7 @@ public unsafe class MinimalFilterTests
             {
                 for (int tap = 0; tap < 3; tap++)
                 {
-                    int at = (row % Frames) + (tap * Dilation) - Pad;
+                    int at = (row % Frames) + ((Backwards ? 2 - tap : tap) * Dilation) - Pad;
                     if (at < 0 || at >= InputFrames)
                     {
                         if (Edge == EdgeRows.Zero)

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
+using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Tests.Support;
@@ -64,9 +65,64 @@ public class Conv1dMinimalTests
         }
     }
 
+    // One value of the first utterance, near an end or inside.
+    [Test]
+    public void What_is_not_finite_reaches_the_frames_that_read_it([Values] Padding padding, [Values(float.NaN, float.PositiveInfinity)] float value)
+    {
+        const int dilation = 2;
+        int pad = padding == Padding.Valid ? 0 : dilation, result = Frames + (2 * pad) - (2 * dilation);
+        using var device = new CpuDevice(2);
+        foreach (int frame in new[] { 0, 2, 17, result - 1 })
+        {
+            float[][] values =
+            [
+                Samples.Normal(1, Batch * Frames * Inputs), Samples.Normal(2, Outputs * 3 * Inputs), Samples.Normal(3, Outputs), Samples.Normal(4, Batch * result * Outputs),
+            ];
+            values[0][(frame * Inputs) + 5] = value;
+            values[3][(frame * Outputs) + 6] = value;
+            var (y, gradients) = Step(device, values, dilation, padding, passes: 1);
+            for (int row = 0; row < Batch * result; row++)
+            {
+                bool reads = row < result && Read(row).Contains(frame);
+                Assert.That(y.Skip(row * Outputs).Take(Outputs).Select(float.IsFinite), Is.All.EqualTo(!reads), $"frame {frame}, result {row}");
+            }
+
+            for (int row = 0; row < Batch * Frames; row++)
+            {
+                bool reads = Read(frame).Contains(row);
+                Assert.That(gradients[0].Skip(row * Inputs).Take(Inputs).Select(float.IsFinite), Is.All.EqualTo(!reads), $"result {frame}, gradient {row}");
+            }
+        }
+
+        // Frames that the taps read for one of the result.
+        IEnumerable<int> Read(int row)
+        {
+            var frames = Enumerable.Range(0, 3).Select(tap => row + (tap * dilation) - pad);
+            return padding == Padding.Zero ? frames.Where(at => at >= 0 && at < Frames) : frames.Select(at => at < 0 ? -at : at < Frames ? at : (2 * (Frames - 1)) - at);
+        }
+    }
+
+    [Test]
+    public void A_batch_of_no_utterances_gives_nothing_and_gradients_of_zero([Values] Padding padding)
+    {
+        using var device = new CpuDevice(2);
+        var x = Samples.Variable(device, new Shape(0, Frames, Inputs), []);
+        var weight = Samples.Variable(device, new Shape(Outputs, 3, Inputs), Samples.Normal(2, Outputs * 3 * Inputs));
+        var bias = Samples.Variable(device, new Shape(Outputs), Samples.Normal(3, Outputs));
+        var tape = new Tape();
+        var y = Conv1d.Forward(tape, x, weight, bias, 2, padding);
+        Assert.That(y.Shape, Is.EqualTo(new Shape(0, padding == Padding.Valid ? Frames - 4 : Frames, Outputs)));
+        device.Zero(y.GradForWrite(out _));
+        GradientCheck.Backward(tape);
+        Assert.That(x.Grad!.Count, Is.Zero);
+        Assert.That(Samples.Read(weight.Grad!), Is.All.Zero);
+        Assert.That(Samples.Read(bias.Grad!), Is.All.Zero);
+    }
+
     [Test]
     public void A_step_allocates_nothing()
     {
+        AssertPays(2, Padding.Reflect);
         using var device = new CpuDevice(2);
         var x = device.AllocatePersistent(new Shape(Batch, Frames, Inputs));
         var parameters = new ParameterSet(device);
@@ -89,6 +145,7 @@ public class Conv1dMinimalTests
     // the half of dy.
     private static (float[] Y, float[][] Gradients) Step(CpuDevice device, float[][] values, int dilation, Padding padding, int passes)
     {
+        AssertPays(dilation, padding);
         device.Workspace.Reset();
         var x = device.Workspace.Rent(new Shape(Batch, Frames, 2 * Inputs)).Channels(Inputs, Inputs);
         x.CopyFrom(values[0]);
@@ -108,6 +165,16 @@ public class Conv1dMinimalTests
 
         GradientCheck.Backward(tape);
         return (y, [Samples.Read(x.Grad!), Samples.Read(weight.Grad!), Samples.Read(bias.Grad!)]);
+    }
+
+    // Otherwise these tests would be of the direct product.
+    private static void AssertPays(int dilation, Padding padding)
+    {
+        Assert.That(Pays(padding == Padding.Valid ? Frames - (2 * dilation) : Frames, Inputs, Outputs), "result and gradient by the taps");
+        Assert.That(Pays(padding == Padding.Reflect ? Frames + (2 * dilation) : Frames, Outputs, Inputs), "gradient by the frames");
+
+        bool Pays(int frames, int read, int written) => MinimalFilter.Pays(
+            new MatrixView { Rows = Batch * frames, Inner = frames, Segments = 3, SegmentWidth = read, Step = dilation }, written);
     }
 
     private static double[] Reference(float[][] values, int dilation, Padding padding, int pad, int result)

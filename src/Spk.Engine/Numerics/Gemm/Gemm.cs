@@ -14,16 +14,16 @@ internal static unsafe class Gemm
     /// <summary>Deepest block of k: a strip of B (384 × 32 f32 = 48 KiB) is used from the nearest caches by a whole block of rows.</summary>
     public const int MaximumDepth = 384;
 
-    // Floats of packed B kept at once: 8 MiB, inside a shared last-level cache.
-    private const int MaximumPacked = 2 << 20;
+    /// <summary>Floats of the operand packed for all workers (here B) kept at once: 8 MiB, inside a shared last-level cache.</summary>
+    public const int MaximumPacked = 2 << 20;
 
-    // Packed A of one task, in floats (576 KiB), and columns of C finished before the next are begun: together with that part
-    // of C they stay inside a second-level cache of 1 MiB.
-    private const int TaskFloats = 144 << 10;
+    /// <summary>Floats of the operand that one task packs (here A): 576 KiB, inside a second-level cache of 1 MiB with room for what it meets there.</summary>
+    public const int TaskFloats = 144 << 10;
+
+    // Columns of C finished before the next are begun: that part of C stays in the second-level cache beside the packed A.
+    private const int ColumnsPerPass = 256;
     private const int MaximumRowsPerTask = 144;
     private const int MinimumRowsPerTask = 48;
-    private const int ColumnsPerPass = 256;
-
     private const int StripsPerPackTask = 4;
 
     /// <summary>C[m, n] = A·B, or += where <paramref name="accumulate"/>; the epilogue makes of every sum what is stored.</summary>

@@ -12,7 +12,8 @@ namespace Spk.Engine.Numerics;
 /// With x_i the frame that tap i reads for the first frame of a pair, and x_3 what the last tap reads for the second:
 /// m0 = (x0 − x2) g0, m1 = (x1 + x2) (g0 + g1 + g2) / 2, m2 = (x2 − x1) (g0 − g1 + g2) / 2, m3 = (x1 − x3) g2;
 /// y[t] = m0 + m1 + m2, y[t + dilation] = m1 − m2 − m3. Frames are added while they are packed for the micro-kernels of
-/// <see cref="Gemm"/> and products are combined tile by tile, so that only transformed taps are written to memory.
+/// <see cref="Gemm"/> and products are combined tile by tile, so that a correlation writes only transformed taps to memory that workers
+/// share; its gradient by the taps writes sums of frames there (<see cref="MinimalFilterGradient"/>).
 /// The order of every sum follows from the channels alone: the bits are the same for every thread count.
 /// </remarks>
 internal static unsafe class MinimalFilter
@@ -23,11 +24,6 @@ internal static unsafe class MinimalFilter
     /// <summary>Products of channels for a pair of frames.</summary>
     public const int Products = 4;
 
-    /// <summary>Floats of one packed operand kept at once: 8 MiB, inside a shared last-level cache.</summary>
-    public const int MaximumPacked = 2 << 20;
-
-    // Packed frames of one task, in floats (576 KiB): inside a second-level cache of 1 MiB beside the strips of taps.
-    private const int TaskFloats = 144 << 10;
     private const int MinimumPairsPerTask = 24;
     private const int MaximumPairsPerTask = 144;
 
@@ -37,12 +33,13 @@ internal static unsafe class MinimalFilter
     /// <summary>
     /// Whether it is faster than the product of the windows with the taps, which takes 3 products of channels a frame: with three
     /// taps, 64 channels or more on both sides, 32 frames or more, and at most 0.6 pairs a frame, for an item shorter than twice the
-    /// dilation has many pairs without a second frame. The number of items does not count: the bits of an item do not depend on others.
+    /// dilation has many pairs without a second frame. How many items there are does not count, if there are any: the bits of an item do not
+    /// depend on others.
     /// </summary>
     /// <param name="windows">The frames of every tap.</param>
     /// <param name="outputs">Channels of the result.</param>
     public static bool Pays(in MatrixView windows, int outputs) =>
-        windows.Segments == Taps && Math.Min(windows.SegmentWidth, outputs) >= FewestChannels && windows.Inner >= FewestFrames
+        windows.Rows > 0 && windows.Segments == Taps && Math.Min(windows.SegmentWidth, outputs) >= FewestChannels && windows.Inner >= FewestFrames
         && 5L * PairsOf(windows).Count <= 3L * windows.Rows;
 
     /// <summary>y (+)= correlation of the frames with the taps.</summary>
@@ -73,10 +70,10 @@ internal static unsafe class MinimalFilter
         where TKernel : struct, IGemmKernel
     {
         int depth = taps.Height, n = taps.Width, strips = (n + TKernel.Width - 1) / TKernel.Width;
-        int stripsAtOnce = Math.Clamp(MaximumPacked / (Products * depth * TKernel.Width), 1, strips);
+        int stripsAtOnce = Math.Clamp(Gemm.MaximumPacked / (Products * depth * TKernel.Width), 1, strips);
         var pairs = PairsOf(windows);
         int pairsPerTask = Gemm.SplitRows<TKernel>(
-            pairs.Count, Math.Clamp(TaskFloats / (Products * depth), MinimumPairsPerTask, MaximumPairsPerTask), device.Threads);
+            pairs.Count, Math.Clamp(Gemm.TaskFloats / (Products * depth), MinimumPairsPerTask, MaximumPairsPerTask), device.Threads);
         for (int strip = 0; strip < strips; strip += stripsAtOnce)
         {
             int column = strip * TKernel.Width, columns = Math.Min(stripsAtOnce * TKernel.Width, n - column);

@@ -8,11 +8,13 @@ namespace Spk.Engine.Numerics;
 /// <remarks>
 /// With x0 to x3 as there and e, f the gradients by both outputs of a pair, sums over pairs give
 /// G0 = Σ e (x0 − x2), G1 = Σ (e + f) (x1 + x2), G2 = Σ (e − f) (x2 − x1), G3 = Σ f (x1 − x3), and
-/// dg0 = G0 + (G1 + G2) / 2, dg1 = (G1 − G2) / 2, dg2 = (G1 + G2) / 2 − G3.
+/// dg0 = G0 + (G1 + G2) / 2, dg1 = (G1 − G2) / 2, dg2 = (G1 + G2) / 2 − G3. Pairs are taken in chunks: their sums of frames, in memory that
+/// workers share, meet the gradients that every task packs for itself. Chunks are whole blocks of a length that follows from the number of
+/// pairs, added in order: neither threads nor the length of a chunk change the bits.
 /// </remarks>
 internal static unsafe class MinimalFilterGradient
 {
-    // Channels of a packing task, and of one of products: their sums over a chunk of pairs (up to 576 KiB) stay in a second-level cache.
+    // Channels of a packing task, and of one of products.
     private const int ChannelsPerPackTask = 128;
     private const int MaximumRowsPerTask = 144;
 
@@ -46,8 +48,12 @@ internal static unsafe class MinimalFilterGradient
         var pairs = MinimalFilter.PairsOf(windows);
         int inputs = windows.SegmentWidth, blockDepth = Gemm.BlockDepth(pairs.Count);
         int strips = (inputs + TKernel.Width - 1) / TKernel.Width, panels = (outputs + TKernel.Height - 1) / TKernel.Height;
-        int stripsAtOnce = Math.Clamp(MinimalFilter.MaximumPacked / (MinimalFilter.Products * blockDepth * TKernel.Width), 1, strips);
-        int pairsAtOnce = Math.Max(1, MinimalFilter.MaximumPacked / (MinimalFilter.Products * blockDepth * stripsAtOnce * TKernel.Width)) * blockDepth;
+        int stripsAtOnce = Math.Clamp(Gemm.MaximumPacked / (MinimalFilter.Products * blockDepth * TKernel.Width), 1, strips);
+        int rowsPerTask = Gemm.SplitRows<TKernel>(outputs, MaximumRowsPerTask, 1);
+
+        // Whole blocks, as many as keep a chunk's sums of frames in the last-level cache and a task's gradients in the second-level one.
+        int pairsAtMost = Math.Min(Gemm.MaximumPacked / (MinimalFilter.Products * stripsAtOnce * TKernel.Width), Gemm.TaskFloats / rowsPerTask);
+        int pairsAtOnce = Math.Max(1, pairsAtMost / blockDepth) * blockDepth;
         long sums = (long)MinimalFilter.Products * panels * TKernel.Height * stripsAtOnce * TKernel.Width;
         float* shared = device.SharedScratch(sums + ((long)MinimalFilter.Products * stripsAtOnce * TKernel.Width * Math.Min(pairsAtOnce, pairs.Count)));
         for (int strip = 0; strip < strips; strip += stripsAtOnce)
@@ -67,7 +73,7 @@ internal static unsafe class MinimalFilterGradient
                 BlockDepth = blockDepth,
                 Sums = shared,
                 Packed = shared + sums,
-                RowsPerTask = Gemm.SplitRows<TKernel>(outputs, MaximumRowsPerTask, 1),
+                RowsPerTask = rowsPerTask,
                 Workers = device.WorkersHandle,
             };
             for (body.From = 0; body.From < pairs.Count; body.From += pairsAtOnce)

@@ -22,7 +22,12 @@ public enum Padding
 /// <summary>
 /// Dilated convolution over time, channels-last: y[n, t, o] = b[o] + Σ_k Σ_i w[o, k, i] x[n, t + k·dilation − pad, i].
 /// </summary>
-/// <remarks>Computed as a matrix product that reads the windows in place; no unfolded copy is made.</remarks>
+/// <remarks>
+/// Computed as a matrix product that reads the windows in place; no unfolded copy is made. On CPUs, kernels of three taps with 64 channels or
+/// more on both sides and 32 frames or more are computed by minimal filtering instead, two frames from four products of channels (Winograd,
+/// "Arithmetic complexity of computations", 1980): a third fewer multiplications, rounding errors of the same size. A NaN reaches there
+/// what reads it, and besides the gradients by all three taps where only some read it, near the ends of a signal; an infinity may arrive as NaN.
+/// </remarks>
 public static partial class Conv1d
 {
     /// <summary>Convolves every utterance of a batch.</summary>
