@@ -23,10 +23,11 @@ public enum Padding
 /// Dilated convolution over time, channels-last: y[n, t, o] = b[o] + Σ_k Σ_i w[o, k, i] x[n, t + k·dilation − pad, i].
 /// </summary>
 /// <remarks>
-/// Computed as a matrix product that reads the windows in place; no unfolded copy is made. On CPUs, kernels of three taps with 64 channels or
-/// more on both sides and 32 frames or more are computed by minimal filtering instead, two frames from four products of channels (Winograd,
-/// "Arithmetic complexity of computations", 1980): a third fewer multiplications, rounding errors of the same size. A NaN reaches there
-/// what reads it, and besides the gradients by all three taps where only some read it, near the ends of a signal; an infinity may arrive as NaN.
+/// Computed as a matrix product that reads the windows in place; no unfolded copy is made. On CPUs, three taps with 64 channels or more on both
+/// sides, 32 frames or more and a dilation well below their number are computed by minimal filtering instead, frames t and t + dilation from
+/// four products of channels, not six (Winograd, "Arithmetic complexity of computations", 1980). Rounding errors are of the same size. A NaN
+/// or infinity in one frame reaches no other frames of the result than by the direct product, but an infinity may arrive as NaN; near the ends
+/// of a signal, where not every tap reads a frame, it may reach the gradients by all three.
 /// </remarks>
 public static partial class Conv1d
 {
