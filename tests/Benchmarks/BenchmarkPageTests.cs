@@ -69,7 +69,7 @@ public partial class BenchmarkPageTests
         Assert.That(lines, Has.Member("| `sort` | N 8 | items/s | sort_best | 50.0 / 160 | 100 / 200 | 2.00 / 1.25 | 0.50 |"));
         Assert.That(lines, Has.Member("| `sort` | N 8 | 1.00 s / 500 ms | 450 ms – 1.20 s | 400 ms | 20 | 16 | – | 80 % | 0 B |"));
         Assert.That(lines, Has.Member("- peers, run 1: torch 9.1"));
-        Assert.That(lines, Has.Member("- run 2: 2026-01-02, `spk bench sort`; the machine was busy, threads waited 0.25 s a second"));
+        Assert.That(lines, Has.Member("- run 2: 2026-01-02, `spk bench sort`; the machine was busy, each thread waited 0.25 s a second"));
         Assert.That(page.Markdown.IndexOf("# Head", StringComparison.Ordinal), Is.LessThan(page.Markdown.IndexOf("## CPU", StringComparison.Ordinal)));
         Assert.That(page.Markdown, Does.EndWith("a remark\n\nthe end\n"));
     }

@@ -41,7 +41,7 @@ internal static class BenchmarkText
         {
             double[] waited = [.. compared.Select(c => c.Result.Pace?.Waited ?? 0).Order()];
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{byProcessor} of them by their fastest call or, above 3 ms, by processor time: the machine was busy, threads waited {waited[waited.Length / 2]:F2} s a second; what the clock would tell, such as a lost thread, stays unseen"));
+                $"{byProcessor} of them by their fastest call or, above 3 ms, by processor time: the machine was busy, each thread waited {waited[waited.Length / 2]:F2} s a second; what the clock would tell, such as a lost thread, stays unseen"));
         }
     }
 

@@ -7,6 +7,8 @@ namespace Spk.Engine.Clustering;
 /// <content>Lloyd in host memory: the objective comes from the sums of the update, not from every row.</content>
 internal sealed unsafe partial class KMeansRun
 {
+    private float[]? _previous;
+
     // Where rows lie this much farther from the origin than from their centroids, squares cancel too far: rows are measured.
     private const double SmallestShare = 1e-7;
 
@@ -14,7 +16,7 @@ internal sealed unsafe partial class KMeansRun
     public static long HostBytes(int threads, int count, int dimension, int clusters)
     {
         long search = FewClusters.Bytes(threads, count, dimension, clusters) is > 0 and { } few ? few : ManyClusters.Bytes(count);
-        return search + ((long)clusters * ((dimension * sizeof(float)) + sizeof(double)));
+        return search + ((long)clusters * ((dimension * sizeof(float)) + sizeof(double))) + OwnDistances.Bytes(count);
     }
 
     private double HostLabel(CpuDevice cpu, ILabelSearch search, float* centroids, int* labels, float* distances)
@@ -28,7 +30,7 @@ internal sealed unsafe partial class KMeansRun
     {
         int[] counts = new int[Clusters];
         double[] gains = new double[Clusters];
-        float[] previous = new float[(long)Clusters * Dimension];
+        float[] previous = _previous ??= new float[(long)Clusters * Dimension];
         var inertia = new List<double>();
         fixed (int* hostCounts = counts)
         fixed (double* gain = gains)
@@ -47,16 +49,17 @@ internal sealed unsafe partial class KMeansRun
 
                 new ReadOnlySpan<float>(centroids, previous.Length).CopyTo(previous);
                 KMeansUpdate.CpuForward(cpu, _rows, _scales, labelTensor, _options.Metric, centroidTensor, countTensor, gain);
-                bool refill = _options.EmptyClusters != EmptyClusterPolicy.Keep && counts.Contains(0);
+                bool empty = _options.EmptyClusters != EmptyClusterPolicy.Keep && counts.Contains(0);
+                bool measures = empty && _options.EmptyClusters == EmptyClusterPolicy.Farthest;
                 double objective = search.TotalSquares - gains.Sum();
-                if (refill || (_options.Metric == ClusterMetric.Euclidean && !(objective > SmallestShare * search.TotalSquares)))
+                if (measures || (_options.Metric == ClusterMetric.Euclidean && !(objective > SmallestShare * search.TotalSquares)))
                 {
                     objective = OwnDistances.Measure(cpu, _data, _options.Metric, before, labels, distances);
                 }
 
                 inertia.Add(objective);
                 Report(restart, iteration, new KMeansAssignment(objective, changed), counts);
-                if (refill)
+                if (empty)
                 {
                     Refill(restart, iteration, centroids, centroidTensor, distances, counts);
                 }

@@ -17,10 +17,10 @@ internal sealed unsafe class ManyClusters : ILabelSearch
     public ManyClusters(CpuDevice cpu, KMeansData data, ClusterMetric metric, int clusters)
     {
         (_data, _metric, _clusters) = (data, metric, clusters);
+        TotalSquares = metric == ClusterMetric.Euclidean ? OwnDistances.TotalSquares(cpu, data) : 0;
         _norms = (float*)NativeMemory.AlignedAlloc((nuint)Bytes(data.Count), 64);
         var body = new NormsBody { Data = data, Norms = _norms };
         cpu.Workers.For((data.Count + ChunkRows - 1) / ChunkRows, ref body);
-        TotalSquares = metric == ClusterMetric.Euclidean ? OwnDistances.TotalSquares(cpu, data) : 0;
     }
 
     /// <inheritdoc/>

@@ -8,6 +8,9 @@ internal static unsafe class OwnDistances
 {
     private const int ChunkRows = 512;
 
+    /// <summary>Bytes of memory of a call.</summary>
+    public static long Bytes(int count) => ((count / ChunkRows) + 1L) * sizeof(double);
+
     /// <summary>Distances as <see cref="KMeansAssign"/> leaves them, and the objective.</summary>
     /// <param name="cpu">The device.</param>
     /// <param name="data">The rows.</param>

@@ -22,7 +22,7 @@ public sealed record ComparedBenchmark(BenchmarkResult Baseline, BenchmarkResult
 /// <remarks>
 /// <para>Where work that never changes takes longer than it did, times are relative to it (<see cref="MachinePace"/>). On a busy machine short calls are
 /// compared by the fastest of them, which nothing disturbed, and long ones by processor time, which waiting for a processor does not add to. Where the
-/// machine was idle both times, the clock alone counts: a call that lost its second thread takes no more processor time, and threads that wait awake for
+/// machine was idle both times, in any of the measurements, the clock alone counts, and only those do: a call that lost its second thread takes no more processor time, and threads that wait awake for
 /// work take some that nobody misses.</para>
 /// <para>What is left is told from a change by repetition. A baseline should hold several results of each case, from different times; a case that seems
 /// slower than all of them is measured again, at other times, and counts only if it seems so in every measurement. A case whose times vary by more
@@ -37,8 +37,8 @@ public static class BenchmarkComparison
     // A scheduler lets a thread run for so long: a call that takes less is now and then left alone.
     private const double ShortSeconds = 3e-3;
 
-    // A machine on which threads wait for longer than this, in seconds a second and all of them together, is busy; and so busy that no time tells anything.
-    internal const double IdleWaiting = 0.05, OverloadedWaiting = 0.5;
+    // A machine on which threads wait for longer than this, in seconds a second, is busy; and so busy that no time tells anything.
+    internal const double IdleWaiting = 0.025, OverloadedWaiting = 0.25;
 
     // Other work does not make anything that much slower.
     private const double BeyondOverload = 100;
@@ -56,34 +56,44 @@ public static class BenchmarkComparison
         ArgumentNullException.ThrowIfNull(results);
         ArgumentNullException.ThrowIfNull(again);
         var before = baseline.GroupBy(r => r.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
-        var now = results.Where(r => before.ContainsKey(r.Key)).GroupBy(r => r.Key, StringComparer.Ordinal)
-            .Select(g => (Best: g.MinBy(r => Ratio(before[g.Key], r))!, Measurements: g.Count(), Told: g.Any(Tells))).ToArray();
+        var cases = results.Where(r => before.ContainsKey(r.Key)).GroupBy(r => r.Key, StringComparer.Ordinal)
+            .Select(g => (Before: before[g.Key], Now: g.ToList())).ToArray();
 
         // Round by round over all that seem slower: a disturbance that lasts a while has time to end.
         for (int round = 0; round < Repetitions; round++)
         {
-            foreach (ref var one in now.AsSpan())
+            foreach (var (earlier, now) in cases)
             {
-                var earlier = before[one.Best.Key];
-                if (Ratio(earlier, one.Best) > 1 + allowed && again(one.Best) is { } repeated)
+                var closest = Closest(earlier, now);
+                if (Ratio(closest) > 1 + allowed && again(closest.Result) is { } repeated)
                 {
-                    one.Measurements++;
-                    one.Told |= Tells(repeated);
-                    one.Best = Ratio(earlier, repeated) < Ratio(earlier, one.Best) ? repeated : one.Best;
+                    now.Add(repeated);
                 }
             }
         }
 
-        return
-        [
-            .. from one in now
-               let earlier = before[one.Best.Key]
-               let slowest = earlier.MinBy(b => Ratio(b, one.Best))!
-               let seems = Ratio(slowest, one.Best) > 1 + allowed
-               let told = (one.Told && earlier.Any(Tells)) || Ratio(slowest, one.Best) > BeyondOverload
-               select new ComparedBenchmark(slowest, one.Best, one.Measurements, seems && told, seems && !told, (earlier.Max(b => b.Fast) / earlier.Min(b => b.Fast)) - 1),
-        ];
+        return [.. cases.Select(c => Verdict(c.Before, c.Now, allowed))];
     }
+
+    private static ComparedBenchmark Verdict(BenchmarkResult[] earlier, List<BenchmarkResult> now, double allowed)
+    {
+        var closest = Closest(earlier, now);
+        double ratio = Ratio(closest);
+        bool told = (earlier.Any(Tells) && now.Any(Tells)) || ratio > BeyondOverload;
+        double spread = (earlier.Max(b => b.Fast) / earlier.Min(b => b.Fast)) - 1;
+        return new ComparedBenchmark(closest.Baseline, closest.Result, now.Count, ratio > 1 + allowed && told, ratio > 1 + allowed && !told, spread);
+    }
+
+    // The two measurements that look most alike. Where some were made on an idle machine both times, others do not count: a busy machine hides what only
+    // the clock would show.
+    private static (BenchmarkResult Baseline, BenchmarkResult Result) Closest(BenchmarkResult[] earlier, List<BenchmarkResult> now)
+    {
+        var pairs = earlier.SelectMany(_ => now, (b, r) => (Baseline: b, Result: r)).ToArray();
+        var idle = pairs.Where(p => ByClock(p.Baseline, p.Result)).ToArray();
+        return (idle.Length > 0 ? idle : pairs).MinBy(Ratio);
+    }
+
+    private static double Ratio((BenchmarkResult Baseline, BenchmarkResult Result) pair) => Ratio(pair.Baseline, pair.Result);
 
     internal static bool ByClock(BenchmarkResult baseline, BenchmarkResult result) => !Counted(baseline, result) || (IsIdle(baseline) && IsIdle(result));
 
@@ -104,11 +114,9 @@ public static class BenchmarkComparison
         return ratio / Math.Max(1, pace);
     }
 
-    private static double Ratio(BenchmarkResult[] baseline, BenchmarkResult result) => baseline.Min(b => Ratio(b, result));
-
     private static bool Counted(BenchmarkResult baseline, BenchmarkResult result) => Counted(baseline) && Counted(result);
 
-    private static bool Counted(BenchmarkResult result) => result is { Processor: > 0, Least: > 0, Pace: { Clock: > 0 } };
+    private static bool Counted(BenchmarkResult result) => result is { Processor: > 0, Least: > 0, Pace: not null };
 
     private static bool Tells(BenchmarkResult result) => result.Pace is not { Waited: > OverloadedWaiting };
 

@@ -151,7 +151,7 @@ public sealed record BenchmarkResult
             AllocatedBytes = Number("allocated_bytes"),
             Bytes = Optional("bytes"),
             Operations = Optional("operations"),
-            Pace = Optional("pace_s") is > 0 and { } pace ? new MachinePace(Optional("pace_clock_s"), pace, Number("waited")) : null,
+            Pace = Optional("pace_clock_s") is > 0 and { } pace ? new MachinePace(pace, Number("pace_s"), Number("waited")) : null,
             ShareOfBound = json.TryGetProperty("share_of_bound", out _) ? Number("share_of_bound") : null,
         };
     }

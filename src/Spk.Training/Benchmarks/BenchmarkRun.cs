@@ -58,7 +58,7 @@ public static class BenchmarkRun
 
         // Held for the whole run: making a GPU's context anew for every group takes longer than most groups.
         using var keptOpen = Device.Open(options.Device, options.Threads);
-        var yardstick = keptOpen is CpuDevice cpu ? new Yardstick(cpu.Threads) : null;
+        using var yardstick = keptOpen is CpuDevice cpu ? new Yardstick(cpu.Threads) : null;
         foreach (var group in BenchmarkCatalog.Groups.Where(g => g.MayHold(options.Cases)))
         {
             foreach (var precision in options.Precisions)

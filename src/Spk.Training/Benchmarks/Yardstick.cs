@@ -1,42 +1,52 @@
 namespace Spk.Training.Benchmarks;
 
 /// <summary>
-/// Work that never changes, done between the calls of a case on as many threads, for a tenth of the time: multiply-adds on registers, or for cases
-/// that memory bounds long copies. The time it takes tells how fast the processors, or the memory that they share with others, were meanwhile.
+/// Work that never changes, done between the calls of a case for a tenth of the time: multiply-adds on registers, or for cases that memory bounds
+/// long copies. The time it takes tells how fast the processors, or the memory that they share with others, were meanwhile.
 /// </summary>
-internal sealed class Yardstick
+/// <remarks>
+/// It is done twice: by as many threads as the case has, for the clock, and by the calling thread alone, for processor time, of which the system knows that
+/// of other threads too coarsely. The threads are its own, so that nothing depends on the engine's.
+/// </remarks>
+internal sealed class Yardstick : IDisposable
 {
     // Some tenths of a millisecond: long enough for the clock, short enough to be left alone now and then.
     private const int Sweeps = 300_000;
     private const double Share = 0.1;
 
-    // Of a thread, each way: beyond the caches.
-    private const int CopyFloats = 8 << 20;
+    // The engine's threads wait awake for so long after a call.
+    private const int RestMilliseconds = 2;
 
-    private readonly ParallelOptions _threads;
+    // Of all threads together, each way: beyond the caches.
+    private const int CopyFloats = 16 << 20;
+
+    private readonly Thread[] _others;
+    private readonly SemaphoreSlim _start = new(0), _done = new(0);
     private readonly float[] _values;
-    private readonly Lazy<float[][]> _from, _to;
-    private bool _ofMemory;
-    private double _leastClock, _leastProcessor, _wall, _waited;
+    private readonly Lazy<float[]> _from = new(() => new float[CopyFloats]), _to = new(() => new float[CopyFloats]);
+    private ProcessorWait _wait = new();
+    private bool _ofMemory, _stopping;
+    private double _leastClock, _leastProcessor, _wall;
 
     /// <param name="threads">Threads of the cases.</param>
     public Yardstick(int threads)
     {
-        _threads = new ParallelOptions { MaxDegreeOfParallelism = threads };
         _values = new float[threads];
-        _from = new(() => Arrays(threads));
-        _to = new(() => Arrays(threads));
+        _others = [.. Enumerable.Range(1, threads - 1).Select(t => new Thread(() => Serve(t)) { IsBackground = true, Name = $"spk yardstick {t}" })];
+        Array.ForEach(_others, thread => thread.Start());
     }
 
     /// <summary>Forgets what was measured, for the next case.</summary>
     /// <param name="ofMemory">Whether memory bounds that case.</param>
     public void Restart(bool ofMemory)
     {
-        (_leastClock, _leastProcessor, _wall, _waited, _ofMemory) = (double.PositiveInfinity, double.PositiveInfinity, 0, ProcessorWait.Seconds(), ofMemory);
+        (_leastClock, _leastProcessor, _wall, _ofMemory) = (double.PositiveInfinity, double.PositiveInfinity, 0, ofMemory);
         if (ofMemory)
         {
-            Work(); // Its pages are there from now on.
+            Together(); // Its pages are there from now on.
         }
+
+        _wait = new ProcessorWait();
     }
 
     /// <summary>Measures, if less than its share of the time was spent on it.</summary>
@@ -48,30 +58,71 @@ internal sealed class Yardstick
             return;
         }
 
+        Thread.Sleep(RestMilliseconds);
         var start = CallTime.Now();
-        Work();
-        var time = CallTime.Since(start);
-        (_leastClock, _leastProcessor, _wall) = (Math.Min(_leastClock, time.Wall), Math.Min(_leastProcessor, time.Processor), _wall + time.Wall);
+        Together();
+        double together = CallTime.Since(start).Wall;
+        start = CallTime.Now();
+        Work(0);
+        var alone = CallTime.Since(start);
+        (_leastClock, _leastProcessor, _wall) = (Math.Min(_leastClock, together), Math.Min(_leastProcessor, alone.Processor), _wall + together + alone.Wall);
     }
 
     /// <summary>The pace since the restart; null where the system does not count processor time.</summary>
     /// <param name="now">Seconds since the restart.</param>
-    public MachinePace? Pace(double now)
+    public MachinePace? Pace(double now) => _leastProcessor is > 0 and < double.PositiveInfinity
+        ? new MachinePace(_leastClock, _leastProcessor, _wait.Seconds() / now / _values.Length)
+        : null;
+
+    /// <summary>Ends its threads.</summary>
+    public void Dispose()
     {
-        // Less than before: a thread has ended, and what it waited is not known.
-        double waited = ProcessorWait.Seconds() - _waited;
-        return _leastProcessor is > 0 and < double.PositiveInfinity ? new MachinePace(_leastClock, _leastProcessor, waited < 0 ? 1 : waited / now) : null;
+        Volatile.Write(ref _stopping, true);
+        if (_others.Length > 0)
+        {
+            _start.Release(_others.Length);
+            Array.ForEach(_others, thread => thread.Join());
+        }
+
+        _start.Dispose();
+        _done.Dispose();
     }
 
-    private static float[][] Arrays(int threads) => [.. Enumerable.Range(0, threads).Select(_ => new float[CopyFloats])];
+    private void Serve(int thread)
+    {
+        while (true)
+        {
+            _start.Wait();
+            if (Volatile.Read(ref _stopping))
+            {
+                return;
+            }
 
-    private void Work() => Parallel.For(0, _values.Length, _threads, Work);
+            Work(thread);
+            _done.Release();
+        }
+    }
+
+    private void Together()
+    {
+        if (_others.Length > 0)
+        {
+            _start.Release(_others.Length);
+        }
+
+        Work(0);
+        for (int i = 0; i < _others.Length; i++)
+        {
+            _done.Wait();
+        }
+    }
 
     private void Work(int thread)
     {
         if (_ofMemory)
         {
-            _from.Value[thread].CopyTo(_to.Value[thread], 0);
+            int each = CopyFloats / _values.Length;
+            _from.Value.AsSpan(thread * each, each).CopyTo(_to.Value.AsSpan(thread * each));
         }
         else
         {

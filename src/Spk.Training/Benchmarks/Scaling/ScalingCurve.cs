@@ -10,7 +10,7 @@ namespace Spk.Training.Benchmarks.Scaling;
 /// <param name="Slow">Seconds that nine calls in ten stayed below.</param>
 /// <param name="Calls">Calls that were timed.</param>
 /// <param name="Bytes">The device's tensors at their peak, and what a call allocates beside; arrays of the caller are not counted.</param>
-/// <param name="Waited">Seconds a second that threads waited for processors that others had: 0 on an idle machine.</param>
+/// <param name="Waited">Seconds a second that each thread waited for processors that others had: 0 on an idle machine.</param>
 public readonly record struct ScalingPoint(double Size, double Median, double Fast, double Slow, int Calls, double Bytes, double Waited);
 
 /// <summary>Cost by size.</summary>

@@ -61,7 +61,8 @@ public static class ScalingRun
         using var device = Device.Open(options.Device, axis.VariesThreads ? size : options.Threads);
         var one = axis.Make(device, size);
         using var owned = one.Owned;
-        var result = BenchmarkRun.MeasureCase(one, device, device is CpuDevice cpu ? new Yardstick(cpu.Threads) : null, new BenchmarkOptions { Budget = options.Budget }, null, null, cancellation);
+        using var yardstick = device is CpuDevice cpu ? new Yardstick(cpu.Threads) : null;
+        var result = BenchmarkRun.MeasureCase(one, device, yardstick, new BenchmarkOptions { Budget = options.Budget }, null, null, cancellation);
         var memory = device.Memory;
         return new ScalingPoint(size, result.Median, result.Fast, result.Slow, result.Calls, memory.Persistent + memory.Peak + result.AllocatedBytes, result.Pace?.Waited ?? 0);
     }
