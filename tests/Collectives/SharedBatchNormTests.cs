@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
 using Spk.Engine.Collectives;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -57,6 +58,7 @@ public class SharedBatchNormTests(TestDevice on)
             Close.Assert(got.Mean, want.Mean, 8 * Tolerance.Epsilon, "running mean");
             Close.Assert(got.Variance, want.Variance, 16 * Tolerance.Epsilon, "running variance");
             Assert.That(got.Mean, Is.EqualTo(results[1][0].Mean), "the same in all processes");
+            Assert.That((want.OwnPass, got.OwnPass), Is.EqualTo((on.IsCuda, false)), "a pass of the norm's own");
         }
     }
 
@@ -74,6 +76,12 @@ public class SharedBatchNormTests(TestDevice on)
     private Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true, bool measured = false)
     {
         using var device = on.Open();
+        bool ownPass = false;
+        if (device is CudaDevice cuda)
+        {
+            cuda.Launching = kernel => ownPass |= kernel.Name == "batch_norm_partial";
+        }
+
         device.Collective = processes;
         var p = LayerCheck.Parameters(
             device, ("gamma", new Shape(channels), Samples.Normal(4, channels)), ("beta", new Shape(channels), Samples.Normal(5, channels)));
@@ -101,8 +109,8 @@ public class SharedBatchNormTests(TestDevice on)
         }
 
         return new Result(
-            output, Samples.Read(x.Grad!), Samples.Read(gradients[0]), Samples.Read(gradients[1]), Samples.Read(mean.Value), Samples.Read(variance.Value));
+            output, Samples.Read(x.Grad!), Samples.Read(gradients[0]), Samples.Read(gradients[1]), Samples.Read(mean.Value), Samples.Read(variance.Value), ownPass);
     }
 
-    private sealed record Result(float[] Y, float[] Dx, float[] Dgamma, float[] Dbeta, float[] Mean, float[] Variance);
+    private sealed record Result(float[] Y, float[] Dx, float[] Dgamma, float[] Dbeta, float[] Mean, float[] Variance, bool OwnPass);
 }

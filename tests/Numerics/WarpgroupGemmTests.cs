@@ -44,7 +44,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
             var (tc, bt) = (Samples.Constant(device, new Shape(m, n), start), Samples.Constant(device, new Shape(n), bias));
             var va = transposeA ? MatrixView.Of(ta.Data, k, m, m).Transposed : MatrixView.Of(ta.Data, m, k, k);
             var vb = transposeB ? MatrixView.Of(tb.Data, n, k, k).Transposed : MatrixView.Of(tb.Data, k, n, n);
-            WarpgroupGemm.Multiply(device, va, vb, tc.Data, n, accumulate: true, new ProductEpilogue(bt), wide, splits);
+            WarpgroupGemm.Multiply(device, WarpgroupGemm.Plan.Of(m, n, k, wide, splits), va, vb, tc.Data, n, accumulate: true, new ProductEpilogue(bt));
             return Samples.Read(tc);
         }
 
@@ -87,7 +87,8 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
             var (tc, moments) = (device.Workspace.Rent(new Shape(m, n)), device.Workspace.Rent(new Shape((m + tile - 1) / tile, 3, n)));
             var epilogue = new ProductEpilogue(bt) { Moments = moments.Data, Slope = slope };
             WarpgroupGemm.Multiply(
-                device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, n, k, k).Transposed, tc.Data, n, accumulate: false, epilogue, wide, splits: false);
+                device, WarpgroupGemm.Plan.Of(m, n, k, wide, splits: false), MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, n, k, k).Transposed, tc.Data, n,
+                accumulate: false, epilogue);
             float[] stored = Samples.Read(tc), got = Samples.Read(moments);
             for (int first = 0; first < m; first += tile)
             {
@@ -155,7 +156,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         Multiply(a);
         float[] want = Samples.Read(tc), other = [.. a.Select(value => -value)];
         device.Driver.BeginCapture(device.Stream);
-        WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
+        WarpgroupGemm.Multiply(device, WarpgroupGemm.Plan.Of(m, n, k), MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
         var recorded = device.Driver.EndCapture(device.Stream);
         var graph = device.Driver.Instantiate(recorded);
         device.Driver.Destroy(recorded);
@@ -171,7 +172,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         void Multiply(float[] values)
         {
             ta.CopyFrom(values);
-            WarpgroupGemm.Multiply(device, MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
+            WarpgroupGemm.Multiply(device, WarpgroupGemm.Plan.Of(m, n, k), MatrixView.Of(ta.Data, m, k, k), MatrixView.Of(tb.Data, k, n, n), tc.Data, n, false, default);
         }
     }
 
@@ -181,7 +182,7 @@ public unsafe class WarpgroupGemmTests(TestDevice on)
         using var device = OpenHopper();
         var (a, b, c) = (device.Workspace.Rent(new Shape(9, 16)), device.Workspace.Rent(new Shape(16, 10)), device.Workspace.Rent(new Shape(9, 10)));
         var before = device.Workspace.Position;
-        WarpgroupGemm.Multiply(device, MatrixView.Of(a.Data, 9, 16, 16), MatrixView.Of(b.Data, 16, 10, 10), c.Data, 10, false, default);
+        WarpgroupGemm.Multiply(device, WarpgroupGemm.Plan.Of(9, 10, 16), MatrixView.Of(a.Data, 9, 16, 16), MatrixView.Of(b.Data, 16, 10, 10), c.Data, 10, false, default);
         Assert.That(device.Workspace.Position, Is.EqualTo(before));
     }
 

@@ -54,11 +54,11 @@ internal static class ParityCases
         new("BatchNorm evaluation", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
             BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0.2f), Buffer(d, 37, 1.5f), training: false))),
         new("Conv1d measured for BatchNorm", Statistics, d => Layer(d, [3, 29, 18], [[37, 3, 18], [37], [37], [37]], (t, x, p) =>
-            Normed(t, (to, norm) => Conv1d.Forward(t, x, p[0].Value, p[1].Value, 2, output: to, norm: norm), p[2], p[3], Buffer(d, 37, 0), Buffer(d, 37, 1), true))),
+            Normed(t, norm => Conv1d.Forward(t, x, p[0].Value, p[1].Value, 2, norm: norm), p[2], p[3], Buffer(d, 37, 0), Buffer(d, 37, 1), true))),
         new("Conv2d measured for BatchNorm", Statistics, d => Layer(d, [2, 7, 29, 12], [[70, 3, 3, 12], [70], [70]], (t, x, p) =>
-            Normed(t, (to, norm) => Conv2d.Forward(t, x, p[0].Value, null, 1, 1, 1, 1, to, norm), p[1], p[2], Buffer(d, 70, 0), Buffer(d, 70, 1), true))),
+            Normed(t, norm => Conv2d.Forward(t, x, p[0].Value, null, 1, 1, 1, 1, norm: norm), p[1], p[2], Buffer(d, 70, 0), Buffer(d, 70, 1), true))),
         new("Conv1d normalised for BatchNorm", Sums, d =>
-            [Samples.Read(Normed(null, (to, norm) => Conv1d.Forward(null, Constant(d, 1, 3 * 29, 18, [3, 29, 18]), Constant(d, 2, 37 * 3, 18, [37, 3, 18]), null, 2, output: to, norm: norm),
+            [Samples.Read(Normed(null, norm => Conv1d.Forward(null, Constant(d, 1, 3 * 29, 18, [3, 29, 18]), Constant(d, 2, 37 * 3, 18, [37, 3, 18]), null, 2, norm: norm),
                 null, null, Buffer(d, 37, 0.2f), Buffer(d, 37, 1.5f), false))]),
         .. Enum.GetValues<ActivationKind>().Select(kind =>
             new ParityCase($"Activation {kind}", Sums, d => Layer(d, [5, 7, 131], [], (t, x, _) => Activation.Forward(t, x, kind)))),
@@ -182,11 +182,11 @@ internal static class ParityCases
 
     // A map with the norm behind it.
     private static Tensor Normed(
-        Tape? tape, Func<Tensor?, BatchNormEpilogue, Tensor> map, Parameter? gamma, Parameter? beta, Parameter mean, Parameter variance, bool training)
+        Tape? tape, Func<BatchNormEpilogue, Tensor> map, Parameter? gamma, Parameter? beta, Parameter mean, Parameter variance, bool training)
     {
         var norm = new BatchNormEpilogue();
         BatchNorm.Prepare(norm, tape, gamma, beta, mean, variance, training, before: ActivationKind.Relu);
-        return BatchNorm.Forward(tape, map(null, norm), gamma, beta, mean, variance, training, before: ActivationKind.Relu, epilogue: norm);
+        return BatchNorm.Forward(tape, map(norm), gamma, beta, mean, variance, training, before: ActivationKind.Relu, epilogue: norm);
     }
 
     private static float[][] Mixed(Device device)

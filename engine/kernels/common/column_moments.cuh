@@ -66,6 +66,7 @@ struct ColumnMoments {
 // Of sums in registers, by all threads of a block of 2 · Tile, with the shared memory of the tiles.
 template <int Tile, typename Math>
 __device__ __forceinline__ void measure(const Math& math, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
+  static_assert(Tile * (sizeof(float) + Math::ROW_WARPS * sizeof(ColumnMoments)) <= Math::STAGES * Math::STAGE_BYTES, "more than the tiles take");
   DYNAMIC_SHARED(float, pivots);
   ColumnMoments* partial = reinterpret_cast<ColumnMoments*>(pivots + Tile);
   int rows = min(Tile, m - first_row), columns = min(Tile, n - first_column);

@@ -98,11 +98,11 @@ __device__ __forceinline__ void multiply_rounded(Math& math, LoaderA& a, LoaderB
       b.advance();
     }
     if (s > 0) {
-      const uint16_t* tile = tiles + (s - 1) % 2 * (Math::SIZE_A + Math::SIZE_B);
+      const uint16_t* tile = tiles + (s - 1) % Math::STAGES * (Math::SIZE_A + Math::SIZE_B);
       math.multiply(tile, tile + Math::SIZE_A);
     }
     if (s < steps) {
-      uint16_t* tile = tiles + s % 2 * (Math::SIZE_A + Math::SIZE_B);
+      uint16_t* tile = tiles + s % Math::STAGES * (Math::SIZE_A + Math::SIZE_B);
       a.template store_bf16<Math::STRIDE_A>(values_a, tile);
       b.template store_bf16<Math::STRIDE_B>(values_b, tile + Math::SIZE_A);
     }

@@ -1,6 +1,7 @@
 // The inner part of a matrix product: what a block of 2 · Tile threads does with Tile × BK of A and BK × Tile of B in shared memory, in
-// three arithmetics. All have the same interface: the layout in shared memory, `multiply`, and `for_each`, which hands the finished sums
-// to a sink by row and column of the tile, one by one or as two neighbouring columns.
+// three arithmetics. All have the same interface: the layout in shared memory and how many stages of it there are, `multiply`, and `for_each`, which
+// hands the finished sums to a sink by row and column of the tile, one by one or as two neighbouring columns. For common/column_moments.cuh they tell
+// which sums a thread owns: `sum`, `row_of`, `column_of`, OWN_ROWS, OWN_COLUMNS, ROWS_APART, and who shares its columns: LANES_APART, ROW_WARPS, `row_warp`.
 //
 // Work of `multiply`: 2 · Tile² · BK operations. Reads of shared memory: 2 · Tile · BK elements, those of A by Tile / 32 warps and those of
 // B by 2 with tensor cores; else those of A by 16 threads and those of B by Tile / 8.
@@ -17,6 +18,7 @@ struct SharedTiles {
   static constexpr int STRIDE_K = BK + 16 / sizeof(Element), STRIDE_TILE = Tile + 8;
   static constexpr int STRIDE_A = KMajorA ? STRIDE_K : STRIDE_TILE, STRIDE_B = KMajorB ? STRIDE_K : STRIDE_TILE;
   static constexpr int SIZE_A = (KMajorA ? Tile : BK) * STRIDE_A, SIZE_B = (KMajorB ? Tile : BK) * STRIDE_B;
+  static constexpr int STAGE_BYTES = (SIZE_A + SIZE_B) * sizeof(Element);
 };
 
 // Plain f32: every thread owns 8 rows by TN columns. Four steps of k at a time, so that all shared reads are 16 bytes: along k where that
@@ -205,6 +207,7 @@ struct Bf16 : SharedTiles<uint16_t, KMajorA, KMajorB, Tile>, WarpSums<Tile> {
   using Shared = SharedTiles<uint16_t, KMajorA, KMajorB, Tile>;
   using Sums = WarpSums<Tile>;
   static constexpr bool ROUNDED = true;
+  static constexpr int STAGES = 2;
 
   __device__ __forceinline__ void multiply(const uint16_t* a, const uint16_t* b) {
     int matrix = threadIdx.x % WARP / 8, r = threadIdx.x % 8;

@@ -147,7 +147,8 @@ __device__ __forceinline__ unsigned char* swizzled_tiles(unsigned char* memory) 
 
 // The sums of one tile of C over k_count > 0 of k from k_from on, as sum_tile of common/gemm.cuh. Afterwards the tiles' memory is free for others.
 template <int Stages, bool KMajorA, bool KMajorB, int Columns, typename ViewA, typename ViewB>
-__device__ __forceinline__ void sum_on_warpgroups(Warpgroups<KMajorA, KMajorB, Columns>& math, const ViewA& a, const ViewB& b, int first_row, int first_column, int k_from, int k_count, unsigned char* tiles) {
+__device__ __forceinline__ void sum_on_warpgroups(Warpgroups<KMajorA, KMajorB, Columns>& math, const ViewA& a, const ViewB& b, int first_row,
+                                                  int first_column, int k_from, int k_count, unsigned char* tiles) {
   using Math = Warpgroups<KMajorA, KMajorB, Columns>;
   constexpr int STAGE = Math::SIZE_A + Math::SIZE_B, AHEAD = Stages - 2;
   static_assert(Stages * STAGE >= Math::ROWS * Math::STAGED_ROW * int(sizeof(float)), "the sums take the place of the tiles");

@@ -4,8 +4,10 @@
 //   evaluation  the same with the running statistics
 //   backward    dx = activation'(x) (scale·dy − offset − factor (a − μ)),  dγ += Σ dy·â,  dβ += Σ dy
 //
-// Rows lie `stride` elements apart (channel views). Statistics: a block of 32 channels × 8 row lanes takes one chunk of rows (Welford),
-// a second kernel merges the chunks in order in f64. The chunks depend on the shape only, so the bits do not depend on the device.
+// Rows lie `stride` elements apart (channel views). Statistics: a block of 32 channels × 8 row lanes takes one chunk of rows (Welford); where
+// the product that made x measured it, the chunks are its tiles of 64 or 128 rows. A second kernel merges them in f64: 16 lanes a channel, each a run of
+// neighbouring chunks in order, then the lanes in order. Chunks and lanes follow from the shape and the kind of product, never from timing: the same bits
+// always.
 // Traffic in training: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward.
 #include "common/prelude.cuh"
 

@@ -1,5 +1,6 @@
 // Large bf16 matrix products on compute capability 9.0: operands are rounded once, to copies in the order of the originals, which Hopper's
-// tensor cores then multiply. See common/gemm_wgmma.cuh, and common/gemm_bulk.cuh for those whose tiles the copy engine brings. The products exist where HAS_SM90A is set, see common/wgmma.cuh.
+// tensor cores then multiply. See common/gemm_wgmma.cuh, and common/gemm_bulk.cuh for those whose tiles the copy engine brings. The products exist where
+// HAS_SM90A is set, see common/wgmma.cuh.
 #include "common/gemm_bulk.cuh"
 
 namespace {
@@ -63,8 +64,8 @@ PRODUCTS(mat_mul_wgmma_256, 256, 4, 1)
   name(const __grid_constant__ TensorMap map_a, const MatrixView a, int box_rows_a, const __grid_constant__ TensorMap map_b,                  \
        const MatrixView b, int box_rows_b, float* __restrict__ c, int c_stride, int m, int n, int k, const ProductEpilogue epilogue,          \
        int accumulate, int k_each) {                                                                                                          \
-    gemm::multiply_bulk_copied<k_major_a, k_major_b, columns, stages>(map_a, a, box_rows_a, map_b, b, box_rows_b, c, c_stride, m, n, k, epilogue, \
-                                                                      accumulate, k_each);                                                    \
+    gemm::multiply_bulk_copied<k_major_a, k_major_b, columns, stages>(                                                                        \
+        map_a, a, box_rows_a, map_b, b, box_rows_b, c, c_stride, m, n, k, epilogue, accumulate, k_each);                                      \
   }                                                                                                                                           \
   EXPORT_KERNEL(name)
 

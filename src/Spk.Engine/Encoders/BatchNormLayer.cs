@@ -53,14 +53,11 @@ public sealed class BatchNormLayer
     public Tensor Forward(Tape? tape, Tensor x, bool training, ActivationKind? before = null, Tensor? output = null) =>
         BatchNorm.Forward(tape, x, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before);
 
-    /// <summary>What the map ahead of <see cref="Finish"/> with the same arguments is to do for it.</summary>
-    internal BatchNormEpilogue Prepare(Tape? tape, bool training, ActivationKind? before)
+    /// <summary>Normalises activation(map(x)): what the map can do for the norm is done where its results are at hand.</summary>
+    internal Tensor Follow(INormedMap map, Tape? tape, Tensor x, bool training, ActivationKind? before, Tensor? output = null)
     {
         BatchNorm.Prepare(_epilogue, tape, Gamma, Beta, RunningMean, RunningVariance, training, before: before);
-        return _epilogue;
+        var y = map.Forward(tape, x, _epilogue.Normalizes ? output : null, _epilogue);
+        return BatchNorm.Forward(tape, y, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before, epilogue: _epilogue);
     }
-
-    /// <summary>Normalises activation(x) as far as the map that made x has not.</summary>
-    internal Tensor Finish(Tape? tape, Tensor x, bool training, ActivationKind? before, Tensor? output) =>
-        BatchNorm.Forward(tape, x, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before, epilogue: _epilogue);
 }

@@ -5,7 +5,7 @@ using Spk.Engine.Tensors;
 namespace Spk.Engine.Encoders;
 
 /// <summary>A convolution over time with its parameters <c>weight</c> ([Co, Ci, k] in files) and <c>bias</c> [Co].</summary>
-public sealed class Conv1dLayer
+public sealed class Conv1dLayer : INormedMap
 {
     private readonly int _dilation;
     private readonly Padding _padding;
@@ -39,7 +39,7 @@ public sealed class Conv1dLayer
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="x">[N, T, Ci].</param>
     /// <returns>[N, T', Co].</returns>
-    public Tensor Forward(Tape? tape, Tensor x) => Forward(tape, x, null, null);
+    public Tensor Forward(Tape? tape, Tensor x) => ((INormedMap)this).Forward(tape, x, null, null);
 
     /// <summary>Convolves, then activation and batch norm: what the convolution can do for the norm is done where its results are at hand.</summary>
     /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
@@ -47,17 +47,15 @@ public sealed class Conv1dLayer
     /// <param name="norm">The norm that follows.</param>
     /// <param name="training">Whether it uses and records the statistics of this batch.</param>
     /// <param name="before">Activation ahead of the norm: none, ReLU or leaky ReLU (slope 0.01).</param>
-    /// <param name="output">Where to write; null for a new tensor.</param>
+    /// <param name="output">Where to write, which must not overlap x; null for a new tensor.</param>
     /// <returns>[N, T', Co].</returns>
     public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null)
     {
         ArgumentNullException.ThrowIfNull(norm);
-        var epilogue = norm.Prepare(tape, training, before);
-        var y = Forward(tape, x, epilogue.Normalizes ? output : null, epilogue);
-        return norm.Finish(tape, y, training, before, output);
+        return norm.Follow(this, tape, x, training, before, output);
     }
 
-    private Tensor Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm)
+    Tensor INormedMap.Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm)
     {
         ArgumentNullException.ThrowIfNull(x);
         if (Weight.Shape[1] > 1)

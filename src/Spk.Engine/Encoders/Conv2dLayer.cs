@@ -8,7 +8,7 @@ namespace Spk.Engine.Encoders;
 /// A convolution over frequency and time without bias, square, padded to keep the size at stride 1. Parameter: <c>weight</c>, [Co, Ci, k, k]
 /// in files.
 /// </summary>
-public sealed class Conv2dLayer
+public sealed class Conv2dLayer : INormedMap
 {
     private readonly int _strideHeight, _strideWidth;
 
@@ -36,7 +36,7 @@ public sealed class Conv2dLayer
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="x">[N, H, W, Ci].</param>
     /// <returns>[N, ⌈H / stride⌉, ⌈W / stride⌉, Co].</returns>
-    public Tensor Forward(Tape? tape, Tensor x) => Forward(tape, x, null, null);
+    public Tensor Forward(Tape? tape, Tensor x) => ((INormedMap)this).Forward(tape, x, null, null);
 
     /// <summary>Convolves, then activation and batch norm: what the convolution can do for the norm is done where its results are at hand.</summary>
     /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
@@ -44,17 +44,14 @@ public sealed class Conv2dLayer
     /// <param name="norm">The norm that follows.</param>
     /// <param name="training">Whether it uses and records the statistics of this batch.</param>
     /// <param name="before">Activation ahead of the norm: none, ReLU or leaky ReLU (slope 0.01).</param>
-    /// <param name="output">Where to write; null for a new tensor.</param>
     /// <returns>[N, ⌈H / stride⌉, ⌈W / stride⌉, Co].</returns>
-    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null)
+    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null)
     {
         ArgumentNullException.ThrowIfNull(norm);
-        var epilogue = norm.Prepare(tape, training, before);
-        var y = Forward(tape, x, epilogue.Normalizes ? output : null, epilogue);
-        return norm.Finish(tape, y, training, before, output);
+        return norm.Follow(this, tape, x, training, before);
     }
 
-    private Tensor Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm)
+    Tensor INormedMap.Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm)
     {
         int padding = Weight.Shape[1] / 2;
         return Conv2d.Forward(tape, x, Weight.Value, null, _strideHeight, _strideWidth, padding, padding, output, norm);

@@ -45,7 +45,7 @@ public sealed class FrameBlock
     /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
     /// <param name="x">[N, T, Ci].</param>
     /// <param name="training">Whether the norm uses and records the statistics of this batch.</param>
-    /// <param name="output">Where to write, [N, T', Co]; null for a new tensor.</param>
+    /// <param name="output">Where to write, [N, T', Co], which must not overlap x; null for a new tensor.</param>
     /// <returns>[N, T', Co].</returns>
     public Tensor Forward(Tape? tape, Tensor x, bool training, Tensor? output = null) =>
         Convolution.Forward(tape, x, Norm, training, _activation, output);

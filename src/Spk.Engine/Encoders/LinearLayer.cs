@@ -5,7 +5,7 @@ using Spk.Engine.Tensors;
 namespace Spk.Engine.Encoders;
 
 /// <summary>A linear map with its parameters <c>weight</c> [out, in] and <c>bias</c> [out].</summary>
-public sealed class LinearLayer
+public sealed class LinearLayer : INormedMap
 {
     /// <summary>Declares the parameters, uniform in ±1/√inputs as in PyTorch.</summary>
     /// <param name="parameters">Where to declare.</param>
@@ -31,7 +31,7 @@ public sealed class LinearLayer
     /// <param name="tape">Where the backward step is recorded; null for inference.</param>
     /// <param name="x">[..., in].</param>
     /// <returns>[..., out].</returns>
-    public Tensor Forward(Tape? tape, Tensor x) => Forward(tape, x, null, null);
+    public Tensor Forward(Tape? tape, Tensor x) => ((INormedMap)this).Forward(tape, x, null, null);
 
     /// <summary>x·Wᵀ + b, then activation and batch norm: what the map can do for the norm is done where its results are at hand.</summary>
     /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
@@ -39,16 +39,13 @@ public sealed class LinearLayer
     /// <param name="norm">The norm that follows.</param>
     /// <param name="training">Whether it uses and records the statistics of this batch.</param>
     /// <param name="before">Activation ahead of the norm: none, ReLU or leaky ReLU (slope 0.01).</param>
-    /// <param name="output">Where to write; null for a new tensor.</param>
     /// <returns>[..., out].</returns>
-    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null)
+    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null)
     {
         ArgumentNullException.ThrowIfNull(norm);
-        var epilogue = norm.Prepare(tape, training, before);
-        var y = Forward(tape, x, epilogue.Normalizes ? output : null, epilogue);
-        return norm.Finish(tape, y, training, before, output);
+        return norm.Follow(this, tape, x, training, before);
     }
 
-    private Tensor Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm) =>
+    Tensor INormedMap.Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm) =>
         Linear.Forward(tape, x, Weight.Value, Bias.Value, output, norm);
 }

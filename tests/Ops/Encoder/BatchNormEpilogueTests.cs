@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -52,8 +53,15 @@ public class BatchNormEpilogueTests(TestDevice on)
                 var (want, got) = Both(problem, precision, onWarpgroups);
                 AssertSame(want, got, $"{precision}, {onWarpgroups}", precision);
                 Assert.That(got.Launched, Has.None.EqualTo("batch_norm_partial"));
+                if (onWarpgroups && problem.SuitsWarpgroups && HasWarpgroups())
+                {
+                    string product = problem.Kind == Maps ? "conv2d_correlate_wgmma" : "mat_mul_wgmma_";
+                    string first = got.Launched.First(name => name.StartsWith(product, StringComparison.Ordinal) && !name.EndsWith("_round", StringComparison.Ordinal));
+                    Assert.That(first, bulkCopies && problem.SuitsBulkCopies ? Does.Contain("_bulk_") : Does.Not.Contain("_bulk_"));
+                }
+
                 var again = Run(problem, fused: true, precision, onWarpgroups);
-                Assert.That((float[])[.. again.Y, .. again.Variance, .. again.Dx, .. again.Dw], Is.EqualTo((float[])[.. got.Y, .. got.Variance, .. got.Dx, .. got.Dw]), "the same bits again");
+                Assert.That(again.Numbers, Is.EqualTo(got.Numbers), "the same bits again");
             }
         }
     }
@@ -81,7 +89,10 @@ public class BatchNormEpilogueTests(TestDevice on)
             var problem = new Problem("linear 1 13 1 2080 9 1 0") { Before = ActivationKind.Relu };
             var (want, got) = Both(problem, precision, onWarpgroups);
             Assert.That(got.Y, Is.EqualTo(want.Y));
-            Assert.That(got.Launched.Count(name => name is "mat_mul_add_splits" or "batch_norm_partial"), Is.EqualTo(on.IsCuda ? 2 : 0));
+            foreach (string kernel in new[] { "mat_mul_add_splits", "batch_norm_partial" })
+            {
+                Assert.That(got.Launched.Count(name => name == kernel), Is.EqualTo(on.IsCuda ? 1 : 0), kernel);
+            }
 
             // Its inference does not need them: the parts are normalised when they are added.
             problem = problem with { Training = false };
@@ -137,21 +148,95 @@ public class BatchNormEpilogueTests(TestDevice on)
         BatchNorm.Prepare(epilogue, null, null, null, mean, variance, training: false);
         Assert.That(epilogue.Normalizes);
         var done = Linear.Forward(null, x, w5, null, norm: epilogue);
-        Assert.That(BatchNorm.Forward(null, done, null, null, mean, variance, training: false, epilogue: epilogue), Is.SameAs(done));
+        var like = Samples.Constant(device, done.Shape, Samples.Read(done));
+        Refuses(() => End(done, output: like), "output");
+        Refuses(() => End(done, tape: new Tape()), "same tape, training and activation");
+        Refuses(() => End(done, training: true), "same tape, training and activation");
+        Refuses(() => End(done, before: ActivationKind.Relu), "same tape, training and activation");
+        Refuses(() => End(like), "map that makes x");
         Assert.That(
-            () => BatchNorm.Forward(null, done, null, null, mean, variance, training: false, output: device.Workspace.Rent(done.Shape), epilogue: epilogue),
-            Throws.TypeOf<InvalidOptionException>().With.Message.Contains("output"));
+            () => BatchNorm.Forward(null, done, null, LayerCheck.Buffer(device, 4, 0), mean, variance, false, epilogue: epilogue), Throws.TypeOf<ShapeException>());
+        Assert.That(End(done), Is.SameAs(done));
+        Refuses(() => End(done), "Prepare");
+        Refuses(() => Linear.Forward(null, x, w5, null, norm: epilogue), "Prepare");
+
+        BatchNorm.Prepare(epilogue, null, null, null, mean, variance, training: false);
         Assert.That(() => Linear.Forward(null, x, w3, null, norm: epilogue), Throws.TypeOf<ShapeException>().With.Message.Contains("3 channels"));
-        Assert.That(() => Linear.Forward(new Tape(), x, w5, null, norm: epilogue), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("gradient"));
-        Assert.That(
-            () => BatchNorm.Prepare(epilogue, null, null, null, mean, variance, false, before: ActivationKind.Gelu), Throws.TypeOf<InvalidOptionException>());
+        Refuses(() => Linear.Forward(new Tape(), x, w5, null, norm: epilogue), "gradient");
+        Refuses(() => End(Linear.Forward(null, x, w5, null)), "map that makes x");
+        Refuses(() => BatchNorm.Prepare(epilogue, null, null, null, mean, variance, false, before: ActivationKind.Gelu), "Gelu");
 
         BatchNorm.Prepare(epilogue, null, null, null, mean, variance, training: true);
         Assert.That(epilogue.Normalizes, Is.False);
         Linear.Forward(null, x, w5, null, norm: epilogue);
         var other = Samples.Constant(device, new Shape(9, 5), Samples.Normal(3, 45));
         float[] want = Samples.Read(BatchNorm.Forward(null, other, null, null, mean, variance, training: true));
-        Assert.That(Samples.Read(BatchNorm.Forward(null, other, null, null, mean, variance, training: true, epilogue: epilogue)), Is.EqualTo(want));
+        Assert.That(Samples.Read(End(other, training: true)), Is.EqualTo(want));
+
+        static void Refuses(Action act, string why) => Assert.That(act, Throws.TypeOf<InvalidOptionException>().With.Message.Contains(why));
+
+        Tensor End(Tensor y, Tape? tape = null, bool training = false, ActivationKind? before = null, Tensor? output = null) =>
+            BatchNorm.Forward(tape, y, null, null, mean, variance, training, output: output, before: before, epilogue: epilogue);
+    }
+
+    // 288 rows and 70 columns: tiles of 128 × 128, the last one ragged both ways.
+    [TestCase(true)]
+    [TestCase(false)]
+    [Category("Sanitized")]
+    public void Several_tiles_of_maps_on_warpgroups(bool training)
+    {
+        Assume.That(on.IsCuda, "skipped, optional: the CPU has no warpgroups");
+        Assume.That(HasWarpgroups(), "skipped, optional: not a GPU of compute capability 9.0, or binaries by NVRTC 11");
+        var problem = new Problem("conv2d 2 9 31 8 70 3 0") { Before = ActivationKind.Relu, Training = training };
+        var (want, got) = Both(problem, Precision.Bf16, onWarpgroups: true);
+        Assert.That(got.Launched, Has.Some.EqualTo("conv2d_correlate_wgmma_128").And.None.EqualTo("batch_norm_partial"));
+        if (training)
+        {
+            AssertSame(want, got, "training", Precision.Bf16);
+            return;
+        }
+
+        Close.Assert(got.Y, want.Y, 4 * Tolerance.Epsilon * want.Y.Max(Math.Abs), "inference");
+    }
+
+    [Test]
+    public void With_a_tape_and_known_statistics_nothing_is_measured([Values(true, false)] bool frozen)
+    {
+        foreach (string sizes in new[] { "linear 1 70 1 20 5 1 1", "conv1d 3 50 1 7 67 3 0", "conv2d 2 5 13 8 21 3 0" })
+        {
+            var problem = new Problem(sizes) { Before = ActivationKind.Relu, Training = frozen, IsFrozen = frozen, HasTape = true };
+            var (want, got) = (Run(problem, false), Run(problem, true));
+            Assert.That(got.Numbers, Is.EqualTo(want.Numbers));
+            Assert.That(got.Launched, Is.EqualTo(want.Launched));
+            Assert.That(got.MomentsOf, Is.Zero, "no room for moments");
+            Assert.That(Run(problem with { IsFrozen = false, Training = true }, true).MomentsOf, on.IsCuda ? Is.GreaterThan(0) : Is.Zero);
+        }
+    }
+
+    [TestCase(64)]
+    [TestCase(128)]
+    public void More_runs_than_pay_are_left_to_the_norm(int rowsEach)
+    {
+        using var device = on.Open();
+        var epilogue = new BatchNormEpilogue();
+        var y = device.Workspace.Rent(new Shape((BatchNormEpilogue.MostRuns * rowsEach) + 1, 1));
+        epilogue.Measure(slope: 0);
+        Assert.That(epilogue.RentMoments(y, rowsEach), Is.Null);
+        Assert.That(epilogue.RentMoments(y.Slice(0, y.Shape.Rows - 1), rowsEach)?.Shape, Is.EqualTo(new Shape(BatchNormEpilogue.MostRuns, 3, 1)));
+        epilogue.Leave();
+        Assert.That(epilogue.RentMoments(y.Slice(0, 9), rowsEach), Is.Null);
+    }
+
+    // As the stem of a ResNet: a row of 64 × 64 tiles more than are merged.
+    [Test]
+    public void Tall_narrow_maps_are_left_to_the_norm([Values("linear", "conv1d", "conv2d")] string kind)
+    {
+        Assume.That(on.IsCuda, "skipped, optional: the CPU never measures");
+        int height = kind == Maps ? 1 : (BatchNormEpilogue.MostRuns * 64) + 1, width = kind == Maps ? (2 * BatchNormEpilogue.MostRuns * 64) + 1 : 1;
+        var problem = new Problem($"{kind} 1 {height} {width} 1 2 1 0") { Backward = false, Padding = 0 };
+        var (want, got) = Both(problem, Precision.Fp32, onWarpgroups: false);
+        Assert.That(got.Numbers, Is.EqualTo(want.Numbers));
+        Assert.That(got.Launched.Count(name => name == "batch_norm_partial"), Is.EqualTo(1));
     }
 
     private static void AssertSame(Result want, Result got, string what, Precision precision = Precision.Fp32, double limitOfOutput = 1e-5)
@@ -171,6 +256,13 @@ public class BatchNormEpilogueTests(TestDevice on)
         {
             Close.Assert(gradient, expected, expected.Length == 0 ? 0 : limitOfGradient * Math.Max(1, expected.Max(Math.Abs)), $"gradient of {name}, {what}");
         }
+    }
+
+    private bool HasWarpgroups()
+    {
+        using var device = on.Open(precision: Precision.Bf16, onWarpgroups: true);
+        return device is CudaDevice cuda && WarpgroupGemm.IsOn(cuda) && cuda.Driver.HasTensorMaps
+            && cuda.Has(new KernelId("encoder/conv2d", "conv2d_correlate_wgmma_64"));
     }
 
     private (Result Want, Result Got) Both(Problem problem, Precision precision, bool onWarpgroups) =>
@@ -197,7 +289,8 @@ public class BatchNormEpilogueTests(TestDevice on)
             device, ("gamma", new Shape(outputs), Samples.Normal(4, outputs)), ("beta", new Shape(outputs), Samples.Normal(5, outputs)));
         var mean = LayerCheck.Parameters(device, ("mean", new Shape(outputs), [.. bias.Select(v => v > 0f || p.Before is null ? v : 0f)]))[0];
         var variance = LayerCheck.Buffer(device, outputs, 0.3f);
-        var tape = p.Training && p.Backward ? new Tape() : null;
+        mean.IsFrozen = variance.IsFrozen = p.IsFrozen;
+        var tape = p.HasTape || (p.Training && p.Backward) ? new Tape() : null;
         var wide = Samples.Variable(device, p.Wide, new float[p.Wide.Count]);
         var output = p.First == 0 ? null : wide.Channels(p.First, outputs);
 
@@ -211,9 +304,10 @@ public class BatchNormEpilogueTests(TestDevice on)
         var product = p.Kind switch
         {
             Convolution => Conv1d.Forward(tape, x, w, b, dilation: 2, Padding.Zero, target, epilogue),
-            Maps => Conv2d.Forward(tape, x, w, b, 1, 2, 1, 1, target, epilogue),
+            Maps => Conv2d.Forward(tape, x, w, b, 1, 2, p.Padding, p.Padding, target, epilogue),
             _ => Linear.Forward(tape, x, w, b, target, epilogue),
         };
+        int momentsOf = epilogue?.Moments?.Shape[0] ?? 0;
         float[] stored = p.Training ? Samples.Read(product) : [];
         var y = BatchNorm.Forward(
             tape, product, parameters[0], parameters[1], mean, variance, p.Training, momentum: 1, output: output, before: p.Before, epilogue: epilogue);
@@ -231,11 +325,14 @@ public class BatchNormEpilogueTests(TestDevice on)
             (dx, dw, dgamma) = (Samples.Read(x.Grad!), Samples.Read(w.Grad!), Samples.Read(parameters[0].Value.Grad!));
         }
 
-        return new Result(stored, result, Samples.Read(mean.Value), Samples.Read(variance.Value), dx, dw, dgamma, launched);
+        return new Result(stored, result, Samples.Read(mean.Value), Samples.Read(variance.Value), dx, dw, dgamma, launched, momentsOf);
     }
 
     private sealed record Result(
-        float[] Product, float[] Y, float[] Mean, float[] Variance, float[] Dx, float[] Dw, float[] Dgamma, IReadOnlyList<string> Launched);
+        float[] Product, float[] Y, float[] Mean, float[] Variance, float[] Dx, float[] Dw, float[] Dgamma, IReadOnlyList<string> Launched, int MomentsOf)
+    {
+        public float[] Numbers => [.. Y, .. Mean, .. Variance, .. Dx, .. Dw, .. Dgamma];
+    }
 
     private sealed record Problem
     {
@@ -276,7 +373,18 @@ public class BatchNormEpilogueTests(TestDevice on)
 
         public bool Backward { get; init; } = true;
 
+        public bool HasTape { get; init; }
+
+        public bool IsFrozen { get; init; }
+
+        public int Padding { get; init; } = 1;
+
         public bool BulkCopies { get; init; } = true;
+
+        // Copies of 8 channels must lie under one tap, those of the copy engine of 64; frames of several taps are those that 8 divides here.
+        public bool SuitsWarpgroups => Kind == "linear" || (Kind == Convolution && Weight[1] == 1) || Input.Last % 8 == 0;
+
+        public bool SuitsBulkCopies => Kind == "linear" || (Kind == Convolution && (Weight[1] == 1 || Input.Last % 64 == 0));
 
         public float WeightScale { get; init; } = 0.3f;
 

@@ -38,39 +38,12 @@ internal static unsafe class CudaGemm
     /// <param name="epilogue">What becomes of the sums.</param>
     /// <param name="precision">How operands are rounded; null for the device's <see cref="Device.Precision"/>.</param>
     public static void Multiply(
-        CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, ProductEpilogue epilogue = default, Precision? precision = null)
+        CudaDevice cuda, in MatrixView a, in MatrixView b, float* c, int rowStride, bool accumulate, ProductEpilogue epilogue = default, Precision? precision = null)
     {
-        int m = a.Height, n = b.Width, k = a.Width;
-        if (m == 0 || n == 0)
+        if (a.Height > 0 && b.Width > 0)
         {
-            return;
+            Multiply(cuda, Plan.Of(cuda, a, b, precision ?? cuda.Precision), a, b, c, rowStride, accumulate, epilogue);
         }
-
-        // Without columns nothing is read, but kernels divide by the width.
-        a.SegmentWidth = Math.Max(1, a.SegmentWidth);
-        b.SegmentWidth = Math.Max(1, b.SegmentWidth);
-        var rounding = precision ?? cuda.Precision;
-        if (rounding == Precision.Bf16 && k > 0 && WarpgroupGemm.Suits(cuda, a, b))
-        {
-            WarpgroupGemm.Multiply(cuda, a, b, c, rowStride, accumulate, epilogue);
-            return;
-        }
-
-        int tile = Tile(m, n, k), tiles = Tiles(m, n, tile);
-        var (parts, each) = Split(k, tiles, WantedBlocks, TileK);
-        var kernel = Kernels[(8 * (int)rounding) + (tile == LargeTile ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
-        var shape = new LaunchShape(tiles, 2 * tile, parts, SharedBytes: SharedBytes(rounding, tile));
-        var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
-        if (parts == 1)
-        {
-            cuda.Launch(kernel, shape, first, second, c, rowStride, m, n, k, KernelArgument.Structure(&epilogue), accumulate ? 1 : 0, each);
-            return;
-        }
-
-        var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
-        var none = default(ProductEpilogue);
-        cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, k, KernelArgument.Structure(&none), 0, each);
-        AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, accumulate, epilogue);
     }
 
     /// <summary>y = A·B + bias for a linear map or a convolution, with the part of a batch norm that can be done on the way.</summary>
@@ -82,13 +55,19 @@ internal static unsafe class CudaGemm
     /// <param name="y">Where to write.</param>
     public static void Map(CudaDevice cuda, in MatrixView a, in MatrixView b, Tensor? bias, BatchNormEpilogue? norm, Tensor y)
     {
-        var epilogue = new ProductEpilogue(bias, norm);
-        if (norm is { Normalizes: false } && MomentRows(cuda, a, b) is > 0 and var rows)
+        if (a.Height == 0 || b.Width == 0)
         {
-            epilogue.Moments = norm.RentMoments(y, rows).Data;
+            return;
         }
 
-        Multiply(cuda, a, b, y.Data, y.RowStride, accumulate: false, epilogue);
+        var plan = Plan.Of(cuda, a, b, cuda.Precision);
+        var epilogue = new ProductEpilogue(bias, norm);
+        if (plan.Parts == 1 && !a.IsTransposed && b.IsTransposed && norm?.RentMoments(y, plan.TileRows) is { } moments)
+        {
+            epilogue.Moments = moments.Data;
+        }
+
+        Multiply(cuda, plan, a, b, y.Data, y.RowStride, accumulate: false, epilogue);
     }
 
     /// <summary>C (+)= the sum of parts [splits, M, N], in their order, then the epilogue.</summary>
@@ -114,22 +93,33 @@ internal static unsafe class CudaGemm
         return (Math.Max(1, DivideUp(k, each)), each);
     }
 
-    // Rows of the tiles whose moments a product can give: it must not be split, and both operands must lie along k, as those of a map do.
-    private static int MomentRows(CudaDevice cuda, in MatrixView a, in MatrixView b)
+    private static void Multiply(
+        CudaDevice cuda, in Plan plan, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, ProductEpilogue epilogue)
     {
-        int m = a.Height, n = b.Width, k = a.Width;
-        if (m == 0 || n == 0 || a.IsTransposed || !b.IsTransposed)
+        if (plan.OnWarpgroups is { } onWarpgroups)
         {
-            return 0;
+            WarpgroupGemm.Multiply(cuda, onWarpgroups, a, b, c, rowStride, accumulate, epilogue);
+            return;
         }
 
-        if (cuda.Precision == Precision.Bf16 && k > 0 && WarpgroupGemm.Suits(cuda, a, b))
+        int m = a.Height, n = b.Width, k = a.Width, tile = plan.TileRows, parts = plan.Parts, each = plan.Each;
+
+        // Without columns nothing is read, but kernels divide by the width.
+        a.SegmentWidth = Math.Max(1, a.SegmentWidth);
+        b.SegmentWidth = Math.Max(1, b.SegmentWidth);
+        var kernel = Kernels[(8 * (int)plan.Precision) + (tile == LargeTile ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0)];
+        var shape = new LaunchShape(Tiles(m, n, tile), 2 * tile, parts, SharedBytes: SharedBytes(plan.Precision, tile));
+        var (first, second) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b));
+        if (parts == 1)
         {
-            return WarpgroupGemm.MomentRows(m, n, k);
+            cuda.Launch(kernel, shape, first, second, c, rowStride, m, n, k, KernelArgument.Structure(&epilogue), accumulate ? 1 : 0, each);
+            return;
         }
 
-        int tile = Tile(m, n, k);
-        return Split(k, Tiles(m, n, tile), WantedBlocks, TileK).Parts == 1 ? tile : 0;
+        var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
+        var none = default(ProductEpilogue);
+        cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, k, KernelArgument.Structure(&none), 0, each);
+        AddSplits(cuda, sums.Address, parts, c, rowStride, m, n, accumulate, epilogue);
     }
 
     // Large tiles halve the reads of global memory, but there must be enough of them, counting the splits they allow, to occupy a quarter
@@ -166,4 +156,22 @@ internal static unsafe class CudaGemm
     }
 
     internal static int DivideUp(int value, int by) => (value + by - 1) / by;
+
+    // How a product is computed, decided once: on warpgroups or by tiles of how many rows, and by how many parts of k, how long each.
+    private readonly record struct Plan(Precision Precision, WarpgroupGemm.Plan? OnWarpgroups, int TileRows, int Parts, int Each)
+    {
+        public static Plan Of(CudaDevice cuda, in MatrixView a, in MatrixView b, Precision precision)
+        {
+            int m = a.Height, n = b.Width, k = a.Width;
+            if (precision == Precision.Bf16 && k > 0 && WarpgroupGemm.Suits(cuda, a, b))
+            {
+                var onWarpgroups = WarpgroupGemm.Plan.Of(m, n, k);
+                return new(precision, onWarpgroups, WarpgroupGemm.TileRows, onWarpgroups.Parts, onWarpgroups.Each);
+            }
+
+            int tile = Tile(m, n, k);
+            var (parts, each) = Split(k, Tiles(m, n, tile), WantedBlocks, TileK);
+            return new(precision, null, tile, parts, each);
+        }
+    }
 }

@@ -14,7 +14,8 @@ internal static unsafe class WarpgroupGemm
     private const string Source = "encoder/mat_mul_wgmma";
 
     // Rows and columns of C that a block computes, as in common/gemm_wgmma.cuh; columns are bf16 elements of a 16-byte copy.
-    private const int TileRows = 128, Wide = 256, Narrow = 128, TileK = 64, Unit = 8, Threads = 256;
+    internal const int TileRows = 128;
+    private const int Wide = 256, Narrow = 128, TileK = 64, Unit = 8, Threads = 256;
 
     // A warp more starts bulk copies; of fewer rows they would be no whole pattern of the swizzle.
     private const int BulkThreads = Threads + 32, LeastBoxRows = 8;
@@ -59,21 +60,15 @@ internal static unsafe class WarpgroupGemm
     internal static bool Pays(CudaDevice cuda, long work, long elements) =>
         cuda.AlwaysOnWarpgroups || (work >= LeastWork && work >= LeastUses * elements);
 
-    /// <summary>C (+)= A·B, then the epilogue, with the arguments of <see cref="CudaGemm.Multiply"/>.</summary>
+    /// <summary>C (+)= A·B, then the epilogue, by a plan for as many rows, columns and k.</summary>
     public static void Multiply(
-        CudaDevice cuda, in MatrixView a, in MatrixView b, float* c, int rowStride, bool accumulate, in ProductEpilogue epilogue) =>
-        Multiply(cuda, a, b, c, rowStride, accumulate, epilogue, IsWide(a.Height, b.Width, a.Width));
-
-    /// <summary>The same with a given tile, and with k whole if need be.</summary>
-    internal static void Multiply(
-        CudaDevice cuda, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, in ProductEpilogue epilogue, bool wide, bool splits = true)
+        CudaDevice cuda, in Plan plan, MatrixView a, MatrixView b, float* c, int rowStride, bool accumulate, in ProductEpilogue epilogue)
     {
-        int m = a.Height, n = b.Width, k = a.Width;
+        int m = a.Height, n = b.Width, k = a.Width, parts = plan.Parts, each = plan.Each;
         var before = cuda.Workspace.Position;
         Round(cuda, ref a, ref b);
-        int columns = wide ? Wide : Narrow, tiles = Tiles(m, n, wide);
-        var (parts, each) = CudaGemm.Split(k, tiles, !splits ? 1 : Blocks(wide), TileK);
-        int kernel = (wide ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0);
+        int columns = plan.IsWide ? Wide : Narrow, tiles = Tiles(m, n, plan.IsWide);
+        int kernel = (plan.IsWide ? 0 : 4) + (a.IsTransposed ? 2 : 0) + (b.IsTransposed ? 1 : 0);
         if (parts == 1)
         {
             Launch(cuda, kernel, tiles, parts, columns, a, b, c, rowStride, m, n, k, epilogue, accumulate, each);
@@ -86,13 +81,6 @@ internal static unsafe class WarpgroupGemm
         }
 
         cuda.Workspace.Advance(before);
-    }
-
-    /// <summary>Rows of the tiles whose moments a product can give; 0 where it is split.</summary>
-    public static int MomentRows(int m, int n, int k)
-    {
-        bool wide = IsWide(m, n, k);
-        return CudaGemm.Split(k, Tiles(m, n, wide), Blocks(wide), TileK).Parts == 1 ? TileRows : 0;
     }
 
     /// <summary>Rows of the boxes in which the copy engine can bring tiles of an operand's copy; 0 where it cannot.</summary>
@@ -206,4 +194,17 @@ internal static unsafe class WarpgroupGemm
 
     /// <summary>Dynamic shared memory of a block: stages of tiles of both operands, and what it takes to start at a multiple of 1024.</summary>
     internal static int SharedBytes(int columns) => ((columns == Wide ? 4 : 3) * (TileRows + columns) * TileK * sizeof(ushort)) + 1024;
+
+    /// <summary>The tile of a product, and by how many parts of k, how long each.</summary>
+    internal readonly record struct Plan(bool IsWide, int Parts, int Each)
+    {
+        public static Plan Of(int m, int n, int k) => Of(m, n, k, WarpgroupGemm.IsWide(m, n, k));
+
+        /// <summary>With a given tile, and with k whole if need be.</summary>
+        public static Plan Of(int m, int n, int k, bool wide, bool splits = true)
+        {
+            var (parts, each) = CudaGemm.Split(k, Tiles(m, n, wide), splits ? Blocks(wide) : 1, TileK);
+            return new(wide, parts, each);
+        }
+    }
 }

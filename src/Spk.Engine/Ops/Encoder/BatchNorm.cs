@@ -31,10 +31,15 @@ public static partial class BatchNorm
     /// <param name="output">Where to write, of x's shape (may be a channel view); null for a new tensor.</param>
     /// <param name="before">Activation of x ahead of the statistics: none, ReLU or leaky ReLU.</param>
     /// <param name="slope">Slope of leaky ReLU below 0.</param>
-    /// <param name="epilogue">What <see cref="Prepare"/> filled with these arguments and the map that made x then worked on; null where x is measured here.</param>
+    /// <param name="epilogue">
+    /// What <see cref="Prepare"/> filled with these arguments and the map that made x then worked on, used up here; null where x is measured here.
+    /// </param>
     /// <returns>The normalised activations, of x's shape.</returns>
     /// <exception cref="ShapeException">A parameter or the output does not fit x, or there is a single row in training.</exception>
-    /// <exception cref="InvalidOptionException">The activation cannot be fused.</exception>
+    /// <exception cref="InvalidOptionException">
+    /// The activation cannot be fused; or the epilogue was not prepared since its last use, or prepared for another tape, training or activation; or it is
+    /// to be done by the map and x is not what the map made, or the output is elsewhere.
+    /// </exception>
     public static Tensor Forward(
         Tape? tape,
         Tensor x,
@@ -53,16 +58,6 @@ public static partial class BatchNorm
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(runningMean);
         ArgumentNullException.ThrowIfNull(runningVariance);
-        if (epilogue is { Normalizes: true })
-        {
-            if (output is not null && !ReferenceEquals(output, x))
-            {
-                throw new InvalidOptionException("A batch norm within the map ahead of it writes where the map does: give the output to the map.");
-            }
-
-            return x;
-        }
-
         training &= !runningMean.IsFrozen;
         int channels = x.Shape.Last;
         CheckLength(gamma, channels);
@@ -79,9 +74,16 @@ public static partial class BatchNorm
             throw new ShapeException($"Batch norm of {x.Shape} cannot write into an output of shape {output.Shape}.");
         }
 
+        float negativeSlope = SlopeOf(before, slope);
+        epilogue?.CheckEnd(tape, x, training, negativeSlope, output);
+        if (epilogue is { Normalizes: true })
+        {
+            epilogue.UseUp();
+            return x;
+        }
+
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
         var statistics = x.Device.Workspace.Rent(new Shape(StatisticsRows, channels));
-        float negativeSlope = SlopeOf(before, slope);
         if (x.Device is CudaDevice cuda)
         {
             CudaForward(
@@ -94,6 +96,7 @@ public static partial class BatchNorm
                 Cpu.Of(x.Device), x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
         }
 
+        epilogue?.UseUp();
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
             y.RequiresGrad = true;
@@ -112,9 +115,10 @@ public static partial class BatchNorm
 
     /// <summary>
     /// Tells the linear map or convolution ahead of the norm what to do for it. In inference (no tape, no training) that is all of the norm;
-    /// in training it is the statistics of its result, as far as it can have them.
+    /// in training it is the statistics of its result, as far as it can have them. With a tape, but without training or with frozen running statistics,
+    /// it is nothing: the backward step needs the map's own result, and nobody the statistics of this batch.
     /// </summary>
-    /// <param name="epilogue">Filled here; then an argument of the map, then of <see cref="Forward"/>.</param>
+    /// <param name="epilogue">Filled here, before every use; then an argument of the map, then of <see cref="Forward"/>.</param>
     /// <param name="tape">As for <see cref="Forward"/>, and for the map.</param>
     /// <param name="gamma">As for <see cref="Forward"/>.</param>
     /// <param name="beta">As for <see cref="Forward"/>.</param>
@@ -124,6 +128,7 @@ public static partial class BatchNorm
     /// <param name="eps">As for <see cref="Forward"/>.</param>
     /// <param name="before">As for <see cref="Forward"/>.</param>
     /// <param name="slope">As for <see cref="Forward"/>.</param>
+    /// <exception cref="ShapeException">In inference: a parameter does not fit the running mean.</exception>
     /// <exception cref="InvalidOptionException">The activation cannot be fused.</exception>
     public static void Prepare(
         BatchNormEpilogue epilogue,
@@ -141,9 +146,15 @@ public static partial class BatchNorm
         ArgumentNullException.ThrowIfNull(runningMean);
         ArgumentNullException.ThrowIfNull(runningVariance);
         float negativeSlope = SlopeOf(before, slope);
-        if (tape is not null || (training && !runningMean.IsFrozen))
+        if (training && !runningMean.IsFrozen)
         {
             epilogue.Measure(negativeSlope);
+            return;
+        }
+
+        if (tape is not null)
+        {
+            epilogue.Leave();
             return;
         }
 

@@ -5,16 +5,34 @@ using Spk.Interop;
 namespace Spk.Engine.Ops.Encoder;
 
 /// <summary>
-/// What the linear map or convolution ahead of a <see cref="BatchNorm"/> does for it while it has its results at hand. In training on a GPU it measures
-/// them, which saves a pass over them. In inference it normalises them, so that nothing is left to do.
+/// What the linear map or convolution ahead of a <see cref="BatchNorm"/> does for it while it has its results at hand. Where the statistics are those
+/// of the batch, on a GPU, it measures them, which saves a pass over them. In inference it normalises them, so that nothing is left to do. With a tape
+/// and statistics that are known before, it does nothing.
 /// </summary>
 /// <remarks>
-/// <see cref="BatchNorm.Prepare"/> fills it, then it goes to the map, then to <see cref="BatchNorm.Forward"/>. One object may serve a norm for ever.
+/// <see cref="BatchNorm.Prepare"/> fills it, then it goes to the map, then to <see cref="BatchNorm.Forward"/>, which uses it up: it must be prepared
+/// before every use. The object itself may serve a norm for ever.
 /// </remarks>
 public sealed class BatchNormEpilogue
 {
+    // The merge of the moments walks the runs of a channel by few threads: where there are more, and few channels beside each other, as in the first
+    // layers of a ResNet, it would take longer than the norm's own pass, whose chunks grow with the rows.
+    internal const int MostRuns = 2048;
+
+    private Part _part;
+    private Tensor? _result;
+
+    // What the map is to do.
+    private enum Part
+    {
+        Unprepared,
+        Nothing,
+        Moments,
+        Norm,
+    }
+
     /// <summary>Whether the map's result is the norm's: <see cref="BatchNorm.Forward"/> then returns it as it is.</summary>
-    public bool Normalizes => Scale is not null;
+    public bool Normalizes => _part == Part.Norm;
 
     /// <summary>Of the activation below 0, as in <see cref="BatchNorm"/>.</summary>
     internal float Slope { get; private set; }
@@ -26,42 +44,48 @@ public sealed class BatchNormEpilogue
 
     internal Tensor? Shift { get; private set; }
 
-    /// <summary>Where the map is to measure: [runs, 3, C], pivot, mean less the pivot and squared deviations of runs of <see cref="RowsEach"/> rows.</summary>
+    /// <summary>What the map measured: [runs, 3, C], pivot, mean less the pivot and squared deviations of runs of <see cref="RowsEach"/> rows.</summary>
     internal Tensor? Moments { get; private set; }
 
     internal int RowsEach { get; private set; }
 
-    private Tensor? _measured;
+    /// <summary>Asks for nothing.</summary>
+    internal void Leave() => Begin(Part.Nothing, 1f);
 
     /// <summary>Asks for moments of activation(x) if they can be had.</summary>
-    internal void Measure(float slope)
-    {
-        Slope = slope;
-        Mean = Scale = Shift = Moments = _measured = null;
-    }
+    internal void Measure(float slope) => Begin(Part.Moments, slope);
 
     /// <summary>Asks for the whole norm.</summary>
     internal void Normalize(float slope, Tensor mean, Tensor scale, Tensor? shift)
     {
-        Measure(slope);
+        Begin(Part.Norm, slope);
         (Mean, Scale, Shift) = (mean, scale, shift);
     }
 
-    /// <summary>Makes room for the moments of y by runs of rows.</summary>
-    internal Tensor RentMoments(Tensor y, int rowsEach)
+    /// <summary>Makes room for the moments of y by runs of rows; null where nobody wants them or the norm's own pass is faster.</summary>
+    internal Tensor? RentMoments(Tensor y, int rowsEach)
     {
-        int rows = y.Shape.Rows;
-        Moments = y.Device.Workspace.Rent(new Shape((rows + rowsEach - 1) / rowsEach, 3, y.Shape.Last));
-        (RowsEach, _measured) = (rowsEach, y);
-        return Moments;
+        int rows = y.Shape.Rows, runs = (rows + rowsEach - 1) / rowsEach;
+        if (_part != Part.Moments || rows == 0 || runs > MostRuns)
+        {
+            return null;
+        }
+
+        RowsEach = rowsEach;
+        return Moments = y.Device.Workspace.Rent(new Shape(runs, 3, y.Shape.Last));
     }
 
+    /// <summary>Keeps what the map made.</summary>
+    internal void Record(Tensor y) => _result = y;
+
     /// <summary>Whether there are moments of what is to be normalised.</summary>
-    internal bool HasMeasured(Tensor x, float slope) => ReferenceEquals(_measured, x) && Slope == slope;
+    internal bool HasMeasured(Tensor x, float slope) => Moments is not null && ReferenceEquals(_result, x) && Slope == slope;
 
     /// <summary>Refuses to be part of a map that does not fit.</summary>
     internal void Check(Tape? tape, int channels)
     {
+        CheckPrepared();
+        (_result, Moments) = (null, null);
         if (!Normalizes)
         {
             return;
@@ -76,5 +100,47 @@ public sealed class BatchNormEpilogue
         {
             throw new ShapeException($"A batch norm of {Mean.Count} channels cannot be part of a map to {channels} channels.");
         }
+    }
+
+    /// <summary>Refuses to have been filled for another norm than the one that now is to end it.</summary>
+    internal void CheckEnd(Tape? tape, Tensor x, bool training, float slope, Tensor? output)
+    {
+        CheckPrepared();
+        if (!Normalizes)
+        {
+            return;
+        }
+
+        if (tape is not null || training || slope != Slope)
+        {
+            throw new InvalidOptionException("A batch norm was prepared for inference within the map ahead of it: use the same tape, training and activation now.");
+        }
+
+        if (!ReferenceEquals(_result, x))
+        {
+            throw new InvalidOptionException("A batch norm was prepared to be done by the map ahead of it: give its epilogue to the map that makes x.");
+        }
+
+        if (output is not null && !ReferenceEquals(output, x))
+        {
+            throw new InvalidOptionException("A batch norm within the map ahead of it writes where the map does: give the output to the map.");
+        }
+    }
+
+    /// <summary>Forgets everything: tensors of a workspace are used again, so what was recorded could match others later.</summary>
+    internal void UseUp() => Begin(Part.Unprepared, 1f);
+
+    private void CheckPrepared()
+    {
+        if (_part == Part.Unprepared)
+        {
+            throw new InvalidOptionException("A batch norm's epilogue serves once: call BatchNorm.Prepare before every map.");
+        }
+    }
+
+    private void Begin(Part part, float slope)
+    {
+        (_part, Slope) = (part, slope);
+        Mean = Scale = Shift = Moments = _result = null;
     }
 }

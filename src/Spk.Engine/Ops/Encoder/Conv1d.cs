@@ -38,10 +38,11 @@ public static partial class Conv1d
     /// <param name="bias">f32 [Co], or null.</param>
     /// <param name="dilation">Frames between taps, 1 or more.</param>
     /// <param name="padding">What lies beyond the ends. Other than valid needs an odd kernel.</param>
-    /// <param name="output">Where to write, [N, T', Co]; may be a channel view. Null rents a tensor.</param>
+    /// <param name="output">Where to write, [N, T', Co]; may be a channel view, and must not overlap x. Null rents a tensor.</param>
     /// <param name="norm">A batch norm that follows, whose part in this is done here; null for none.</param>
     /// <returns>f32 [N, T', Co] with T' = T, or T − dilation (k − 1) for valid padding.</returns>
-    /// <exception cref="ShapeException">The shapes do not fit, or the utterances are too short for the kernel or the reflection.</exception>
+    /// <exception cref="ShapeException">The shapes or the norm's channels do not fit, or the utterances are too short for the kernel or the reflection.</exception>
+    /// <exception cref="InvalidOptionException">The norm was not prepared since its last use, or is to be done here and there is a tape.</exception>
     public static Tensor Forward(
         Tape? tape, Tensor x, Tensor weight, Tensor? bias, int dilation = 1, Padding padding = Padding.Valid, Tensor? output = null, BatchNormEpilogue? norm = null)
     {
@@ -76,6 +77,7 @@ public static partial class Conv1d
             CpuForward(Cpu.Of(x.Device), geometry, x, weight, new ProductEpilogue(bias, norm), y);
         }
 
+        norm?.Record(y);
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))
         {
             y.RequiresGrad = true;

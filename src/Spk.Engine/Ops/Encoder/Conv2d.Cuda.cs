@@ -32,15 +32,16 @@ public static unsafe partial class Conv2d
     {
         var map = Correlation.Forward(g, x, y);
         var epilogue = new ProductEpilogue(bias, norm);
-        if (norm is { Normalizes: false } && y.Shape.Rows > 0)
+        bool onWarpgroups = Suits(cuda, map);
+        if (norm?.RentMoments(y, onWarpgroups ? WarpgroupRows : CudaTile) is { } moments)
         {
-            epilogue.Moments = norm.RentMoments(y, Suits(cuda, MapView.Of(map), g.Batch, g.Outputs) ? WarpgroupRows : CudaTile).Data;
+            epilogue.Moments = moments.Data;
         }
 
         var before = cuda.Workspace.Position;
         int taps = g.TapsHeight * g.TapsWidth * g.Inputs;
         var rounded = new RoundedMaps();
-        CudaCorrelate(cuda, map, MatrixView.Of(weight.Data, g.Outputs, taps, taps), epilogue, accumulate: false, ref rounded);
+        CudaCorrelate(cuda, map, onWarpgroups, MatrixView.Of(weight.Data, g.Outputs, taps, taps), epilogue, accumulate: false, ref rounded);
         cuda.Workspace.Advance(before);
     }
 
@@ -88,12 +89,13 @@ public static unsafe partial class Conv2d
                         g.TapsWidth, g.TapsHeight * g.TapsWidth);
                 }
 
-                CudaCorrelate(cuda, map, MatrixView.Of(turned.Data, map.Outputs, taps, taps), default, accumulate, ref rounded);
+                CudaCorrelate(cuda, map, Suits(cuda, map), MatrixView.Of(turned.Data, map.Outputs, taps, taps), default, accumulate, ref rounded);
             }
         }
     }
 
-    private static void CudaCorrelate(CudaDevice cuda, in Correlation map, MatrixView weights, ProductEpilogue epilogue, bool accumulate, ref RoundedMaps rounded)
+    private static void CudaCorrelate(
+        CudaDevice cuda, in Correlation map, bool onWarpgroups, MatrixView weights, ProductEpilogue epilogue, bool accumulate, ref RoundedMaps rounded)
     {
         var windows = MapView.Of(map);
         if (windows.Rows == 0 || map.Outputs == 0)
@@ -105,7 +107,7 @@ public static unsafe partial class Conv2d
         var target = new MapTarget { Data = map.Target, Map = map.TargetItem, Row = map.TargetRow, Column = map.TargetColumn };
         KernelId kernel;
         LaunchShape shape;
-        if (k > 0 && Suits(cuda, windows, map.Batch, map.Outputs))
+        if (onWarpgroups)
         {
             rounded.Replace(cuda, ref windows, map.Batch);
             WarpgroupGemm.Round(cuda, ref weights);
@@ -131,7 +133,8 @@ public static unsafe partial class Conv2d
     private static void CudaWeightGradient(
         CudaDevice cuda, in Geometry g, Tensor x, Tensor dy, Tensor dw, bool accumulate, ref RoundedMaps roundedGradient)
     {
-        var windows = MapView.Of(Correlation.Forward(g, x, dy));
+        var map = Correlation.Forward(g, x, dy);
+        var windows = MapView.Of(map);
         var rows = MatrixView.Of(dy.Data, windows.Rows, g.Outputs, dy.RowStride);
         int m = g.Outputs, n = g.TapsHeight * g.TapsWidth * g.Inputs;
         if (m == 0 || n == 0)
@@ -142,7 +145,7 @@ public static unsafe partial class Conv2d
         KernelId kernel;
         int parts, each;
         LaunchShape shape;
-        if (windows.Rows > 0 && Suits(cuda, windows, g.Batch, g.Outputs))
+        if (windows.Rows > 0 && Suits(cuda, map))
         {
             var roundedMaps = new RoundedMaps();
             roundedMaps.Replace(cuda, ref windows, g.Batch);
@@ -176,14 +179,17 @@ public static unsafe partial class Conv2d
     }
 
     // Whether Hopper's warpgroups take a product of windows with as many output channels: copies of 8 channels must lie under one tap.
-    private static bool Suits(CudaDevice cuda, in MapView windows, int batch, int outputs)
+    private static bool Suits(CudaDevice cuda, in Correlation map)
     {
+        var windows = MapView.Of(map);
+        int batch = map.Batch, outputs = map.Outputs;
         long elements = (long)batch * windows.Height * windows.Width * windows.Channels;
         long taps = (long)windows.TapsHeight * windows.TapsWidth * windows.Channels;
         return cuda.Precision == Precision.Bf16
             && WarpgroupGemm.IsOn(cuda)
             && windows.Channels % Unit == 0
             && elements is > 0 and <= int.MaxValue
+            && taps > 0
             && WarpgroupGemm.Pays(cuda, windows.Rows * taps * outputs, elements + (taps * outputs))
             && cuda.Has(WarpgroupCorrelateKernels[0]);
     }

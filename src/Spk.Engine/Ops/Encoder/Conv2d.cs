@@ -22,10 +22,11 @@ public static partial class Conv2d
     /// <param name="strideWidth">Columns of x from one column of the result to the next, 1 or more.</param>
     /// <param name="paddingHeight">Rows of zeros on either side, 0 to kH − 1.</param>
     /// <param name="paddingWidth">Columns of zeros on either side, 0 to kW − 1.</param>
-    /// <param name="output">Where to write, [N, H', W', Co]; may be a channel view. Null rents a tensor.</param>
+    /// <param name="output">Where to write, [N, H', W', Co]; may be a channel view, and must not overlap x. Null rents a tensor.</param>
     /// <param name="norm">A batch norm that follows, whose part in this is done here; null for none.</param>
     /// <returns>f32 [N, H', W', Co] with H' = ⌊(H + 2·padH − kH) / sH⌋ + 1, and W' likewise.</returns>
-    /// <exception cref="ShapeException">The shapes do not fit, or the maps are smaller than the kernel.</exception>
+    /// <exception cref="ShapeException">The shapes or the norm's channels do not fit, or the maps are smaller than the kernel.</exception>
+    /// <exception cref="InvalidOptionException">The norm was not prepared since its last use, or is to be done here and there is a tape.</exception>
     public static Tensor Forward(
         Tape? tape,
         Tensor x,
@@ -70,6 +71,7 @@ public static partial class Conv2d
             CpuForward(Cpu.Of(x.Device), geometry, x, weight, new ProductEpilogue(bias, norm), y);
         }
 
+        norm?.Record(y);
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))
         {
             y.RequiresGrad = true;

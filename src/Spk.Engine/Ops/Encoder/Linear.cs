@@ -14,10 +14,11 @@ public static partial class Linear
     /// <param name="x">f32 [..., in]; rows may be strided (channel views).</param>
     /// <param name="weight">f32 [out, in].</param>
     /// <param name="bias">f32 [out], or null for none.</param>
-    /// <param name="output">Where to write, [..., out]; may be a channel view. Null rents a tensor.</param>
+    /// <param name="output">Where to write, [..., out]; may be a channel view, and must not overlap x. Null rents a tensor.</param>
     /// <param name="norm">A batch norm that follows, whose part in this is done here; null for none.</param>
     /// <returns>f32 [..., out].</returns>
-    /// <exception cref="ShapeException">The shapes do not fit each other.</exception>
+    /// <exception cref="ShapeException">The shapes, or the norm's channels, do not fit each other.</exception>
+    /// <exception cref="InvalidOptionException">The norm was not prepared since its last use, or is to be done here and there is a tape.</exception>
     public static Tensor Forward(Tape? tape, Tensor x, Tensor weight, Tensor? bias, Tensor? output = null, BatchNormEpilogue? norm = null)
     {
         ArgumentNullException.ThrowIfNull(x);
@@ -56,6 +57,7 @@ public static partial class Linear
             CpuForward(Cpu.Of(x.Device), x, weight, new ProductEpilogue(bias, norm), y);
         }
 
+        norm?.Record(y);
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))
         {
             y.RequiresGrad = true;
