@@ -73,31 +73,23 @@ public sealed unsafe class MpiLibrary : IDisposable
     public static int LaunchedLocalRank =>
         LaunchedRanks > 1 && int.TryParse(Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_LOCAL_RANK"), out int rank) ? rank : 0;
 
+    /// <summary>Looks for the library without initialising it.</summary>
+    /// <param name="trace">Gets one line on each library tried.</param>
+    /// <returns>Whether there is one.</returns>
+    public static bool IsInstalled(ICollection<string> trace)
+    {
+        ArgumentNullException.ThrowIfNull(trace);
+        return Find(trace) != 0;
+    }
+
     /// <summary>Loads and initialises it; once a process.</summary>
     /// <returns>The library; dispose it at the end.</returns>
     /// <exception cref="DeviceUnavailableException">There is no Open MPI, or it could not be initialised.</exception>
     public static MpiLibrary Load()
     {
         List<string> trace = [];
-        foreach (string name in Environment.GetEnvironmentVariable(OverrideVariable) is { Length: > 0 } only ? [only] : Names)
-        {
-            nint library = LibrarySearch.TryLoad(name, trace);
-            if (library == 0)
-            {
-                continue;
-            }
-
-            try
-            {
-                return new MpiLibrary(library);
-            }
-            catch (EntryPointNotFoundException)
-            {
-                trace.Add($"{name}: not Open MPI");
-            }
-        }
-
-        throw new DeviceUnavailableException(
+        nint library = Find(trace);
+        return library != 0 ? new MpiLibrary(library) : throw new DeviceUnavailableException(
             $"mpirun started {LaunchedRanks} processes, but Open MPI's library was not found ({string.Join("; ", trace)}): install openmpi-bin, or name the library in {OverrideVariable}.");
     }
 
@@ -135,6 +127,28 @@ public sealed unsafe class MpiLibrary : IDisposable
 
     /// <summary>Waits for the other processes to come here, too, and leaves the library.</summary>
     public void Dispose() => Check(_finalize(), "MPI_Finalize");
+
+    // Told from other implementations of MPI by an object that only Open MPI exports.
+    private static nint Find(ICollection<string> trace)
+    {
+        foreach (string name in Environment.GetEnvironmentVariable(OverrideVariable) is { Length: > 0 } only ? [only] : Names)
+        {
+            nint library = LibrarySearch.TryLoad(name, trace);
+            if (library == 0)
+            {
+                continue;
+            }
+
+            bool fits = NativeLibrary.TryGetExport(library, "ompi_mpi_comm_world", out _);
+            trace.Add($"{name}: {(fits ? "found" : "not Open MPI")}");
+            if (fits)
+            {
+                return library;
+            }
+        }
+
+        return 0;
+    }
 
     private void Gather<T>(ReadOnlySpan<T> own, Span<T> all, nint type) where T : unmanaged
     {

@@ -59,16 +59,16 @@ public sealed unsafe class NcclLibrary
     /// <summary>Its version, 22105 for 2.21.5.</summary>
     public int Version { get; }
 
-    /// <summary>Finds the library that fits a driver; the emulator brings its own.</summary>
-    /// <param name="driver">The driver it is to work with.</param>
-    /// <returns>The library.</returns>
-    /// <exception cref="DeviceUnavailableException">There is none, or it is too old; the message holds everything that was tried.</exception>
-    public static NcclLibrary Load(CudaDriver driver)
+    /// <summary>Finds a library that is new enough; the emulator brings its own.</summary>
+    /// <param name="driver">The driver it is to work with, or null to look without one.</param>
+    /// <param name="trace">Gets one line on each library tried.</param>
+    /// <returns>The library, or null.</returns>
+    public static NcclLibrary? Find(CudaDriver? driver, ICollection<string> trace)
     {
-        ArgumentNullException.ThrowIfNull(driver);
-        List<string> trace = [];
+        ArgumentNullException.ThrowIfNull(trace);
         string? named = Environment.GetEnvironmentVariable(OverrideVariable);
-        foreach (string path in driver.IsEmulator && string.IsNullOrEmpty(named) ? [driver.Path] : LibrarySearch.Candidates(OverrideVariable, Names))
+        bool own = driver is { IsEmulator: true } && string.IsNullOrEmpty(named);
+        foreach (string path in own ? [driver!.Path] : LibrarySearch.Candidates(OverrideVariable, Names))
         {
             nint library = LibrarySearch.TryLoad(path, trace);
             if (library == 0)
@@ -79,12 +79,12 @@ public sealed unsafe class NcclLibrary
             try
             {
                 var found = new NcclLibrary(path, library);
-                if (found.Version >= OldestVersion)
+                bool fits = found.Version >= OldestVersion;
+                trace.Add(fits ? $"{path}: version {found.Version}" : $"{path}: version {found.Version} is older than {OldestVersion}");
+                if (fits)
                 {
                     return found;
                 }
-
-                trace.Add($"{path}: version {found.Version} is older than {OldestVersion}");
             }
             catch (EntryPointNotFoundException)
             {
@@ -92,7 +92,18 @@ public sealed unsafe class NcclLibrary
             }
         }
 
-        throw new DeviceUnavailableException(
+        return null;
+    }
+
+    /// <summary>Finds the library that fits a driver.</summary>
+    /// <param name="driver">The driver it is to work with.</param>
+    /// <returns>The library.</returns>
+    /// <exception cref="DeviceUnavailableException">There is none, or it is too old; the message holds everything that was tried.</exception>
+    public static NcclLibrary Load(CudaDriver driver)
+    {
+        ArgumentNullException.ThrowIfNull(driver);
+        List<string> trace = [];
+        return Find(driver, trace) ?? throw new DeviceUnavailableException(
             $"NCCL, by which processes on GPUs train together, cannot be used ({string.Join("; ", trace)}): install libnccl2, name the library in {OverrideVariable}, use --device cpu, or start one process.");
     }
 

@@ -18,17 +18,17 @@ internal sealed class AlignTrainVerb : Verb
     private readonly Option<string> _data = CommonOptions.Data();
     private readonly Option<string> _format = CommonOptions.Format();
     private readonly Option<string> _out = CommonOptions.Out("Where the aligner goes.", "FILE.safetensors");
-    private readonly Option<string> _variant = Choice("--variant", "shared: both into one space. to-enrolment, to-runtime: one into the other's. procrustes, logits: baselines without training.", "shared", "to-enrolment", "to-runtime", "procrustes", "logits");
-    private readonly Option<string> _anchor = Choice("--anchor", "For shared: the model whose space is kept, the better of the two; or none.", "runtime", "enrolment", "none");
-    private readonly Option<string> _start = Choice("--start", "What the networks are before training.", "procrustes", "identity", "random");
+    private readonly Option<string> _variant = CommonOptions.Choice("--variant", "shared: both into one space. to-enrolment, to-runtime: one into the other's. procrustes, logits: baselines without training.", "shared", "to-enrolment", "to-runtime", "procrustes", "logits");
+    private readonly Option<string> _anchor = CommonOptions.Choice("--anchor", "For shared: the model whose space is kept, the better of the two; or none.", "runtime", "enrolment", "none");
+    private readonly Option<string> _start = CommonOptions.Choice("--start", "What the networks are before training.", "procrustes", "identity", "random");
     private readonly Option<double> _anchorWeight = Number("--anchor-weight", "For shared: weight of the squared distances from the anchor.", Defaults.AnchorWeight);
     private readonly Option<double> _penalty = Number("--weight-penalty", "Weight of the squared weights.", Defaults.WeightPenalty);
     private readonly Option<double> _orthogonal = Number("--orthogonal-penalty", "Weight of the distance of the linear maps from orthogonal ones.", Defaults.OrthogonalPenalty);
     private readonly Option<double> _rate = Number("--learning-rate", "Learning rate.", Defaults.LearningRate);
-    private readonly Option<int> _hidden = Whole("--hidden", "Hidden units of the networks.", Defaults.Hidden);
-    private readonly Option<int> _epochs = Whole("--epochs", "Most epochs.", Defaults.Epochs);
-    private readonly Option<int> _patience = Whole("--patience", "Stop after so many epochs without fewer false rejections of held-back speakers; 0 never does.", Defaults.Patience);
-    private readonly Option<int> _averaged = Whole("--averaged", "Most utterances averaged into a training vector, as a profile is; half of the vectors are of one.", Defaults.Averaged);
+    private readonly Option<int> _hidden = CommonOptions.Number("--hidden", "Hidden units of the networks.", Defaults.Hidden);
+    private readonly Option<int> _epochs = CommonOptions.Number("--epochs", "Most epochs.", Defaults.Epochs);
+    private readonly Option<int> _patience = CommonOptions.Number("--patience", "Stop after so many epochs without fewer false rejections of held-back speakers; 0 never does.", Defaults.Patience);
+    private readonly Option<int> _averaged = CommonOptions.Number("--averaged", "Most utterances averaged into a training vector, as a profile is; half of the vectors are of one.", Defaults.Averaged);
     private readonly Option<double> _heldBack = Number("--held-back", "Share of the speakers held back to choose the epoch by; 0 for none.", Defaults.HeldBack);
     private readonly Option<double> _far = Number("--far", "False acceptance rate at which their false rejections are counted, a fraction.", Defaults.TargetFar);
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seed of everything random.", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed };
@@ -134,15 +134,6 @@ internal sealed class AlignTrainVerb : Verb
     };
 
     private static Option<double> Number(string name, string description, double value) => new(name) { Description = description, HelpName = "X", DefaultValueFactory = _ => value };
-
-    private static Option<int> Whole(string name, string description, int value) => new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => value };
-
-    private static Option<string> Choice(string name, string description, params string[] words)
-    {
-        var option = new Option<string>(name) { Description = description, HelpName = string.Join('|', words), DefaultValueFactory = _ => words[0] };
-        option.AcceptOnlyFromAmong(words);
-        return option;
-    }
 
     private sealed class Epochs(WorkDisplay display, int count) : IProgress<AlignmentProgress>
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Spk.Engine.Audio;
 using Spk.Interop;
 using Spk.Training.Data;
@@ -16,6 +17,18 @@ internal static class CommonOptions
 
     public static Option<string> Out(string description, string helpName, bool required = true) =>
         new("--out") { Description = description, HelpName = helpName, Required = required };
+
+    /// <summary>One of a few words; the first where nothing is said.</summary>
+    public static Option<string> Choice(string name, string description, params string[] words)
+    {
+        var option = new Option<string>(name) { Description = description, HelpName = string.Join('|', words), DefaultValueFactory = _ => words[0] };
+        option.AcceptOnlyFromAmong(words);
+        return option;
+    }
+
+    /// <summary>A whole number with a standard value.</summary>
+    public static Option<int> Number(string name, string description, int standard, string helpName = "N") =>
+        new(name) { Description = description, HelpName = helpName, DefaultValueFactory = _ => standard };
 
     public static Option<string[]> Set(string description) => new("--set")
     {
@@ -77,6 +90,20 @@ internal static class CommonOptions
     };
 
     public static ManifestFormat ToManifestFormat(string? name) => Enum.Parse<ManifestFormat>(name ?? "auto", ignoreCase: true);
+
+    /// <summary>Refuses a value.</summary>
+    /// <param name="options">The parsed command line.</param>
+    /// <param name="option">The option.</param>
+    /// <param name="valid">Whether a value can be taken.</param>
+    /// <param name="allowed">What it takes, in words.</param>
+    /// <exception cref="InvalidOptionException">The value is not valid.</exception>
+    public static void Require<T>(ParseResult options, Option<T> option, Func<T?, bool> valid, string allowed)
+    {
+        if (options.GetValue(option) is var value && !valid(value))
+        {
+            throw new InvalidOptionException(string.Create(CultureInfo.InvariantCulture, $"{option.Name} takes {allowed}, not '{value}'."));
+        }
+    }
 
     /// <summary>A file named on the command line: as it stands, or inside the data folder when only that exists.</summary>
     public static string Find(string path, string? data)

@@ -12,10 +12,10 @@ internal sealed class DataSynthVerb : Verb
     private static readonly SyntheticVoicesSpec Default = new();
 
     private readonly Option<string> _out = CommonOptions.Out("Folder to fill: train.csv, eval.csv, trials.txt, train/, eval/, noise/, rir/.", "DIR");
-    private readonly Option<int> _speakers = Number("--speakers", "Training speakers.", Default.Speakers);
-    private readonly Option<int> _evaluationSpeakers = Number("--eval-speakers", "Evaluation speakers, none of them a training speaker.", Default.EvaluationSpeakers);
-    private readonly Option<int> _utterances = Number("--utterances", "Utterances of each speaker.", Default.UtterancesPerSpeaker);
-    private readonly Option<int> _sessions = Number("--sessions", "Sessions of each speaker: microphone, room and noise.", Default.SessionsPerSpeaker);
+    private readonly Option<int> _speakers = CommonOptions.Number("--speakers", "Training speakers.", Default.Speakers);
+    private readonly Option<int> _evaluationSpeakers = CommonOptions.Number("--eval-speakers", "Evaluation speakers, none of them a training speaker.", Default.EvaluationSpeakers);
+    private readonly Option<int> _utterances = CommonOptions.Number("--utterances", "Utterances of each speaker.", Default.UtterancesPerSpeaker);
+    private readonly Option<int> _sessions = CommonOptions.Number("--sessions", "Sessions of each speaker: microphone, room and noise.", Default.SessionsPerSpeaker);
     private readonly Option<float?> _channels = new("--channel-strength")
     {
         Description = "0 to 1: a strong channel for every session, trials across sessions; without it sessions differ mildly.",
@@ -80,7 +80,4 @@ internal sealed class DataSynthVerb : Verb
             $"{folder}: {spec.Speakers} training and {spec.EvaluationSpeakers} evaluation speakers, {utterances} utterances, in {Screen.Duration(watch.Elapsed)}"));
         return ExitCode.Ok;
     }
-
-    private static Option<int> Number(string name, string description, int value) =>
-        new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => value };
 }

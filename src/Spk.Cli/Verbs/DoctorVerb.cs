@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Spk.Engine.Devices;
+using Spk.Interop.Mpi;
 
 namespace Spk.Cli.Verbs;
 
@@ -31,6 +32,10 @@ internal sealed class DoctorVerb() : Verb("doctor", "Show what this machine offe
         {
             lines.Add((finding.Name, finding.Value, finding.Advice));
         }
+
+        var mpi = new List<string>();
+        MpiLibrary.IsInstalled(mpi);
+        lines.Add(("mpi", string.Join("; ", mpi) + " (optional: several processes that train together)", null));
 
         bool ffmpeg = OnPath("ffmpeg");
         lines.Add(("audio files", $"WAV (PCM 8/16/24/32 bit, float) built in; ffmpeg {(ffmpeg ? "found" : "not found")}", ffmpeg

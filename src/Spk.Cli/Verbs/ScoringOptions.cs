@@ -10,11 +10,11 @@ namespace Spk.Cli.Verbs;
 /// <summary>How trials are scored: normalization, its cohort, centring, and a stored calibration.</summary>
 internal sealed class ScoringOptions
 {
-    private readonly Option<string> _norm = Choice("--norm", "Score normalization by a cohort: none, z, t, s or as (adaptive: the nearest of the cohort).", "none", "z", "t", "s", "as");
+    private readonly Option<string> _norm = CommonOptions.Choice("--norm", "Score normalization by a cohort: none, z, t, s or as (adaptive: the nearest of the cohort).", "none", "z", "t", "s", "as");
     private readonly Option<string> _cohort = new("--cohort") { HelpName = "FILE" };
     private readonly Option<int> _top = new("--top") { Description = "For as: how many of the cohort are looked at on each side.", HelpName = "N", DefaultValueFactory = _ => 300 };
-    private readonly Option<string> _deviation = Choice("--deviation", "Of cohort scores: unbiased (n − 1) or biased (n).", "unbiased", "biased");
-    private readonly Option<string> _cohortBy = Choice("--cohort-by", "Members of the cohort: each utterance, or the mean of each speaker.", "utterance", "speaker");
+    private readonly Option<string> _deviation = CommonOptions.Choice("--deviation", "Of cohort scores: unbiased (n − 1) or biased (n).", "unbiased", "biased");
+    private readonly Option<string> _cohortBy = CommonOptions.Choice("--cohort-by", "Members of the cohort: each utterance, or the mean of each speaker.", "utterance", "speaker");
     private readonly Option<bool> _center = new("--center") { Description = "Subtract the cohort's mean embedding from everything first." };
     private readonly Option<string[]> _speakers = new("--speakers")
     {
@@ -159,11 +159,4 @@ internal sealed class ScoringOptions
         "as" => ScoreNorm.AdaptiveS,
         _ => null,
     };
-
-    private static Option<string> Choice(string name, string description, params string[] words)
-    {
-        var option = new Option<string>(name) { Description = description, HelpName = string.Join('|', words), DefaultValueFactory = _ => words[0] };
-        option.AcceptOnlyFromAmong(words);
-        return option;
-    }
 }

@@ -1,6 +1,7 @@
 using Spk.Engine.Devices.Cuda;
 using Spk.Interop;
 using Spk.Interop.Cuda;
+using Spk.Interop.Nccl;
 
 namespace Spk.Engine.Devices;
 
@@ -31,7 +32,7 @@ public static class CudaProbe
         return (driver is not null, trace);
     }
 
-    /// <summary>What there is for computing on a GPU: driver, devices, NVRTC, cuBLAS, kernel binaries.</summary>
+    /// <summary>What there is for computing on a GPU: driver, devices, NVRTC, cuBLAS, NCCL, kernel binaries.</summary>
     /// <returns>Findings in the order to read them; never throws.</returns>
     public static IReadOnlyList<DeviceFinding> Report()
     {
@@ -56,6 +57,10 @@ public static class CudaProbe
         var cublasTrace = new List<string>();
         Cublas.Find(driver, cublasTrace);
         findings.Add(new("cublas", string.Join("; ", cublasTrace) + " (optional)", null));
+
+        var ncclTrace = new List<string>();
+        NcclLibrary.Find(driver, ncclTrace);
+        findings.Add(new("nccl", string.Join("; ", ncclTrace) + " (optional: several processes, each with a GPU)", null));
         findings.Add(KernelBinaries(driver, capability));
         return findings;
     }
