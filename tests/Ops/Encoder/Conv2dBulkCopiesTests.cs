@@ -16,11 +16,13 @@ public class Conv2dBulkCopiesTests(TestDevice on)
 
     // Patches that are ragged along columns, rows and maps, and whole ones over 7 maps; strides alike and not, with taps that some rows of x do not meet, and
     // more than 64 outputs; one tap of channels that 64 does not divide, and with the sums of the weight's gradient in two parts, whose last patch is
-    // ragged; no padding, and windows that lie outside of the map but for one element; more stages than the ring has, and taps in three tiles of channels.
+    // ragged; no padding, and windows that lie outside of the map but for one element; more stages than the ring has, and taps in three tiles of channels; strides with
+    // patches one below another, and beside each other.
     private static readonly string[] Sizes =
     [
         "3 5 6 64 24 3 3 1 1 1 1", "7 2 16 64 64 3 3 1 1 1 1", "3 7 9 64 128 3 3 2 2 1 1", "2 11 6 64 70 5 3 3 1 2 1", "2 6 9 72 64 1 1 2 2 0 0",
         "5 3 41 24 8 1 1 1 1 0 0", "1 4 9 64 64 3 3 1 1 0 0", "9 1 1 64 64 3 3 1 1 1 1", "1 3 130 192 16 1 3 1 1 0 1",
+        "1 39 9 64 8 3 3 2 2 1 1", "1 3 259 8 8 1 1 1 2 0 0",
     ];
 
     [TestCaseSource(nameof(Sizes))]

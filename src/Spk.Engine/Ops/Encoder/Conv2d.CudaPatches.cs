@@ -63,7 +63,11 @@ public static unsafe partial class Conv2d
                     {
                         best = new MapPatches
                         {
-                            WidthBits = int.Log2(width), HeightBits = int.Log2(height), Across = across, Down = down, Count = count,
+                            WidthBits = int.Log2(width),
+                            HeightBits = int.Log2(height),
+                            Across = across,
+                            Down = down,
+                            Count = count,
                         };
                     }
                 }
