@@ -15,5 +15,11 @@ template <int>
 inline void take_registers() {}
 
 inline void bulk_copy_3d(void* shared, const TensorMap& map, int x, int y, int z, uint64_t* barrier) {
-  emulator::queue_bulk_copy(shared, &map, {x, y, z}, barrier, swizzled);
+  const int first[] = {x, y, z};
+  emulator::queue_bulk_copy(shared, &map, 3, first, barrier, swizzled);
+}
+
+inline void bulk_copy_4d(void* shared, const TensorMap& map, int x, int y, int z, int w, uint64_t* barrier) {
+  const int first[] = {x, y, z, w};
+  emulator::queue_bulk_copy(shared, &map, 4, first, barrier, swizzled);
 }

@@ -249,9 +249,10 @@ void BlockScheduler::release_mbarrier(const void* barrier) {
   }
 }
 
-void BlockScheduler::queue_bulk_copy(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned)) {
+void BlockScheduler::queue_bulk_copy(void* shared, const void* map, int dimensions, const int* first, const void* barrier,
+                                     unsigned (*swizzle)(unsigned)) {
   const Block& block = *current.block;
-  if (const char* fault = bulk_.queue(shared, map, first, barrier, swizzle, block.dynamic_shared, block.dynamic_bytes)) fail(fault);
+  if (const char* fault = bulk_.queue(shared, map, dimensions, first, barrier, swizzle, block.dynamic_shared, block.dynamic_bytes)) fail(fault);
   if (copies_order_ == 1 || (copies_order_ == 2 && (chance_() & 1) != 0)) {
     while (bulk_.count() > 0) deliver_bulk_copy();
   }
@@ -312,8 +313,8 @@ void init_mbarrier(const void* barrier, int arrivals) { current.scheduler->init_
 void announce_mbarriers() { current.scheduler->announce_mbarriers(); }
 void arrive_at_mbarrier(const void* barrier, unsigned expected_bytes) { current.scheduler->arrive_at_mbarrier(barrier, expected_bytes); }
 void wait_for_mbarrier(const void* barrier, unsigned parity) { current.scheduler->wait_for_mbarrier(barrier, parity); }
-void queue_bulk_copy(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned)) {
-  current.scheduler->queue_bulk_copy(shared, map, first, barrier, swizzle);
+void queue_bulk_copy(void* shared, const void* map, int dimensions, const int* first, const void* barrier, unsigned (*swizzle)(unsigned)) {
+  current.scheduler->queue_bulk_copy(shared, map, dimensions, first, barrier, swizzle);
 }
 
 }  // namespace emulator

@@ -47,7 +47,7 @@ class BlockScheduler {
   void announce_mbarriers() { bulk_.announce(); }
   void arrive_at_mbarrier(const void* barrier, unsigned expected_bytes);
   void wait_for_mbarrier(const void* barrier, unsigned parity);
-  void queue_bulk_copy(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned));
+  void queue_bulk_copy(void* shared, const void* map, int dimensions, const int* first, const void* barrier, unsigned (*swizzle)(unsigned));
 
  private:
   enum class Waiting { No, Barrier, Warp, Mbarrier };

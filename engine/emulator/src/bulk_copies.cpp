@@ -49,11 +49,12 @@ const char* BulkCopies::arrive(const void* address, unsigned expected_bytes, boo
   return nullptr;
 }
 
-const char* BulkCopies::queue(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned),
+const char* BulkCopies::queue(void* shared, const void* map, int dimensions, const int* first, const void* barrier, unsigned (*swizzle)(unsigned),
                               const unsigned char* memory, size_t memory_bytes) {
-  Copy copy{static_cast<unsigned char*>(shared), {}, {first.x, first.y, first.z}, barrier, swizzle};
+  Copy copy{static_cast<unsigned char*>(shared), {}, {}, barrier, swizzle};
   memcpy(&copy.map, map, sizeof copy.map);
-  if (copy.map.mark != TENSOR_MAP_MARK || copy.map.rank != 3) return "a bulk copy with what is not the map of a tensor of three dimensions";
+  for (int i = 0; i < dimensions; i++) copy.first[i] = first[i];
+  if (copy.map.mark != TENSOR_MAP_MARK || copy.map.rank != dimensions) return "a bulk copy with what is not the map of a tensor of its dimensions";
   const Mbarrier* known = find(barrier);
   if (known == nullptr) return "a bulk copy for an mbarrier that was not made";
   if (!known->announced) return "a bulk copy for an mbarrier that was not announced to the copy engine";
@@ -80,25 +81,33 @@ const void* BulkCopies::deliver(size_t which) {
 
 unsigned BulkCopies::box_bytes(const TensorMapFields& map) {
   unsigned bytes = map.element_bytes;
-  for (int i = 0; i < map.rank; i++) bytes *= map.box[i];
+  for (uint16_t count : map.box) bytes *= count;
   return bytes;
 }
 
-// Element by element, in three dimensions.
+// Element by element; dimensions that a map has not have one.
 void BulkCopies::perform(const Copy& copy) {
   const TensorMapFields& map = copy.map;
   const unsigned size = map.element_bytes;
-  unsigned offset = 0;
+  unsigned lines = 1, offset = 0;
+  for (int i = 1; i < MOST_DIMENSIONS; i++) lines *= map.box[i];
   auto inside = [&](int dimension, int64_t at) { return at >= 0 && at <= static_cast<int64_t>(map.last[dimension]); };
-  for (int64_t z = copy.first[2]; z < copy.first[2] + map.box[2]; z++) {
-    for (int64_t y = copy.first[1]; y < copy.first[1] + map.box[1]; y++) {
-      for (int64_t x = copy.first[0]; x < copy.first[0] + map.box[0]; x++, offset += size) {
-        unsigned char* to = copy.shared + (map.swizzle == SWIZZLE_NONE ? offset : copy.swizzle(offset));
-        if (inside(0, x) && inside(1, y) && inside(2, z)) {
-          memcpy(to, reinterpret_cast<const unsigned char*>(map.address) + x * size + y * map.strides[0] + z * map.strides[1], size);
-        } else {
-          memset(to, map.not_a_number != 0 ? 0xff : 0, size);
-        }
+  for (unsigned line = 0; line < lines; line++) {
+    bool line_inside = true;
+    int64_t start = 0;
+    unsigned rest = line;
+    for (int i = 1; i < MOST_DIMENSIONS; i++) {
+      const int64_t at = copy.first[i] + static_cast<int64_t>(rest % map.box[i]) * map.step[i];
+      rest /= map.box[i];
+      line_inside = line_inside && inside(i, at);
+      start += at * static_cast<int64_t>(map.strides[i - 1]);
+    }
+    for (int64_t x = copy.first[0]; x < copy.first[0] + map.box[0]; x++, offset += size) {
+      unsigned char* to = copy.shared + (map.swizzle == SWIZZLE_NONE ? offset : copy.swizzle(offset));
+      if (line_inside && inside(0, x)) {
+        memcpy(to, reinterpret_cast<const unsigned char*>(map.address) + start + x * size, size);
+      } else {
+        memset(to, map.not_a_number != 0 ? 0xff : 0, size);
       }
     }
   }

@@ -30,8 +30,8 @@ class BulkCopies {
   const char* init(const void* address, int arrivals);
   void announce();
   const char* arrive(const void* address, unsigned expected_bytes, bool& ended);
-  const char* queue(void* shared, const void* map, Coordinates first, const void* barrier, unsigned (*swizzle)(unsigned), const unsigned char* memory,
-                    size_t memory_bytes);
+  const char* queue(void* shared, const void* map, int dimensions, const int* first, const void* barrier, unsigned (*swizzle)(unsigned),
+                    const unsigned char* memory, size_t memory_bytes);
 
   // Null where there is none at that address.
   const Mbarrier* barrier(const void* address) const;
@@ -43,7 +43,7 @@ class BulkCopies {
   struct Copy {
     unsigned char* shared;
     TensorMapFields map;
-    int64_t first[3];
+    int64_t first[MOST_DIMENSIONS];
     const void* barrier;
     unsigned (*swizzle)(unsigned);
   };

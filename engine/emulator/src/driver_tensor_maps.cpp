@@ -39,16 +39,16 @@ DRIVER_API cuTensorMapEncodeTiled(void* map, int type, unsigned rank, void* addr
     return refuse("with an unknown kind of swizzle, of promotion or of filling");
   }
   if (fill != 0 && type < FIRST_FLOATING_TYPE) return refuse("of integers cannot be filled with NaN");
-  TensorMapFields fields{TENSOR_MAP_MARK, reinterpret_cast<uint64_t>(address), {}, 0, {}, {}, ELEMENT_BYTES[type], static_cast<uint8_t>(rank),
+  TensorMapFields fields{TENSOR_MAP_MARK, reinterpret_cast<uint64_t>(address), {}, 0, {}, {1, 1, 1, 1, 1}, {1, 1, 1, 1, 1}, ELEMENT_BYTES[type], static_cast<uint8_t>(rank),
                          static_cast<uint8_t>(swizzle), static_cast<uint8_t>(fill)};
   uint64_t span = fields.element_bytes;  // Bytes of an element, then of a line, a plane, ….
   for (int i = 0; i < static_cast<int>(rank); i++) {
     if (extents[i] == 0 || extents[i] > MOST_EXTENT) return refuse("has 1 to 2^32 elements along " + dimension(i));
     if (box[i] == 0 || box[i] > MOST_BOX) return refuse("has boxes of 1 to 256 elements along " + dimension(i) + ", not " + std::to_string(box[i]));
     if (steps[i] == 0 || steps[i] > MOST_STEP) return refuse("has steps of 1 to 8 elements along " + dimension(i));
-    if (i > 0 && steps[i] != 1) return fail(NotSupported, "the emulator has no tensor maps with steps above 1");
     fields.last[i] = static_cast<uint32_t>(extents[i] - 1);
-    fields.box[i] = static_cast<uint16_t>(box[i]);
+    if (i > 0) fields.step[i] = static_cast<uint8_t>(steps[i]);  // Without interleaving that of the innermost dimension is ignored.
+    fields.box[i] = static_cast<uint16_t>((box[i] + fields.step[i] - 1) / fields.step[i]);
     fields.bytes += (extents[i] - 1) * span;
     if (i + 1 == static_cast<int>(rank)) break;
     const uint64_t stride = strides[i];

@@ -13,7 +13,8 @@ struct TensorMapFields {
   uint64_t strides[MOST_DIMENSIONS - 1];  // Bytes, from the second dimension on.
   uint64_t bytes;                         // Of the tensor, from its address on.
   uint32_t last[MOST_DIMENSIONS];         // Index of the last element.
-  uint16_t box[MOST_DIMENSIONS];
+  uint16_t box[MOST_DIMENSIONS];          // Elements that a copy brings, 1 in dimensions beyond the rank.
+  uint8_t step[MOST_DIMENSIONS];          // From one of them to the next.
   uint8_t element_bytes, rank, swizzle, not_a_number;
 };
 static_assert(sizeof(TensorMapFields) <= 128, "a map has 128 bytes");

@@ -98,6 +98,50 @@ TEST(bulk_copies_bring_boxes) {
   }
 }
 
+// Of 2 maps of 3 rows and 5 columns: 2 columns, 3 apart, of 2 rows, 2 apart, of both maps.
+TEST(bulk_copies_step_through_four_dimensions) {
+  constexpr int COLUMNS = 5, LINES = 3, MAPS = 2, COUNTS[] = {2, 2, 2};
+  constexpr unsigned STEPS[] = {3, 2, 1}, BYTES = BOX_WIDTH * 4 * 8;
+  std::vector<float> values(WIDTH * COLUMNS * LINES * MAPS);
+  for (size_t i = 0; i < values.size(); i++) values[i] = static_cast<float>(i + 1);
+  DeviceArray<> tensor(values);
+  Description description;
+  description.address = tensor.address();
+  description.rank = 4;
+  const uint64_t extents[] = {WIDTH, COLUMNS, LINES, MAPS};
+  uint64_t bytes = 4;
+  for (int i = 0; i < 4; i++) {
+    description.extents[i] = extents[i];
+    if (i < 3) description.strides[i] = bytes *= extents[i];
+    if (i > 0) description.box[i] = COUNTS[i - 1] * STEPS[i - 1], description.steps[i] = STEPS[i - 1];
+  }
+  for (int order = 0; order < 3; order++) {
+    Switch chosen("order", order, 0);
+    // Inside; past the ends, where a step passes the last column and row; before the first.
+    const int places[][4] = {{0, 1, 0, 0}, {8, 3, 1, 1}, {16, -3, -2, -1}, {0, -1, -1, 0}, {0, 5, 0, 0}};
+    for (const auto& at : places) {
+      // A box that covers a column less has as many.
+      for (unsigned less = 0; less < 3; less++) {
+        description.box[1] = COUNTS[0] * STEPS[0] - less;
+        Map map;
+        CHECK(description.encode(&map));
+        DeviceArray<> out(BYTES / 4);
+        CHECK(try_launch("emulator_test_bulk_copy_of_maps", {1, 2, 1, 1, 1, 1, BYTES + 1024}, map, at[0], at[1], at[2], at[3], BYTES, out.address()));
+        std::vector<float> want(BYTES / 4);
+        for (int i = 0; i < static_cast<int>(BYTES / 4); i++) {
+          const int line = i / BOX_WIDTH, x = at[0] + i % BOX_WIDTH, y = at[1] + line % 2 * 3, z = at[2] + line / 2 % 2 * 2, w = at[3] + line / 4;
+          const bool inside = x < WIDTH && y >= 0 && y < COLUMNS && z >= 0 && z < LINES && w >= 0 && w < MAPS;
+          const int unit = (i % BOX_WIDTH / 4) ^ (line % 8);
+          want[line * BOX_WIDTH + unit * 4 + i % 4] = inside ? static_cast<float>(((w * LINES + z) * COLUMNS + y) * WIDTH + x + 1) : 0.0f;
+        }
+        EXPECT(difference(out.read(), want) == 0.0);
+      }
+    }
+  }
+  EXPECT(try_copy("plain", description, 0, 0, 0, tensor) != 0);
+  EXPECT(says(failure_text(719), "map of a tensor of its dimensions"));
+}
+
 TEST(missing_wait_for_a_bulk_copy_shows) {
   Description description;
   DeviceArray<> tensor(counted()), out(BOX_WIDTH * BOX_ROWS);

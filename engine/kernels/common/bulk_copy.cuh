@@ -56,6 +56,15 @@ __device__ __forceinline__ void bulk_copy_3d(void* shared, const TensorMap& map,
       : "memory");
 }
 
+// The same of a tensor of four dimensions.
+__device__ __forceinline__ void bulk_copy_4d(void* shared, const TensorMap& map, int x, int y, int z, int w, uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(
+          shared_address(shared)),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(shared_address(barrier))
+      : "memory");
+}
+
 // Sets how many registers each thread has from here on, of all four warps of a warpgroup: fewer for one that only copies, which the others then take. A
 // multiple of 8 from 24 to 256; the block as a whole keeps what it was launched with.
 template <int Registers>

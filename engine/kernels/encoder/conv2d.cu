@@ -7,9 +7,8 @@
 //   gradient by w      Σ over windows of dyᵀ · window, by conv2d_weight_gradient; splits of the sum are added by mat_mul_add_splits
 //
 // On compute capability 9.0, where HAS_SM90A is set, the same for maps and weights that were rounded to bf16 before, in tiles of 128 windows and 64 or 128
-// output channels: see common/gemm_wgmma.cuh.
-#include "common/gemm_wgmma.cuh"
-#include "common/map_view.cuh"
+// output channels: see common/gemm_wgmma.cuh, and common/map_patches.cuh for those whose tiles the copy engine brings.
+#include "common/map_patches.cuh"
 
 // Where the results of a correlation go: row (n, i, j) lies n · map + i · row + j · column elements on. Field by field that of the host.
 struct MapTarget {
@@ -21,18 +20,35 @@ namespace {
 
 constexpr int TILE = 64;
 
-// Results of one tile, whose rows are those of windows.
+// The windows of a tile in their order.
+class WindowRun {
+ public:
+  __device__ __forceinline__ WindowRun(const MapView& windows, int first) : windows_(windows), first_(first) {}
+
+  // Whether there is one of that number in the tile, and where.
+  __device__ __forceinline__ bool find(int index, MapView::Row& at) const {
+    if (first_ + index >= windows_.rows) return false;
+    at = windows_.row(first_ + index);
+    return true;
+  }
+
+ private:
+  const MapView& windows_;
+  int first_;
+};
+
+// Results of one tile, whose rows are those windows.
+template <typename Windows>
 class MapSink {
  public:
-  __device__ __forceinline__ MapSink(const MapTarget& target, const MapView& windows, int outputs, const ProductEpilogue& epilogue, bool accumulate,
-                                     int first_row, int first_column)
-      : target_(target), windows_(windows), epilogue_(epilogue), outputs_(outputs), row_(first_row), column_(first_column), accumulate_(accumulate) {}
+  __device__ __forceinline__ MapSink(const MapTarget& target, const Windows& windows, int outputs, const ProductEpilogue& epilogue, bool accumulate,
+                                     int first_column)
+      : target_(target), windows_(windows), epilogue_(epilogue), outputs_(outputs), column_(first_column), accumulate_(accumulate) {}
 
   __device__ __forceinline__ void one(int row, int column, float value) const {
-    row += row_;
     column += column_;
-    if (row >= windows_.rows || column >= outputs_) return;
-    MapView::Row at = windows_.row(row);
+    MapView::Row at;
+    if (column >= outputs_ || !windows_.find(row, at)) return;
     float* to = target_.data + at.map * target_.map + at.i * target_.row + at.j * target_.column + column;
     value = epilogue_.biased(value, column);
     *to = epilogue_.finished(accumulate_ ? *to + value : value, column);
@@ -45,9 +61,9 @@ class MapSink {
 
  private:
   const MapTarget& target_;
-  const MapView& windows_;
+  Windows windows_;
   const ProductEpilogue& epilogue_;
-  int outputs_, row_, column_;
+  int outputs_, column_;
   bool accumulate_;
 };
 
@@ -59,7 +75,7 @@ __device__ __forceinline__ void correlate(const MapView& windows, const MatrixVi
   int first_row = blockIdx.x / tiles_of_row * TILE, first_column = blockIdx.x % tiles_of_row * TILE;
   Arithmetic<true, true, TILE> math;
   gemm::sum_tile(math, windows, weights, first_row, first_column, 0, k);
-  math.for_each(MapSink(target, windows, outputs, epilogue, accumulate != 0, first_row, first_column));
+  math.for_each(MapSink(target, WindowRun(windows, first_row), outputs, epilogue, accumulate != 0, first_column));
   if (epilogue.moments != nullptr) gemm::measure<TILE>(math, epilogue, windows.rows, outputs, first_row, first_column);
 }
 
@@ -157,7 +173,7 @@ __device__ __forceinline__ void correlate_on_warpgroups(const MapView& windows, 
   int tiles_of_row = divide_up(outputs, Columns);
   int first_row = blockIdx.x / tiles_of_row * math.ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
   gemm::sum_on_warpgroups<WGMMA_STAGES>(math, windows, weights, first_row, first_column, 0, k, tiles);
-  math.for_each(MapSink(target, windows, outputs, epilogue, accumulate != 0, first_row, first_column), reinterpret_cast<float*>(tiles));
+  math.for_each(MapSink(target, WindowRun(windows, first_row), outputs, epilogue, accumulate != 0, first_column), reinterpret_cast<float*>(tiles));
   math.measure(reinterpret_cast<const float*>(tiles), epilogue, windows.rows, outputs, first_row, first_column);
 }
 
@@ -174,6 +190,65 @@ __device__ __forceinline__ void weight_gradient_on_warpgroups(const MatrixView& 
   gemm::sum_on_warpgroups<WGMMA_STAGES>(math, windows, dy, first_row, first_column, from, min(windows.rows - from, rows_each), tiles);
   TransposedSink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, accumulate != 0, first_row, first_column);
   math.for_each(sink, reinterpret_cast<float*>(tiles));
+}
+
+// The windows of a patch.
+class WindowPatch {
+ public:
+  template <int Windows>
+  __device__ __forceinline__ static WindowPatch of(const MapView& windows, const MapPatches& patches, int number) {
+    return WindowPatch(windows, patches, patches.first<Windows>(number));
+  }
+
+  __device__ __forceinline__ bool find(int index, MapView::Row& at) const {
+    at = patches_.window(first_, index);
+    return at.j < windows_.windows_of_row && at.i < windows_.rows_of_map && at.map < maps_;
+  }
+
+ private:
+  __device__ __forceinline__ WindowPatch(const MapView& windows, const MapPatches& patches, const MapView::Row& first)
+      : windows_(windows), patches_(patches), first_(first), maps_(windows.rows / (windows.rows_of_map * windows.windows_of_row)) {}
+
+  const MapView& windows_;
+  const MapPatches& patches_;
+  MapView::Row first_;
+  int maps_;
+};
+
+// As correlate_on_warpgroups, of patches of 128 windows. Moments are wanted only where no window of a patch is missing.
+template <int Columns>
+__device__ __forceinline__ void correlate_bulk_copied(const TensorMap& map, const MapView& windows, const MapPatches& patches,
+                                                      const TensorMap& map_of_weights, const MatrixView& weights, const MapTarget& target, int outputs,
+                                                      int k, const ProductEpilogue& epilogue, int accumulate) {
+  using Math = gemm::Warpgroups<true, true, Columns>;
+  DYNAMIC_SHARED(unsigned char, memory);
+  unsigned char* tiles = gemm::swizzled_tiles(memory);
+  int tiles_of_row = divide_up(outputs, Columns);
+  int patch = blockIdx.x / tiles_of_row, first_row = patch * Math::ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
+  gemm::sum_bulk_copied<WGMMA_STAGES, true, true, Columns>(gemm::PatchLoader<true, Math::ROWS>(map, windows, patches, first_row, 0),
+                                                           gemm::BulkLoader<true, Columns>(map_of_weights, weights, Columns, first_column, 0),
+                                                           divide_up(k, Math::BK), tiles);
+  const float* sums = reinterpret_cast<const float*>(tiles);
+  Math::hand_over(MapSink(target, WindowPatch::of<Math::ROWS>(windows, patches, patch), outputs, epilogue, accumulate != 0, first_column), sums);
+  Math::measure(sums, epilogue, windows.rows, outputs, first_row, first_column);
+}
+
+// As weight_gradient_on_warpgroups; dy as the windows of one tap, in the same patches, of which a block sums patches_each.
+template <int Columns>
+__device__ __forceinline__ void weight_gradient_bulk_copied(const TensorMap& map_of_dy, const MapView& dy, const TensorMap& map, const MapView& windows,
+                                                            const MapPatches& patches, float* c, int c_stride, int m, int n, int accumulate,
+                                                            int patches_each) {
+  using Math = gemm::Warpgroups<false, false, Columns>;
+  DYNAMIC_SHARED(unsigned char, memory);
+  unsigned char* tiles = gemm::swizzled_tiles(memory);
+  int tiles_of_row = divide_up(m, Columns);
+  int first_row = blockIdx.x / tiles_of_row * Math::ROWS, first_column = blockIdx.x % tiles_of_row * Columns;
+  int from = blockIdx.y * patches_each;
+  gemm::sum_bulk_copied<WGMMA_STAGES, false, false, Columns>(
+      gemm::PatchLoader<false, Math::ROWS>(map, windows, patches, first_row, from * Math::BK),
+      gemm::PatchLoader<false, Columns>(map_of_dy, dy, patches, first_column, from * Math::BK), min(patches.count - from, patches_each), tiles);
+  TransposedSink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, accumulate != 0, first_row, first_column);
+  Math::hand_over(sink, reinterpret_cast<const float*>(tiles));
 }
 
 }  // namespace
@@ -195,4 +270,24 @@ __device__ __forceinline__ void weight_gradient_on_warpgroups(const MatrixView& 
 
 ON_WARPGROUPS(64, 3)
 ON_WARPGROUPS(128, 2)
+
+// The same by 288 threads: grid (patches · tiles of outputs), and (tiles of the gradient, splits of the patches).
+#define BULK_COPIED(columns, blocks)                                                                                                     \
+  KERNEL_BLOCKS(2 * gemm::WARPGROUP + WARP, blocks)                                                                                      \
+  conv2d_correlate_wgmma_##columns##_bulk(const __grid_constant__ TensorMap map, const MapView windows, const MapPatches patches,        \
+                                          const __grid_constant__ TensorMap map_of_weights, const MatrixView weights,                    \
+                                          const MapTarget target, int outputs, int k, const ProductEpilogue epilogue, int accumulate) {  \
+    correlate_bulk_copied<columns>(map, windows, patches, map_of_weights, weights, target, outputs, k, epilogue, accumulate);            \
+  }                                                                                                                                      \
+  EXPORT_KERNEL(conv2d_correlate_wgmma_##columns##_bulk)                                                                                 \
+  KERNEL_BLOCKS(2 * gemm::WARPGROUP + WARP, blocks)                                                                                      \
+  conv2d_weight_gradient_wgmma_##columns##_bulk(const __grid_constant__ TensorMap map_of_dy, const MapView dy,                           \
+                                                const __grid_constant__ TensorMap map, const MapView windows, const MapPatches patches,  \
+                                                float* __restrict__ c, int c_stride, int m, int n, int accumulate, int patches_each) {   \
+    weight_gradient_bulk_copied<columns>(map_of_dy, dy, map, windows, patches, c, c_stride, m, n, accumulate, patches_each);             \
+  }                                                                                                                                      \
+  EXPORT_KERNEL(conv2d_weight_gradient_wgmma_##columns##_bulk)
+
+BULK_COPIED(64, 3)
+BULK_COPIED(128, 2)
 #endif

@@ -52,6 +52,23 @@ BULK_COPY(outside, OUTSIDE)
 BULK_COPY(unmade, UNMADE)
 BULK_COPY(too_many, TOO_MANY)
 
+// The same of four dimensions.
+KERNEL emulator_test_bulk_copy_of_maps(const __grid_constant__ TensorMap map, int x, int y, int z, int w, unsigned bytes, float* __restrict__ out) {
+  DYNAMIC_SHARED(unsigned char, memory);
+  __shared__ uint64_t barrier;
+  unsigned char* box = memory + (-shared_address(memory) & (SWIZZLE_ALIGNMENT - 1));
+  if (threadIdx.x == 0) {
+    mbarrier_init(&barrier, 1);
+    mbarrier_announce();
+    mbarrier_arrive_expect(&barrier, bytes);
+    bulk_copy_4d(box, map, x, y, z, w, &barrier);
+  }
+  __syncthreads();
+  mbarrier_wait(&barrier, 0);
+  for (unsigned i = threadIdx.x; i < bytes / 4; i += blockDim.x) out[i] = reinterpret_cast<const float*>(box)[i];
+}
+EXPORT_KERNEL(emulator_test_bulk_copy_of_maps)
+
 // Two copies of the box, one word of each: the second thread waits for the newer one only.
 KERNEL emulator_test_bulk_copy_order(const __grid_constant__ TensorMap map, unsigned bytes, float* __restrict__ out) {
   DYNAMIC_SHARED(unsigned char, memory);

@@ -25,7 +25,7 @@ internal static class StreamedRows
     private const int Unit = 8;
 
     /// <summary>Whether a device has warpgroups and tensor copies, and is to use both.</summary>
-    public static bool IsOn(CudaDevice cuda) => WarpgroupGemm.IsOn(cuda) && cuda.UsesBulkCopies && cuda.Driver.HasTensorMaps;
+    public static bool IsOn(CudaDevice cuda) => WarpgroupGemm.IsOn(cuda) && WarpgroupGemm.HasBulkCopies(cuda);
 
     /// <summary>Pieces of a row.</summary>
     /// <param name="width">Elements.</param>
@@ -38,7 +38,7 @@ internal static class StreamedRows
     /// <param name="width">Elements of a row before they were padded.</param>
     /// <param name="tile">Rows of a tile.</param>
     public static TensorMap Map(CudaDevice cuda, nint copy, int rows, int width, int tile) =>
-        cuda.Driver.EncodeTensorMap(copy, CudaGemm.DivideUp(width, Unit) * Unit, rows, 1, PieceWidth, tile);
+        cuda.Driver.EncodeTensorMap(copy, [CudaGemm.DivideUp(width, Unit) * Unit, rows, 1], [PieceWidth, tile, 1]);
 
     /// <summary>Dynamic shared memory of a block.</summary>
     /// <param name="resident">Pieces of the own rows that stay there.</param>

@@ -15,10 +15,14 @@ internal static unsafe class WarpgroupGemm
 
     // Rows and columns of C that a block computes, as in common/gemm_wgmma.cuh; columns are bf16 elements of a 16-byte copy.
     internal const int TileRows = 128;
-    private const int Wide = 256, Narrow = 128, TileK = 64, Unit = 8, Threads = 256;
+    internal const int TileK = 64;
+    private const int Wide = 256, Narrow = 128, Unit = 8, Threads = 256;
 
-    // A warp more starts bulk copies; of fewer rows they would be no whole pattern of the swizzle.
-    private const int BulkThreads = Threads + 32, LeastBoxRows = 8;
+    // A warp more starts bulk copies.
+    internal const int BulkThreads = Threads + 32;
+
+    // Boxes of fewer rows would be no whole pattern of the swizzle.
+    private const int LeastBoxRows = 8;
 
     // Blocks that fill a large GPU (132 multiprocessors): shared memory and registers leave room for one wide or two narrow on each.
     private const int WideBlocks = 132, NarrowBlocks = 264;
@@ -41,6 +45,9 @@ internal static unsafe class WarpgroupGemm
 
     /// <summary>Whether a device has products of warpgroups, and is to use them.</summary>
     internal static bool IsOn(CudaDevice cuda) => cuda.UsesWarpgroups && cuda.ComputeCapability == (9, 0);
+
+    /// <summary>Whether a device's copy engine is to bring tiles, and its driver describes tensors to it.</summary>
+    internal static bool HasBulkCopies(CudaDevice cuda) => cuda.UsesBulkCopies && cuda.Driver.HasTensorMaps;
 
     /// <summary>Whether a product is to be computed here: the device has the instructions, the loaded binary uses them, and rounding pays.</summary>
     /// <param name="cuda">The device.</param>
@@ -116,7 +123,7 @@ internal static unsafe class WarpgroupGemm
         int boxRowsA = BoxRows(a, a.IsTransposed ? TileK : TileRows), boxRowsB = BoxRows(b, b.IsTransposed ? columns : TileK);
         var (first, second, finish) = (KernelArgument.Structure(&a), KernelArgument.Structure(&b), KernelArgument.Structure(&epilogue));
         var shape = new LaunchShape(tiles, Threads, parts, SharedBytes: SharedBytes(columns));
-        if (boxRowsA == 0 || boxRowsB == 0 || !cuda.UsesBulkCopies || !cuda.Driver.HasTensorMaps)
+        if (boxRowsA == 0 || boxRowsB == 0 || !HasBulkCopies(cuda))
         {
             cuda.Launch(Kernels[kernel], shape, first, second, c, rowStride, m, n, k, finish, accumulate ? 1 : 0, each);
             return;
@@ -128,8 +135,12 @@ internal static unsafe class WarpgroupGemm
             boxRowsB, c, rowStride, m, n, k, finish, accumulate ? 1 : 0, each);
     }
 
-    private static TensorMap Map(CudaDevice cuda, in MatrixView copy, int boxRows) => cuda.Driver.EncodeTensorMap(
-        (nint)copy.Data, copy.SegmentWidth, copy.Positions, CudaGemm.DivideUp(copy.Rows, copy.Inner), TileK, boxRows);
+    /// <summary>Describes a rounded copy to the copy engine.</summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="copy">As <see cref="Round(CudaDevice, ref MatrixView)"/> made it.</param>
+    /// <param name="boxRows">Rows of a box.</param>
+    internal static TensorMap Map(CudaDevice cuda, in MatrixView copy, int boxRows) => cuda.Driver.EncodeTensorMap(
+        (nint)copy.Data, [copy.SegmentWidth, copy.Positions, CudaGemm.DivideUp(copy.Rows, copy.Inner)], [TileK, boxRows, 1]);
 
     /// <summary>Replaces both operands by rounded copies in the workspace.</summary>
     internal static void Round(CudaDevice cuda, ref MatrixView a, ref MatrixView b)

@@ -20,11 +20,11 @@ public static unsafe partial class Conv2d
     private static readonly KernelId[] CorrelateKernels = OfPrecisions("conv2d_correlate");
     private static readonly KernelId[] WeightGradientKernels = OfPrecisions("conv2d_weight_gradient");
     // On Hopper's warpgroups: rows of a tile, its depth and the blocks that fill a large GPU; operands are rounded in units of 8 elements.
-    private const int WarpgroupRows = 128, WarpgroupK = 64, WarpgroupThreads = 256, WarpgroupBlocks = 264, Unit = 8;
+    private const int WarpgroupRows = 128, WarpgroupK = WarpgroupGemm.TileK, WarpgroupThreads = 256, WarpgroupBlocks = 264, Unit = 8;
 
     // Narrow tiles, of up to 64 output channels, then wide ones.
-    private static readonly KernelId[] WarpgroupCorrelateKernels = OnWarpgroups("conv2d_correlate_wgmma");
-    private static readonly KernelId[] WarpgroupGradientKernels = OnWarpgroups("conv2d_weight_gradient_wgmma");
+    private static readonly KernelId[] WarpgroupCorrelateKernels = OnWarpgroups("conv2d_correlate_wgmma", "");
+    private static readonly KernelId[] WarpgroupGradientKernels = OnWarpgroups("conv2d_weight_gradient_wgmma", "");
 
     private static readonly KernelId TurnWeightsKernel = new(CudaSource, "conv2d_turn_weights");
 
@@ -32,8 +32,11 @@ public static unsafe partial class Conv2d
     {
         var map = Correlation.Forward(g, x, y);
         var epilogue = new ProductEpilogue(bias, norm);
-        bool onWarpgroups = Suits(cuda, map);
-        if (norm?.RentMoments(y, onWarpgroups ? WarpgroupRows : CudaTile) is { } moments)
+        var route = Route.Of(cuda, map, WarpgroupRows);
+
+        // A tile's number tells how many rows were measured: not where windows are missing in the midst of the patches.
+        bool measures = route.Patches is not { } patches || patches.Count * WarpgroupRows == y.Shape.Rows;
+        if (measures && norm?.RentMoments(y, route.OnWarpgroups ? WarpgroupRows : CudaTile) is { } moments)
         {
             epilogue.Moments = moments.Data;
         }
@@ -41,7 +44,7 @@ public static unsafe partial class Conv2d
         var before = cuda.Workspace.Position;
         int taps = g.TapsHeight * g.TapsWidth * g.Inputs;
         var rounded = new RoundedMaps();
-        CudaCorrelate(cuda, map, onWarpgroups, MatrixView.Of(weight.Data, g.Outputs, taps, taps), epilogue, accumulate: false, ref rounded);
+        CudaCorrelate(cuda, map, route, MatrixView.Of(weight.Data, g.Outputs, taps, taps), epilogue, accumulate: false, ref rounded);
         cuda.Workspace.Advance(before);
     }
 
@@ -89,13 +92,14 @@ public static unsafe partial class Conv2d
                         g.TapsWidth, g.TapsHeight * g.TapsWidth);
                 }
 
-                CudaCorrelate(cuda, map, Suits(cuda, map), MatrixView.Of(turned.Data, map.Outputs, taps, taps), default, accumulate, ref rounded);
+                var route = Route.Of(cuda, map, WarpgroupRows);
+                CudaCorrelate(cuda, map, route, MatrixView.Of(turned.Data, map.Outputs, taps, taps), default, accumulate, ref rounded);
             }
         }
     }
 
     private static void CudaCorrelate(
-        CudaDevice cuda, in Correlation map, bool onWarpgroups, MatrixView weights, ProductEpilogue epilogue, bool accumulate, ref RoundedMaps rounded)
+        CudaDevice cuda, in Correlation map, in Route route, MatrixView weights, ProductEpilogue epilogue, bool accumulate, ref RoundedMaps rounded)
     {
         var windows = MapView.Of(map);
         if (windows.Rows == 0 || map.Outputs == 0)
@@ -107,12 +111,25 @@ public static unsafe partial class Conv2d
         var target = new MapTarget { Data = map.Target, Map = map.TargetItem, Row = map.TargetRow, Column = map.TargetColumn };
         KernelId kernel;
         LaunchShape shape;
-        if (onWarpgroups)
+        if (route.OnWarpgroups)
         {
             rounded.Replace(cuda, ref windows, map.Batch);
             WarpgroupGemm.Round(cuda, ref weights);
+            int columns = CudaTile << wide, across = DivideUp(map.Outputs, columns);
+            if (route.Patches is { } patches)
+            {
+                TensorMap ofMaps = Describe(cuda, patches, windows, map.Batch, WarpgroupRows), ofWeights = WarpgroupGemm.Map(cuda, weights, columns);
+                kernel = BulkCorrelateKernels[wide];
+                cuda.Launch(
+                    kernel, new LaunchShape(patches.Count * across, WarpgroupGemm.BulkThreads, SharedBytes: kernel.SharedBytes),
+                    KernelArgument.Structure(&ofMaps), KernelArgument.Structure(&windows), KernelArgument.Structure(&patches),
+                    KernelArgument.Structure(&ofWeights), KernelArgument.Structure(&weights), KernelArgument.Structure(&target), map.Outputs, k,
+                    KernelArgument.Structure(&epilogue), accumulate ? 1 : 0);
+                return;
+            }
+
             kernel = WarpgroupCorrelateKernels[wide];
-            int tiles = DivideUp(windows.Rows, WarpgroupRows) * DivideUp(map.Outputs, CudaTile << wide);
+            int tiles = DivideUp(windows.Rows, WarpgroupRows) * across;
             shape = new LaunchShape(tiles, WarpgroupThreads, SharedBytes: kernel.SharedBytes);
         }
         else
@@ -142,40 +159,50 @@ public static unsafe partial class Conv2d
             return;
         }
 
-        KernelId kernel;
+        var route = windows.Rows > 0 ? Route.Of(cuda, map, WarpgroupK) : default;
+        int wide = g.Outputs > CudaTile ? 1 : 0;
+        int tiles = route.OnWarpgroups ? DivideUp(m, CudaTile << wide) * DivideUp(n, WarpgroupRows) : DivideUp(m, CudaTile) * DivideUp(n, CudaTile);
         int parts, each;
-        LaunchShape shape;
-        if (windows.Rows > 0 && Suits(cuda, map))
+        if (route.OnWarpgroups)
         {
             var roundedMaps = new RoundedMaps();
             roundedMaps.Replace(cuda, ref windows, g.Batch);
             roundedGradient.Replace(cuda, ref rows);
-            int wide = g.Outputs > CudaTile ? 1 : 0;
-            kernel = WarpgroupGradientKernels[wide];
-            int tiles = DivideUp(m, CudaTile << wide) * DivideUp(n, WarpgroupRows);
-            (parts, each) = CudaGemm.Split(windows.Rows, tiles, WarpgroupBlocks, WarpgroupK);
-            shape = new LaunchShape(tiles, WarpgroupThreads, parts, SharedBytes: kernel.SharedBytes);
+            int sum = route.Patches is { } all ? all.Count * WarpgroupK : windows.Rows;
+            (parts, each) = CudaGemm.Split(sum, tiles, WarpgroupBlocks, WarpgroupK);
         }
         else
         {
-            kernel = WeightGradientKernels[(int)cuda.Precision];
-            int tiles = DivideUp(m, CudaTile) * DivideUp(n, CudaTile);
             parts = Math.Clamp(WantedBlocks / tiles, 1, Math.Clamp(windows.Rows / ShortestPart, 1, MostParts));
             each = Math.Max(1, DivideUp(DivideUp(windows.Rows, parts), TileK)) * TileK;
             parts = Math.Max(1, DivideUp(windows.Rows, each));
-            shape = new LaunchShape(tiles, CudaThreads, parts, SharedBytes: CudaGemm.SharedBytes(cuda.Precision, CudaTile));
         }
 
-        var (first, second) = (KernelArgument.Structure(&rows), KernelArgument.Structure(&windows));
-        if (parts == 1)
+        nint sums = parts == 1 ? dw.Address : cuda.Workspace.Rent(new Shape(parts, m, n)).Address;
+        int adds = accumulate && parts == 1 ? 1 : 0;
+        if (route.Patches is { } patches)
         {
-            cuda.Launch(kernel, shape, first, second, dw.Address, n, m, n, accumulate ? 1 : 0, each);
-            return;
+            var ofRows = MapView.OfPlaces(map, rows);
+            TensorMap ofGradient = Describe(cuda, patches, ofRows, g.Batch, WarpgroupK), ofMaps = Describe(cuda, patches, windows, g.Batch, WarpgroupK);
+            var kernel = BulkGradientKernels[wide];
+            cuda.Launch(
+                kernel, new LaunchShape(tiles, WarpgroupGemm.BulkThreads, parts, SharedBytes: kernel.SharedBytes), KernelArgument.Structure(&ofGradient),
+                KernelArgument.Structure(&ofRows), KernelArgument.Structure(&ofMaps), KernelArgument.Structure(&windows),
+                KernelArgument.Structure(&patches), sums, n, m, n, adds, each / WarpgroupK);
+        }
+        else
+        {
+            var kernel = route.OnWarpgroups ? WarpgroupGradientKernels[wide] : WeightGradientKernels[(int)cuda.Precision];
+            int threads = route.OnWarpgroups ? WarpgroupThreads : CudaThreads;
+            cuda.Launch(
+                kernel, new LaunchShape(tiles, threads, parts, SharedBytes: kernel.SharedBytes), KernelArgument.Structure(&rows),
+                KernelArgument.Structure(&windows), sums, n, m, n, adds, each);
         }
 
-        var sums = cuda.Workspace.Rent(new Shape(parts, m, n));
-        cuda.Launch(kernel, shape, first, second, sums.Address, n, m, n, 0, each);
-        CudaGemm.AddSplits(cuda, sums.Address, parts, dw.Data, n, m, n, accumulate);
+        if (parts > 1)
+        {
+            CudaGemm.AddSplits(cuda, sums, parts, dw.Data, n, m, n, accumulate);
+        }
     }
 
     // Whether Hopper's warpgroups take a product of windows with as many output channels: copies of 8 channels must lie under one tap.
@@ -194,8 +221,8 @@ public static unsafe partial class Conv2d
             && cuda.Has(WarpgroupCorrelateKernels[0]);
     }
 
-    private static KernelId[] OnWarpgroups(string stem) =>
-        [.. from columns in new[] { CudaTile, 2 * CudaTile } select new KernelId(CudaSource, $"{stem}_{columns}", WarpgroupGemm.SharedBytes(columns))];
+    private static KernelId[] OnWarpgroups(string stem, string kind) =>
+        [.. from columns in new[] { CudaTile, 2 * CudaTile } select new KernelId(CudaSource, $"{stem}_{columns}{kind}", WarpgroupGemm.SharedBytes(columns))];
 
     private static KernelId[] OfPrecisions(string stem) =>
     [
@@ -256,6 +283,23 @@ public static unsafe partial class Conv2d
             Left = map.Left,
             StrideHeight = map.StrideHeight,
             StrideWidth = map.StrideWidth,
+        };
+
+        /// <summary>The results of a correlation as windows of one tap: each is its own place.</summary>
+        public static MapView OfPlaces(in Correlation map, in MatrixView results) => new()
+        {
+            Data = results.Data,
+            Rows = results.Rows,
+            RowsOfMap = map.Rows,
+            WindowsOfRow = map.Columns,
+            Height = map.Rows,
+            Width = map.Columns,
+            Channels = map.Outputs,
+            Stride = (int)results.RowStride,
+            TapsHeight = 1,
+            TapsWidth = 1,
+            StrideHeight = 1,
+            StrideWidth = 1,
         };
     }
 
