@@ -47,14 +47,14 @@ internal sealed class CudaProblems
     public int MostRows { get; }
 
     /// <summary>What kernels are told.</summary>
-    public ProblemsView View => new() { Starts = _starts?.Address ?? 0, Active = Active < Count ? _list!.Address : 0, MostRows = MostRows };
+    public ProblemsView View => new() { Starts = _starts?.Address ?? 0, Active = Active < Count ? _list?.Address ?? 0 : 0, MostRows = MostRows };
 
     /// <summary>Lets only some work from now on.</summary>
     /// <param name="problems">Their numbers.</param>
     public unsafe void Activate(ReadOnlySpan<int> problems)
     {
         Active = problems.Length;
-        if (Active < Count)
+        if (Active > 0 && Active < Count)
         {
             fixed (int* host = problems)
             {
