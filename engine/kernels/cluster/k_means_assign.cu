@@ -9,8 +9,12 @@
 //           Then the row's distance to its centroid in f64, and the sums over all rows in a fixed order.
 //   total   those sums added up
 //
+// Each for all problems of a batch at work at once (common/problems.cuh); what follows is said of one. They have as many centroids, and memory of theirs lies
+// problem after problem.
+//
 // Work: 2 N K D; traffic of search 4 D (N + K · row tiles) bytes through L2, of finish 8 N D.
 #include "common/gemm.cuh"
+#include "common/problems.cuh"
 #include "common/reduce.cuh"
 #include "common/streamed_rows.cuh"
 
@@ -22,6 +26,7 @@ struct NearestTwo {
 namespace {
 
 constexpr float NOTHING = -3.0e38f;
+constexpr int OFFSETS = 128;  // Those of a problem are padded to a multiple of this.
 constexpr int FINISH_THREADS = 256, FINISH_WARPS = FINISH_THREADS / WARP;
 
 // Keeps the better of two candidates; what loses may still be the second.
@@ -45,7 +50,14 @@ __device__ __forceinline__ void take_from(NearestTwo& own, int bit) {
 __device__ __forceinline__ void leave(NearestTwo nearest, int first_row, int rows, NearestTwo* results) {
   take_from(nearest, 1);
   int row = first_row + threadIdx.x / 2;
-  if (threadIdx.x % 2 == 0 && row < rows) results[int64_t(blockIdx.y) * rows + row] = nearest;
+  if (threadIdx.x % 2 == 0 && row < rows) results[row] = nearest;
+}
+
+// Rows of a plain matrix.
+__device__ __forceinline__ MatrixView part(MatrixView view, int first, int rows) {
+  view.data += int64_t(first) * view.row_stride;
+  view.rows = view.inner = view.positions = rows;
+  return view;
 }
 
 // Sums of a tile go to shared memory, one word apart from a power of two, so that a column of it lies in different banks.
@@ -60,10 +72,14 @@ struct ScoreSink {
 };
 
 template <template <bool, bool, int> class Arithmetic, int Tile>
-__device__ __forceinline__ void search(const MatrixView& rows, const MatrixView& centroids, const float* offsets, int dimension, int tiles_each,
-                                       NearestTwo* results) {
+__device__ __forceinline__ void search(const Problems& problems, const MatrixView& all_rows, const MatrixView& all_centroids, int clusters,
+                                       const float* offsets, int dimension, int tiles_each, NearestTwo* results) {
   DYNAMIC_SHARED(float, scores);
+  Problem own = problems.own();
   int first_row = blockIdx.x * Tile, own_row = threadIdx.x / 2, half = threadIdx.x % 2;
+  if (first_row >= own.rows) return;
+  MatrixView rows = part(all_rows, own.first, own.rows), centroids = part(all_centroids, own.index * clusters, clusters);
+  offsets += int64_t(own.index) * divide_up(clusters, OFFSETS) * OFFSETS;
   int tiles = divide_up(centroids.rows, Tile), end = min(tiles, int(blockIdx.y + 1) * tiles_each);
   NearestTwo nearest = {NOTHING, NOTHING, 0x7fffffff};
   for (int tile = blockIdx.y * tiles_each; tile < end; tile++) {
@@ -77,7 +93,7 @@ __device__ __forceinline__ void search(const MatrixView& rows, const MatrixView&
       take(nearest, scores[own_row * (Tile + 1) + column] - offsets[tile * Tile + column], tile * Tile + column, NOTHING);
     __syncthreads();  // All have read the scores, whose place the next operands take.
   }
-  leave(nearest, first_row, rows.rows, results);
+  leave(nearest, first_row, own.rows, results + problems.room(blockIdx.y));
 }
 
 #ifdef HAS_WGMMA
@@ -92,12 +108,15 @@ __device__ __forceinline__ void offer(NearestTwo& own, float score, int index) {
 }
 
 // Offsets beyond the last centroid are such that none of them wins.
-__device__ __forceinline__ void search_on_warpgroups(const TensorMap& rows, const TensorMap& centroids, const float* offsets, int count, int tiles,
-                                                     int tiles_each, int pieces, int resident, int stages, NearestTwo* results) {
+__device__ __forceinline__ void search_on_warpgroups(const Problems& problems, const TensorMap& rows, const TensorMap& centroids, const float* offsets,
+                                                     int tiles, int tiles_each, int pieces, int resident, int stages, NearestTwo* results) {
   __shared__ streamed::Barriers<STREAM_STAGES> barriers;
+  Problem own = problems.own();
+  if (int(blockIdx.x) * streamed::OWN_TILE >= own.rows) return;
+  offsets += int64_t(own.index) * tiles * STREAM_TILE;
   int first_row = blockIdx.x * streamed::OWN_TILE, first_tile = blockIdx.y * tiles_each, end = min(tiles, first_tile + tiles_each);
   streamed::Rows<STREAM_TILE, STREAM_STAGES> products(
-      barriers, {first_row, first_tile * STREAM_TILE, end - first_tile, pieces, 0, resident, stages});
+      barriers, {own.first + first_row, first_tile * STREAM_TILE, end - first_tile, pieces, 0, resident, stages, own.index});
   if (products.copies()) return products.bring(rows, centroids);
   NearestTwo nearest[2] = {{NOTHING, NOTHING, 0x7fffffff}, {NOTHING, NOTHING, 0x7fffffff}};
   products.begin();
@@ -120,7 +139,7 @@ __device__ __forceinline__ void search_on_warpgroups(const TensorMap& rows, cons
   for (int i = 0; i < 2; i++) {
     for (int lane = 2; lane > 0; lane /= 2) take_from(nearest[i], lane);
     int row = first_row + streamed::own_row() + 8 * i;
-    if (threadIdx.x % 4 == 0 && row < count) results[int64_t(blockIdx.y) * count + row] = nearest[i];
+    if (threadIdx.x % 4 == 0 && row < own.rows) results[problems.room(blockIdx.y) + row] = nearest[i];
   }
 }
 #endif
@@ -144,10 +163,13 @@ __device__ __forceinline__ double exact(const float* x, const float* c, int dime
 }  // namespace
 
 // offsets [padded]: ‖c‖²/2, or 0 under cosine, of K centroids; behind them what no centroid has. largest: the bits of the largest ‖c‖, 0 before.
-// One warp a centroid. Grid (padded / 8), block 256.
+// One warp a centroid. Grid (padded / 8, 1, problems), block 256.
 KERNEL_BOUNDS(256)
-k_means_assign_norms(const float* __restrict__ centroids, int stride, int clusters, int padded, int dimension, int cosine,
+k_means_assign_norms(const Problems problems, const float* __restrict__ centroids, int stride, int clusters, int padded, int dimension, int cosine,
                      float* __restrict__ offsets, unsigned* __restrict__ largest) {
+  int problem = problems.own().index;
+  centroids += int64_t(problem) * clusters * stride;
+  offsets += int64_t(problem) * padded;
   int k = blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
   if (k >= clusters) {
     if (k < padded && threadIdx.x % WARP == 0) offsets[k] = -NOTHING;
@@ -160,16 +182,16 @@ k_means_assign_norms(const float* __restrict__ centroids, int stride, int cluste
   if (threadIdx.x % WARP != 0) return;
   offsets[k] = cosine != 0 ? 0.0f : float(0.5 * sum);
   // Positive numbers are ordered as their bits are, and a maximum does not depend on the order: an atomic is deterministic here.
-  atomicMax(largest, __float_as_uint(float(sqrt(sum))));
+  atomicMax(largest + problem, __float_as_uint(float(sqrt(sum))));
 }
 EXPORT_KERNEL(k_means_assign_norms)
 
-// results [splits, N]. Grid (rows / tile, splits of tiles_each tiles of centroids), block 2 · tile.
+// results [splits, problems, most rows]. Grid (rows / tile, splits of tiles_each tiles of centroids, problems), block 2 · tile.
 #define SEARCH(name, Arithmetic, tile)                                                                                            \
   extern "C" __global__ void __launch_bounds__(2 * tile, 256 / tile)                                                              \
-  name(const MatrixView rows, const MatrixView centroids, const float* __restrict__ offsets, int dimension, int tiles_each,       \
-       NearestTwo* __restrict__ results) {                                                                                        \
-    search<gemm::Arithmetic, tile>(rows, centroids, offsets, dimension, tiles_each, results);                                     \
+  name(const Problems problems, const MatrixView rows, const MatrixView centroids, int clusters, const float* __restrict__ offsets, \
+       int dimension, int tiles_each, NearestTwo* __restrict__ results) {                                                         \
+    search<gemm::Arithmetic, tile>(problems, rows, centroids, clusters, offsets, dimension, tiles_each, results);                 \
   }                                                                                                                               \
   EXPORT_KERNEL(name)
 
@@ -181,37 +203,43 @@ SEARCH(k_means_assign_bf16_128, Bf16, 128)
 SEARCH(k_means_assign_bf16_64, Bf16, 64)
 
 #ifdef HAS_WGMMA
-// The same over rounded copies, by tiles of 128; block 288. Maps of boxes of 128 rows; pieces of 64 of the width, of which `resident` of a block's rows stay
+// The same over rounded copies, by tiles of 128; block 288. Maps of boxes of 128 rows, of centroids problem by problem; pieces of 64 of the width, of which `resident` of a block's rows stay
 // in shared memory; stages of 128 centroids by 64. Up to a width of 256 there is room for two blocks on a multiprocessor.
 KERNEL_BLOCKS(streamed::THREADS, 2)
-k_means_assign_wgmma(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap centroids, const float* __restrict__ offsets, int count,
-                     int tiles, int tiles_each, int pieces, int resident, int stages, NearestTwo* __restrict__ results) {
-  search_on_warpgroups(rows, centroids, offsets, count, tiles, tiles_each, pieces, resident, stages, results);
+k_means_assign_wgmma(const Problems problems, const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap centroids,
+                     const float* __restrict__ offsets, int tiles, int tiles_each, int pieces, int resident, int stages,
+                     NearestTwo* __restrict__ results) {
+  search_on_warpgroups(problems, rows, centroids, offsets, tiles, tiles_each, pieces, resident, stages, results);
 }
 EXPORT_KERNEL(k_means_assign_wgmma)
 #endif
 
 // error: what rounding of operands and sums can change a product by, relative to ‖x‖ ‖c‖; error_f32: the same for f32.
-// labels: in the old ones, out the new. partial_objective and partial_changed: one a block, of `each` rows. Grid (N / each), block 256.
+// labels: in the old ones, out the new. partial_objective and partial_changed [problems, blocks]: of `each` rows. Grid (N / each, 1, problems), block 256.
 KERNEL_BOUNDS(FINISH_THREADS)
-k_means_assign_finish(const float* __restrict__ rows, int stride, int count, int dimension, const float* __restrict__ centroids, int centroid_stride,
-                      int clusters, int cosine, const float* __restrict__ offsets, const float* __restrict__ largest,
+k_means_assign_finish(const Problems problems, const float* __restrict__ rows, int stride, int dimension, const float* __restrict__ centroids,
+                      int centroid_stride, int clusters, int padded, int cosine, const float* __restrict__ offsets, const float* __restrict__ largest,
                       const NearestTwo* __restrict__ results, int splits, float error, float error_f32, const float* __restrict__ scales,
                       int* __restrict__ labels, float* __restrict__ distances, int each, double* __restrict__ partial_objective,
                       int* __restrict__ partial_changed) {
   __shared__ double objectives[FINISH_WARPS];
   __shared__ int changes[FINISH_WARPS];
   int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
-  float reach = *largest;
+  Problem own = problems.own();
+  if (int64_t(blockIdx.x) * each >= own.rows) return;
+  rows += int64_t(own.first) * stride;
+  centroids += int64_t(own.index) * clusters * centroid_stride;
+  offsets += int64_t(own.index) * padded;
+  float reach = largest[own.index];
   // Of the offsets, and of their subtraction.
   float offset_error = 2.4e-7f * reach * reach;
   double objective = 0.0;
-  int changed = 0, end = min(count, int(blockIdx.x + 1) * each);
+  int changed = 0, end = min(own.rows, int(blockIdx.x + 1) * each);
   for (int row = blockIdx.x * each + warp; row < end; row += FINISH_WARPS) {
     const float* x = rows + int64_t(row) * stride;
-    NearestTwo nearest = results[row];
+    NearestTwo nearest = results[problems.room(0) + row];
     for (int s = 1; s < splits; s++) {
-      NearestTwo other = results[int64_t(s) * count + row];
+      NearestTwo other = results[problems.room(s) + row];
       take(nearest, other.best, other.index, other.second);
     }
     float length = sqrtf(dot(x, x, dimension));
@@ -234,14 +262,15 @@ k_means_assign_finish(const float* __restrict__ rows, int stride, int count, int
       }
       label = max(label, 0);
     }
-    double own = exact(x, centroids + int64_t(label) * centroid_stride, dimension, cosine);
-    double factor = scales == nullptr ? 1.0 : double(scales[row]);
-    objective += factor * (cosine != 0 ? -own : own);
-    changed += labels[row] != label ? 1 : 0;
+    double value = exact(x, centroids + int64_t(label) * centroid_stride, dimension, cosine);
+    int place = own.first + row;
+    double factor = scales == nullptr ? 1.0 : double(scales[place]);
+    objective += factor * (cosine != 0 ? -value : value);
+    changed += labels[place] != label ? 1 : 0;
     __syncwarp();  // All lanes have read the old label.
     if (lane == 0) {
-      labels[row] = label;
-      distances[row] = float(own);
+      labels[place] = label;
+      distances[place] = float(value);
     }
   }
   if (lane == 0) {
@@ -254,25 +283,30 @@ k_means_assign_finish(const float* __restrict__ rows, int stride, int count, int
     objective += objectives[w];
     changed += changes[w];
   }
-  partial_objective[blockIdx.x] = objective;
-  partial_changed[blockIdx.x] = changed;
+  int64_t at = int64_t(own.index) * gridDim.x + blockIdx.x;
+  partial_objective[at] = objective;
+  partial_changed[at] = changed;
 }
 EXPORT_KERNEL(k_means_assign_finish)
 
-// total: objective and number of changed labels, both as f64. One block of 256.
+// total [problems, 2]: objective and number of changed labels, both as f64. Partial ones: `parts` of each problem, of `each` rows. Grid (1, 1, problems),
+// block 256.
 KERNEL_BOUNDS(256)
-k_means_assign_total(const double* __restrict__ partial_objective, const int* __restrict__ partial_changed, int parts, double* __restrict__ total) {
+k_means_assign_total(const Problems problems, const double* __restrict__ partial_objective, const int* __restrict__ partial_changed, int parts, int each,
+                     double* __restrict__ total) {
   __shared__ double scratch[256 / WARP];
+  Problem own = problems.own();
   double objective = 0.0, changed = 0.0;
-  for (int i = threadIdx.x; i < parts; i += blockDim.x) {
-    objective += partial_objective[i];
-    changed += partial_changed[i];
+  for (int i = threadIdx.x; i < divide_up(own.rows, each); i += blockDim.x) {
+    int64_t at = int64_t(own.index) * parts + i;
+    objective += partial_objective[at];
+    changed += partial_changed[at];
   }
   objective = block_sum(objective, scratch);
   changed = block_sum(changed, scratch);
   if (threadIdx.x == 0) {
-    total[0] = objective;
-    total[1] = changed;
+    total[2 * own.index] = objective;
+    total[2 * own.index + 1] = changed;
   }
 }
 EXPORT_KERNEL(k_means_assign_total)

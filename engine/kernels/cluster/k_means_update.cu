@@ -6,7 +6,11 @@
 //   sum      pieces of 512 rows of a cluster, in f64, in the order of the rows; a thread takes one dimension
 //   finish   the pieces of a cluster in order; over the sum of factors, or (cosine) over its own length
 //
+// Each for all problems of a batch at work at once (common/problems.cuh); what follows is said of one. They have as many clusters, and memory of theirs lies
+// problem after problem; rows are counted from the own first one.
+//
 // Traffic: 4 N D bytes of rows, gathered a row at a time, and 24 N for each pass of the sort.
+#include "common/problems.cuh"
 #include "common/reduce.cuh"
 
 namespace {
@@ -51,36 +55,46 @@ __device__ __forceinline__ int running_sums(int* values, int count) {
 
 }  // namespace
 
-// order null: the rows as they are. histogram [256, blocks]. Grid (N / 2048), block 256.
+// order null: the rows as they are. histogram [256, blocks]. Grid (N / 2048, 1, problems), block 256.
 KERNEL_BOUNDS(SORT_THREADS)
-k_means_update_histogram(const int* __restrict__ labels, const int* __restrict__ order, int count, int shift, int* __restrict__ histogram) {
+k_means_update_histogram(const Problems problems, const int* __restrict__ labels, const int* __restrict__ order, int shift, int* __restrict__ histogram) {
   __shared__ int bins[DIGITS];
+  Problem own = problems.own();
+  labels += own.first;
+  if (order != nullptr) order += own.first;
+  histogram += int64_t(own.index) * DIGITS * gridDim.x;
   bins[threadIdx.x] = 0;
   __syncthreads();
-  int end = min(count, int(blockIdx.x + 1) * SORT_ROWS);
+  int end = min(own.rows, int(blockIdx.x + 1) * SORT_ROWS);
   for (int i = blockIdx.x * SORT_ROWS + threadIdx.x; i < end; i += SORT_THREADS) atomicAdd(&bins[digit_of(labels, order == nullptr ? i : order[i], shift)], 1);
   __syncthreads();
   histogram[int64_t(threadIdx.x) * gridDim.x + blockIdx.x] = bins[threadIdx.x];
 }
 EXPORT_KERNEL(k_means_update_histogram)
 
-// One block of 256.
+// values [problems, count]. Grid (1, 1, problems), block 256.
 KERNEL_BOUNDS(SORT_THREADS)
-k_means_update_running_sums(int* __restrict__ values, int count) { running_sums(values, count); }
+k_means_update_running_sums(const Problems problems, int* __restrict__ values, int count) {
+  running_sums(values + int64_t(problems.own().index) * count, count);
+}
 EXPORT_KERNEL(k_means_update_running_sums)
 
-// Puts the rows of a block behind those of the blocks before with the same digit, in their order. Grid (N / 2048), block 256.
+// Puts the rows of a block behind those of the blocks before with the same digit, in their order. Grid (N / 2048, 1, problems), block 256.
 KERNEL_BOUNDS(SORT_THREADS)
-k_means_update_scatter(const int* __restrict__ labels, const int* __restrict__ order, int count, int shift, const int* __restrict__ histogram,
-                       int* __restrict__ sorted) {
+k_means_update_scatter(const Problems problems, const int* __restrict__ labels, const int* __restrict__ order, int shift,
+                       const int* __restrict__ histogram, int* __restrict__ sorted) {
   __shared__ int next[DIGITS], of_warp[SORT_WARPS][DIGITS];
   int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
-  next[threadIdx.x] = histogram[int64_t(threadIdx.x) * gridDim.x + blockIdx.x];
-  for (int start = blockIdx.x * SORT_ROWS; start < min(count, int(blockIdx.x + 1) * SORT_ROWS); start += SORT_THREADS) {
+  Problem own = problems.own();
+  labels += own.first;
+  if (order != nullptr) order += own.first;
+  sorted += own.first;
+  next[threadIdx.x] = histogram[(int64_t(own.index) * DIGITS + threadIdx.x) * gridDim.x + blockIdx.x];
+  for (int start = blockIdx.x * SORT_ROWS; start < min(own.rows, int(blockIdx.x + 1) * SORT_ROWS); start += SORT_THREADS) {
     for (int w = 0; w < SORT_WARPS; w++) of_warp[w][threadIdx.x] = 0;
     __syncthreads();
     int i = start + threadIdx.x;
-    bool inside = i < count;
+    bool inside = i < own.rows;
     int row = inside ? (order == nullptr ? i : order[i]) : 0;
     int digit = inside ? digit_of(labels, row, shift) : 0;
     // Lanes of this warp with the same digit.
@@ -105,19 +119,27 @@ k_means_update_scatter(const int* __restrict__ labels, const int* __restrict__ o
 }
 EXPORT_KERNEL(k_means_update_scatter)
 
-// starts [K + 1]. Grid (N / 256 + 1), block 256: position N closes the last cluster.
+// starts [K + 1]. Grid (N / 256 + 1, 1, problems), block 256: position N closes the last cluster.
 KERNEL_BOUNDS(256)
-k_means_update_starts(const int* __restrict__ labels, const int* __restrict__ order, int count, int clusters, int* __restrict__ starts) {
+k_means_update_starts(const Problems problems, const int* __restrict__ labels, const int* __restrict__ order, int clusters, int* __restrict__ starts) {
+  Problem own = problems.own();
+  labels += own.first;
+  order += own.first;
+  starts += int64_t(own.index) * (clusters + 1);
   int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i > count) return;
-  int own = i < count ? labels[order[i]] : clusters, before = i > 0 ? labels[order[i - 1]] : -1;
-  for (int k = before + 1; k <= own; k++) starts[k] = i;
+  if (i > own.rows) return;
+  int label = i < own.rows ? labels[order[i]] : clusters, before = i > 0 ? labels[order[i - 1]] : -1;
+  for (int k = before + 1; k <= label; k++) starts[k] = i;
 }
 EXPORT_KERNEL(k_means_update_starts)
 
-// counts [K]; first_pieces [K + 1]: pieces of the clusters before. One block of 256.
+// counts [K]; first_pieces [K + 1]: pieces of the clusters before. Grid (1, 1, problems), block 256.
 KERNEL_BOUNDS(SORT_THREADS)
-k_means_update_pieces(const int* __restrict__ starts, int clusters, int* __restrict__ counts, int* __restrict__ first_pieces) {
+k_means_update_pieces(const Problems problems, const int* __restrict__ starts, int clusters, int* __restrict__ counts, int* __restrict__ first_pieces) {
+  int problem = problems.own().index;
+  starts += int64_t(problem) * (clusters + 1);
+  counts += int64_t(problem) * clusters;
+  first_pieces += int64_t(problem) * (clusters + 1);
   for (int k = threadIdx.x; k < clusters; k += SORT_THREADS) {
     int members = starts[k + 1] - starts[k];
     counts[k] = members;
@@ -129,12 +151,20 @@ k_means_update_pieces(const int* __restrict__ starts, int clusters, int* __restr
 }
 EXPORT_KERNEL(k_means_update_pieces)
 
-// sums [pieces, D], factors [pieces]. Grid (at least all pieces, D / 128), block 128.
+// sums [blocks, D], factors [blocks]. Grid (at least all pieces, D / 128, problems), block 128.
 KERNEL_BOUNDS(SUM_THREADS)
-k_means_update_sum(const float* __restrict__ rows, int stride, const float* __restrict__ scales, const int* __restrict__ order,
+k_means_update_sum(const Problems problems, const float* __restrict__ rows, int stride, const float* __restrict__ scales, const int* __restrict__ order,
                    const int* __restrict__ starts, const int* __restrict__ first_pieces, int clusters, int dimension, double* __restrict__ sums,
                    double* __restrict__ factors) {
   __shared__ double scratch[SUM_THREADS / WARP];
+  Problem own = problems.own();
+  rows += int64_t(own.first) * stride;
+  if (scales != nullptr) scales += own.first;
+  order += own.first;
+  starts += int64_t(own.index) * (clusters + 1);
+  first_pieces += int64_t(own.index) * (clusters + 1);
+  sums += int64_t(own.index) * gridDim.x * dimension;
+  factors += int64_t(own.index) * gridDim.x;
   int piece = blockIdx.x;
   if (piece >= first_pieces[clusters]) return;
   int cluster = last_start(first_pieces, clusters, piece);
@@ -158,11 +188,16 @@ k_means_update_sum(const float* __restrict__ rows, int stride, const float* __re
 }
 EXPORT_KERNEL(k_means_update_sum)
 
-// A cluster whose divisor is 0 keeps its centroid. Grid (K), block 128.
+// A cluster whose divisor is 0 keeps its centroid. pieces: the blocks that summed. Grid (K, 1, problems), block 128.
 KERNEL_BOUNDS(SUM_THREADS)
-k_means_update_finish(const int* __restrict__ first_pieces, int dimension, int cosine, double* __restrict__ sums, const double* __restrict__ factors,
-                      float* __restrict__ centroids, int stride) {
+k_means_update_finish(const Problems problems, const int* __restrict__ first_pieces, int pieces, int dimension, int cosine, double* __restrict__ sums,
+                      const double* __restrict__ factors, float* __restrict__ centroids, int stride) {
   __shared__ double scratch[SUM_THREADS / WARP];
+  int problem = problems.own().index;
+  first_pieces += int64_t(problem) * (gridDim.x + 1);
+  sums += int64_t(problem) * pieces * dimension;
+  factors += int64_t(problem) * pieces;
+  centroids += int64_t(problem) * gridDim.x * stride;
   int first = first_pieces[blockIdx.x], end = first_pieces[blockIdx.x + 1];
   if (first == end) return;
   double squares = 0.0, factor = 0.0;

@@ -19,9 +19,10 @@ constexpr int THREADS = CONSUMERS + WARP, THREADS_FOR_REGISTERS = CONSUMERS + ge
 constexpr int OWN_PIECE = OWN_TILE * SWIZZLE_LINE, GROUP = 8 * SWIZZLE_LINE;
 
 // What a block multiplies: its first own row; the first of its others and how many tiles of them; pieces of the width, and with which they begin, going
-// around; how many of the own rows' pieces are resident, while the rest comes again with each tile; stages of the ring.
+// around; how many of the own rows' pieces are resident, while the rest comes again with each tile; stages of the ring; which outer index of their map
+// the others have.
 struct Extent {
-  int own, other, tiles, pieces, begin, resident, stages;
+  int own, other, tiles, pieces, begin, resident, stages, outer = 0;
 };
 
 template <int MostStages>
@@ -80,8 +81,8 @@ class Rows {
     for (int t = 0; t < extent_.tiles; t++) {
 #pragma unroll 1
       for (int p = 0; p < extent_.pieces; p++) {
-        if (STAGE == OWN_PIECE && p >= extent_.resident) copy(own, p, extent_.own);
-        copy(other, p, extent_.other + t * OtherTile);
+        if (STAGE == OWN_PIECE && p >= extent_.resident) copy(own, p, extent_.own, 0);
+        copy(other, p, extent_.other + t * OtherTile, extent_.outer);
       }
     }
   }
@@ -157,10 +158,10 @@ class Rows {
   __device__ __forceinline__ unsigned char* stage(int number) const { return own_rows_ + extent_.resident * OWN_PIECE + number * STAGE; }
   __device__ __forceinline__ unsigned stage_address(int number) const { return shared_address(stage(number)); }
 
-  __device__ __forceinline__ void copy(const TensorMap& map, int piece, int row) {
+  __device__ __forceinline__ void copy(const TensorMap& map, int piece, int row, int outer) {
     mbarrier_wait(&barriers_.ring.empty[next_.stage], next_.parity ^ 1);
     mbarrier_arrive_expect(&barriers_.ring.full[next_.stage], STAGE);
-    bulk_copy_3d(stage(next_.stage), map, column(piece), row, 0, &barriers_.ring.full[next_.stage]);
+    bulk_copy_3d(stage(next_.stage), map, column(piece), row, outer, &barriers_.ring.full[next_.stage]);
     next_.next(extent_.stages);
   }
 

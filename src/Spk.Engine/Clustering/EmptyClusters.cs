@@ -12,6 +12,20 @@ internal static unsafe class EmptyClusters
     // Below this 1 − cosine two rows have the same direction as far as f32 can tell.
     private const double SameDirection = 1e-6;
 
+    /// <summary>New centroids where there are no rows, by the policy of the options, which is not to keep them.</summary>
+    public static void Refill(KMeansOptions options, int restart, int iteration, in KMeansData data, float* distances, int[] counts, float* centroids)
+    {
+        if (options.EmptyClusters == EmptyClusterPolicy.Farthest)
+        {
+            MoveToFarthest(data, options.Metric, distances, counts, centroids);
+        }
+        else
+        {
+            // A copy: the caller's counts are still compared with the labels.
+            Split(options, restart, iteration, (int[])counts.Clone(), centroids, data.Dimension);
+        }
+    }
+
     /// <summary>See <see cref="EmptyClusterPolicy.Farthest"/>.</summary>
     public static void MoveToFarthest(in KMeansData data, ClusterMetric metric, float* distances, int[] counts, float* centroids)
     {

@@ -62,12 +62,13 @@ public static unsafe partial class KMeans
         long clusters = options.Clusters;
 
         // Labels, distances and scales stay; assignment, update and seeding come and go. Few rows are split among as many blocks as a GPU wants.
-        // Products in bf16 may take rounded copies of rows and centroids.
+        // Products in bf16 may take rounded copies of rows, which stay, and of centroids; k-means‖ makes its own.
         int candidates = KMeansInit.Candidates(options.PlusPlusCandidates, options.Clusters);
         long update = (rows * 6L * sizeof(int)) + (((rows / KMeansUpdate.PieceRows) + clusters) * (dimension + 1L) * sizeof(double));
         long seeding = rows * ((candidates + 8L) * sizeof(float));
+        long rounded = rows * sizeof(ushort) * ((dimension + 7L) & ~7L);
         long assignment = (3L * sizeof(float) * Math.Max(rows, 1 << 16)) + (sizeof(ushort) * (rows + clusters) * ((dimension + 7L) & ~7L));
-        return ((((rows + (2 * clusters)) * dimension) + (rows * 8L) + clusters) * sizeof(float)) + Math.Max(assignment, Math.Max(update, seeding));
+        return ((((rows + (2 * clusters)) * dimension) + (rows * 8L) + clusters) * sizeof(float)) + rounded + Math.Max(assignment, Math.Max(update, seeding));
     }
 
     private static void RequireScratch(int count, int dimension, KMeansOptions options, Device device, bool weighted)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Ops.Cluster;
 using Spk.Interop;
 
@@ -43,6 +44,23 @@ public static unsafe partial class KMeans
     {
         ArgumentNullException.ThrowIfNull(options);
         long started = Stopwatch.GetTimestamp();
+        int count = RequireInputs(rows, dimension, options, initialCentroids, weights);
+        using var own = device is null ? OpenCpu(count, dimension, options.Clusters) : null;
+        device ??= own!;
+        float[]? scales = RequireRoom(rows, dimension, options, weights, device);
+        fixed (float* rowPointer = rows, scalePointer = scales, weightPointer = weights)
+        {
+            var data = new KMeansData { Rows = rowPointer, Scales = scalePointer, Weights = weightPointer, Count = count, Dimension = dimension };
+            return options.TrainingSampleSize < count
+                ? FitSample(data, options, initialCentroids, device, started, progress, cancellation)
+                : Fit(data, options, initialCentroids, device, started, progress, cancellation);
+        }
+    }
+
+    /// <summary>Checks what does not depend on the device; returns N.</summary>
+    internal static int RequireInputs(
+        ReadOnlySpan<float> rows, int dimension, KMeansOptions options, ReadOnlySpan<float> initialCentroids, ReadOnlySpan<float> weights)
+    {
         options.Validate();
         int count = KMeansInput.Rows(rows, dimension, nameof(rows));
         KMeansInput.RequireFinite(rows, dimension, nameof(rows));
@@ -52,18 +70,17 @@ public static unsafe partial class KMeans
             KMeansInput.RequireWeights(weights, count);
         }
 
-        using var own = device is null ? OpenCpu(count, dimension, options.Clusters) : null;
-        device ??= own!;
+        return count;
+    }
+
+    /// <summary>Checks that there is memory for checked inputs, and rows for the clusters; returns the scales of the rows, null where all are 1.</summary>
+    internal static float[]? RequireRoom(ReadOnlySpan<float> rows, int dimension, KMeansOptions options, ReadOnlySpan<float> weights, Device device)
+    {
+        int count = rows.Length / dimension;
         RequireScratch(count, dimension, options, device, !weights.IsEmpty);
         float[]? scales = Scales(rows, dimension, weights, options.Metric);
         RequireEnoughRows(Usable(count, scales), !weights.IsEmpty, options);
-        fixed (float* rowPointer = rows, scalePointer = scales, weightPointer = weights)
-        {
-            var data = new KMeansData { Rows = rowPointer, Scales = scalePointer, Weights = weightPointer, Count = count, Dimension = dimension };
-            return options.TrainingSampleSize < count
-                ? FitSample(data, options, initialCentroids, device, started, progress, cancellation)
-                : Fit(data, options, initialCentroids, device, started, progress, cancellation);
-        }
+        return scales;
     }
 
     private static KMeansResult Fit(
@@ -75,6 +92,11 @@ public static unsafe partial class KMeans
         IProgress<KMeansProgress>? progress,
         CancellationToken cancellation)
     {
+        if (device is CudaDevice cuda && options.Algorithm != KMeansAlgorithm.MiniBatch)
+        {
+            return KMeansLockstep.Fit(cuda, [new KMeansDescent(data, options, initialCentroids)], started, progress, cancellation)[0];
+        }
+
         var memory = new KMeansMemory(device);
         try
         {
@@ -122,7 +144,8 @@ public static unsafe partial class KMeans
         return (best!, winner);
     }
 
-    private static void WriteInitial(ReadOnlySpan<float> initial, int dimension, ClusterMetric metric, float* centroids)
+    /// <summary>Makes given centroids those to start from.</summary>
+    internal static void WriteInitial(ReadOnlySpan<float> initial, int dimension, ClusterMetric metric, float* centroids)
     {
         fixed (float* given = initial)
         {
@@ -133,7 +156,8 @@ public static unsafe partial class KMeans
         }
     }
 
-    private static KMeansResult Result(
+    /// <summary>The result of a run, of whose distances it makes similarities.</summary>
+    internal static KMeansResult Result(
         in KMeansData data, KMeansOptions options, float[] centroids, int[] labels, float[] distances, KMeansOutcome outcome, int restart)
     {
         int[] counts = new int[options.Clusters];

@@ -1,10 +1,14 @@
 using System.Runtime.InteropServices;
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Interop;
 
 namespace Spk.Engine.Clustering;
 
-/// <summary>Many problems at once: small ones side by side, each on one thread; large ones one after the other on all threads.</summary>
+/// <summary>
+/// Many problems at once. On the CPU small ones side by side, each on one thread, and large ones one after the other on all threads; on a GPU those
+/// of much the same size in common launches.
+/// </summary>
 internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansOptions options, CancellationToken cancellation)
 {
     // Multiply-adds of an iteration from which a problem alone keeps all threads busy.
@@ -16,6 +20,12 @@ internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansO
 
     public KMeansResult[] Run(Device device)
     {
+        if (device is CudaDevice cuda && KMeansCudaBatch.Suits(options))
+        {
+            new KMeansCudaBatch(cuda, problems, options, cancellation).Run(_results);
+            return _results;
+        }
+
         var small = new List<int>();
         for (int p = 0; p < problems.Count; p++)
         {
@@ -58,14 +68,16 @@ internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansO
         }
     }
 
-    private KMeansResult Fit(int index, Device device)
+    /// <summary>The options of one of the problems.</summary>
+    public static KMeansOptions Own(KMeansOptions options, KMeansProblem problem) =>
+        options with { Clusters = problem.Clusters, Seed = problem.Seed ?? options.Seed };
+
+    /// <summary>Does something with a problem; what it has to say against it names the problem.</summary>
+    public static T Named<T>(int index, KMeansProblem problem, Func<KMeansProblem, T> work)
     {
-        var problem = problems[index] ?? throw new InvalidOptionException($"problem {index} is null.");
-        var own = options with { Clusters = problem.Clusters, Seed = problem.Seed ?? options.Seed };
         try
         {
-            return KMeans.Fit(
-                problem.Rows.Span, problem.Dimension, own, problem.InitialCentroids.Span, problem.Weights.Span, device, null, cancellation);
+            return work(problem ?? throw new InvalidOptionException("it is null."));
         }
         catch (InvalidOptionException e)
         {
@@ -80,6 +92,12 @@ internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansO
             throw new NonFiniteException($"problem {index}: {e.Message}", e);
         }
     }
+
+    private KMeansResult Fit(int index, Device device) => Named(
+        index,
+        problems[index],
+        problem => KMeans.Fit(
+            problem.Rows.Span, problem.Dimension, Own(options, problem), problem.InitialCentroids.Span, problem.Weights.Span, device, null, cancellation));
 
     private struct Body : IParallelBody
     {

@@ -7,7 +7,8 @@ namespace Spk.Engine.Clustering;
 
 /// <summary>
 /// Optimises centroids on one device. All pointers are to host memory of the caller that stays where it is; on a device without
-/// host memory they are mirrored, and the host's copies are current where a method says so.
+/// host memory they are mirrored, and the host's copies are current where a method says so. Lloyd's descents on a GPU are those of
+/// <see cref="KMeansLockstep"/>.
 /// </summary>
 internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
 {
@@ -37,7 +38,21 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
     public int Clusters => _options.Clusters;
 
     /// <summary>Whether the time limit has passed.</summary>
-    public bool TimeIsUp => _options.MaximumTime is { } limit && Stopwatch.GetElapsedTime(_started) >= limit;
+    public bool TimeIsUp => IsTimeUp(_options, _started);
+
+    /// <summary>Whether the time limit of a call that began then has passed.</summary>
+    public static bool IsTimeUp(KMeansOptions options, long started) => options.MaximumTime is { } limit && Stopwatch.GetElapsedTime(started) >= limit;
+
+    /// <summary>Why a descent that has not converged ends after the last iteration so far; null where it goes on.</summary>
+    public static KMeansStop? Ended(KMeansOptions options, List<double> inertia, bool timeIsUp)
+    {
+        if (options.Tolerance > 0 && inertia.Count > 1 && inertia[^2] - inertia[^1] <= options.Tolerance * Math.Abs(inertia[^2]))
+        {
+            return KMeansStop.Tolerance;
+        }
+
+        return timeIsUp ? KMeansStop.MaximumTime : null;
+    }
 
     /// <summary>One start. Host copies of centroids, labels and distances are current afterwards, and belong together.</summary>
     /// <param name="restart">Which start: selects the random numbers.</param>
@@ -71,7 +86,8 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
         {
             KMeansAlgorithm.MiniBatch => MiniBatches(restart, centroids, centroidTensor),
             KMeansAlgorithm.Lloyd when _search is not null => HostLloyd((CpuDevice)_memory.Device, _search, restart, centroids, centroidTensor, labels, labelTensor, distances),
-            _ => Lloyd(restart, centroids, centroidTensor, labels, labelTensor, distances, distanceTensor),
+            KMeansAlgorithm.Bounded => BoundedLloyd((CpuDevice)_memory.Device, restart, centroids, centroidTensor, labels, labelTensor, distances),
+            _ => new KMeansOutcome([], KMeansStop.MaximumIterations),
         };
         if (outcome.Stop != KMeansStop.Converged)
         {
@@ -105,23 +121,19 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
 
     public void Dispose() => _search?.Dispose();
 
-    private KMeansOutcome Lloyd(
-        int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances, Tensor distanceTensor)
+    private KMeansOutcome BoundedLloyd(
+        CpuDevice cpu, int restart, float* centroids, Tensor centroidTensor, int* labels, Tensor labelTensor, float* distances)
     {
         var counts = new int[Clusters];
         var inertia = new List<double>();
-
-        // Bounds change the speed only; where there is no implementation, all rows are compared.
-        var bounds = _options.Algorithm == KMeansAlgorithm.Bounded && _memory.Device is CpuDevice ? new KMeansBounds(_data, _options) : null;
+        var bounds = new KMeansBounds(_data, _options);
         fixed (int* hostCounts = counts)
         {
             var countTensor = _memory.Output(hostCounts, new Shape(Clusters), ElementType.Int32);
             var stop = KMeansStop.MaximumIterations;
             for (int iteration = 1; iteration <= _options.MaximumIterations; iteration++)
             {
-                var assigned = bounds is null
-                    ? KMeansAssign.Forward(_memory.Device, _rows, _scales, centroidTensor, _options.Metric, labelTensor, distanceTensor, _cancellation)
-                    : bounds.Assign((CpuDevice)_memory.Device, centroids, labels, distances, _cancellation);
+                var assigned = bounds.Assign(cpu, centroids, labels, distances, _cancellation);
                 inertia.Add(assigned.Objective);
                 if (assigned.Changed == 0 && !(_options.EmptyClusters == EmptyClusterPolicy.Split && counts.Contains(0)))
                 {
@@ -129,12 +141,10 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
                     return new KMeansOutcome(inertia, KMeansStop.Converged) { Inertia = assigned.Objective };
                 }
 
-                KMeansUpdate.Forward(_memory.Device, _rows, _scales, labelTensor, _options.Metric, centroidTensor, countTensor);
-                _memory.Fetch(countTensor, hostCounts);
+                KMeansUpdate.Forward(cpu, _rows, _scales, labelTensor, _options.Metric, centroidTensor, countTensor);
                 Report(restart, iteration, assigned, counts);
                 if (_options.EmptyClusters != EmptyClusterPolicy.Keep && counts.Contains(0))
                 {
-                    _memory.Fetch(distanceTensor, distances);
                     Refill(restart, iteration, centroids, centroidTensor, distances, counts);
                 }
 
@@ -152,28 +162,11 @@ internal sealed unsafe partial class KMeansRun : IKMeansDescent, IDisposable
     private void Refill(int restart, int iteration, float* centroids, Tensor centroidTensor, float* distances, int[] counts)
     {
         _memory.Fetch(centroidTensor, centroids);
-        if (_options.EmptyClusters == EmptyClusterPolicy.Farthest)
-        {
-            EmptyClusters.MoveToFarthest(_data, _options.Metric, distances, counts, centroids);
-        }
-        else
-        {
-            // A copy: the caller's counts are still compared with the labels.
-            EmptyClusters.Split(_options, restart, iteration, (int[])counts.Clone(), centroids, Dimension);
-        }
-
+        EmptyClusters.Refill(_options, restart, iteration, _data, distances, counts, centroids);
         _memory.Store(centroids, centroidTensor);
     }
 
-    private KMeansStop? Ended(List<double> inertia)
-    {
-        if (_options.Tolerance > 0 && inertia.Count > 1 && inertia[^2] - inertia[^1] <= _options.Tolerance * Math.Abs(inertia[^2]))
-        {
-            return KMeansStop.Tolerance;
-        }
-
-        return TimeIsUp ? KMeansStop.MaximumTime : null;
-    }
+    private KMeansStop? Ended(List<double> inertia) => Ended(_options, inertia, TimeIsUp);
 
     private void Report(int restart, int iteration, KMeansAssignment assigned, int[] counts) =>
         _progress?.Report(new KMeansProgress(

@@ -34,11 +34,12 @@ internal static class StreamedRows
     /// <summary>Describes a rounded copy of rows to the copy engine.</summary>
     /// <param name="cuda">The device.</param>
     /// <param name="copy">Address, as <see cref="WarpgroupGemm.Round(CudaDevice, ref MatrixView)"/> made it.</param>
-    /// <param name="rows">Rows of the copy.</param>
+    /// <param name="rows">Rows of the copy, for each outer index.</param>
     /// <param name="width">Elements of a row before they were padded.</param>
     /// <param name="tile">Rows of a tile.</param>
-    public static TensorMap Map(CudaDevice cuda, nint copy, int rows, int width, int tile) =>
-        cuda.Driver.EncodeTensorMap(copy, [CudaGemm.DivideUp(width, Unit) * Unit, rows, 1], [PieceWidth, tile, 1]);
+    /// <param name="outer">Outer indices: beyond the last row of one come zeros, not the rows of the next.</param>
+    public static TensorMap Map(CudaDevice cuda, nint copy, int rows, int width, int tile, int outer = 1) =>
+        cuda.Driver.EncodeTensorMap(copy, [CudaGemm.DivideUp(width, Unit) * Unit, rows, outer], [PieceWidth, tile, 1]);
 
     /// <summary>Dynamic shared memory of a block.</summary>
     /// <param name="resident">Pieces of the own rows that stay there.</param>

@@ -21,47 +21,67 @@ public static unsafe partial class KMeansUpdate
 
     private static void CudaForward(CudaDevice cuda, Tensor rows, Tensor? scales, Tensor labels, ClusterMetric metric, Tensor centroids, Tensor counts)
     {
-        int count = rows.Shape[0], dimension = rows.Shape[1], clusters = centroids.Shape[0];
-        if (count == 0)
+        if (rows.Shape[0] == 0)
         {
             cuda.Zero(counts);
             return;
         }
 
+        CudaForward(cuda, new CudaProblems(rows.Shape[0]), rows, scales, labels, metric, centroids, counts.Address);
+    }
+
+    /// <summary>Recomputes the centroids of all problems at work.</summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="problems">Which they are.</param>
+    /// <param name="rows">f32 [rows of all problems, D].</param>
+    /// <param name="scales">f32 [rows of all problems], or null.</param>
+    /// <param name="labels">i32 [rows of all problems], each of its own problem's K.</param>
+    /// <param name="metric">Euclidean or cosine.</param>
+    /// <param name="centroids">f32 [problems · K, D], in and out.</param>
+    /// <param name="counts">Address of i32 [problems, K], out.</param>
+    internal static void CudaForward(
+        CudaDevice cuda, CudaProblems problems, Tensor rows, Tensor? scales, Tensor labels, ClusterMetric metric, Tensor centroids, nint counts)
+    {
+        int dimension = rows.Shape[1], clusters = centroids.Shape[0] / problems.Count, most = problems.MostRows;
+
         // What is rented here goes back: a whole optimisation runs in one step of the workspace.
         var workspace = cuda.Workspace;
         var before = workspace.Position;
-        nint order = Sort(cuda, labels, count, clusters);
-        var starts = workspace.Rent(new Shape(clusters + 1), ElementType.Int32);
-        cuda.Launch(StartsKernel, new LaunchShape(DivideUp(count + 1, CudaThreads), CudaThreads), labels.Address, order, count, clusters, starts.Address);
-        var firstPieces = workspace.Rent(new Shape(clusters + 1), ElementType.Int32);
-        cuda.Launch(PiecesKernel, new LaunchShape(1, CudaThreads), starts.Address, clusters, counts.Address, firstPieces.Address);
+        var view = problems.View;
+        var who = KernelArgument.Structure(&view);
+        nint order = Sort(cuda, problems, labels, clusters);
+        var starts = workspace.Rent(new Shape(problems.Count, clusters + 1), ElementType.Int32);
+        cuda.Launch(StartsKernel, problems.Shape(DivideUp(most + 1, CudaThreads), CudaThreads), who, labels.Address, order, clusters, starts.Address);
+        var firstPieces = workspace.Rent(new Shape(problems.Count, clusters + 1), ElementType.Int32);
+        cuda.Launch(PiecesKernel, problems.Shape(1, CudaThreads), who, starts.Address, clusters, counts, firstPieces.Address);
 
-        int mostPieces = Math.Min(count, (count / PieceRows) + clusters);
-        var sums = workspace.Rent(new Shape(mostPieces, dimension * WordsOfDouble));
-        var factors = workspace.Rent(new Shape(mostPieces, WordsOfDouble));
+        int pieces = Math.Min(most, (most / PieceRows) + clusters);
+        var sums = workspace.Rent(new Shape(problems.Count, pieces, dimension * WordsOfDouble));
+        var factors = workspace.Rent(new Shape(problems.Count, pieces, WordsOfDouble));
         cuda.Launch(
-            SumKernel, new LaunchShape(mostPieces, SumThreads, DivideUp(dimension, SumThreads)), rows.Address, rows.RowStride, scales?.Address ?? 0, order,
+            SumKernel, problems.Shape(pieces, SumThreads, DivideUp(dimension, SumThreads)), who, rows.Address, rows.RowStride, scales?.Address ?? 0, order,
             starts.Address, firstPieces.Address, clusters, dimension, sums.Address, factors.Address);
         cuda.Launch(
-            FinishKernel, new LaunchShape(clusters, SumThreads), firstPieces.Address, dimension, metric == ClusterMetric.Cosine ? 1 : 0, sums.Address,
+            FinishKernel, problems.Shape(clusters, SumThreads), who, firstPieces.Address, pieces, dimension, metric == ClusterMetric.Cosine ? 1 : 0, sums.Address,
             factors.Address, centroids.Address, centroids.RowStride);
         workspace.Advance(before);
     }
 
-    // The rows by label, those of one label in their own order.
-    private static nint Sort(CudaDevice cuda, Tensor labels, int count, int clusters)
+    // The rows of each problem by label, those of one label in their own order.
+    private static nint Sort(CudaDevice cuda, CudaProblems problems, Tensor labels, int clusters)
     {
-        int blocks = DivideUp(count, SortRows);
-        var shape = new LaunchShape(blocks, CudaThreads);
-        var histogram = cuda.Workspace.Rent(new Shape(1 << DigitBits, blocks), ElementType.Int32);
+        var view = problems.View;
+        var who = KernelArgument.Structure(&view);
+        int blocks = DivideUp(problems.MostRows, SortRows), bins = blocks << DigitBits;
+        var shape = problems.Shape(blocks, CudaThreads);
+        var histogram = cuda.Workspace.Rent(new Shape(problems.Count, bins), ElementType.Int32);
         nint order = 0;
         for (int shift = 0; shift == 0 || (clusters - 1) >> shift > 0; shift += DigitBits)
         {
-            var sorted = cuda.Workspace.Rent(new Shape(count), ElementType.Int32);
-            cuda.Launch(HistogramKernel, shape, labels.Address, order, count, shift, histogram.Address);
-            cuda.Launch(RunningSumsKernel, new LaunchShape(1, CudaThreads), histogram.Address, histogram.Count);
-            cuda.Launch(ScatterKernel, shape, labels.Address, order, count, shift, histogram.Address, sorted.Address);
+            var sorted = cuda.Workspace.Rent(new Shape(problems.Rows), ElementType.Int32);
+            cuda.Launch(HistogramKernel, shape, who, labels.Address, order, shift, histogram.Address);
+            cuda.Launch(RunningSumsKernel, problems.Shape(1, CudaThreads), who, histogram.Address, bins);
+            cuda.Launch(ScatterKernel, shape, who, labels.Address, order, shift, histogram.Address, sorted.Address);
             order = sorted.Address;
         }
 
