@@ -15,7 +15,7 @@ namespace Spk.Engine.Ops.Loss;
 /// </remarks>
 internal static unsafe class PairSoftmax
 {
-    // Elements of powers that are kept: 32 MiB, all of them up to about 5,600 anchors, or four times the anchors themselves where that is more, which of
+    // Elements of powers that are kept: 32 MiB, all of them up to about 3,700 anchors, or four times the anchors themselves where that is more, which of
     // 8,192 anchors of 512 is nearly half. Memory stays O(anchors · width).
     private const long LeastLimit = 8L << 20;
     private const long LimitPerValue = 4;
