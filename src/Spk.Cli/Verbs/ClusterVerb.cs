@@ -81,7 +81,7 @@ internal sealed class ClusterVerb : Verb
         int silhouettePoints = options.GetValue(_silhouette);
         using var device = settings.Method == "ahc" ? new CpuDevice(context.Threads) : context.OpenDevice();
         device.Collective = processes;
-        NoteMemory(input, settings, device, context);
+        NoteMemory(input, settings, silhouettePoints, device, context);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<KMeansSweepPoint> sweep = [];
         var found = WorkDisplay.Run(context, "clustering", progress =>
@@ -152,9 +152,9 @@ internal sealed class ClusterVerb : Verb
     }
 
     // Better known before than after.
-    private static void NoteMemory(ClusterInput input, ClusteringSettings settings, Device device, CommandContext context)
+    private static void NoteMemory(ClusterInput input, ClusteringSettings settings, int silhouettePoints, Device device, CommandContext context)
     {
-        var memory = ClusteringMemory.Estimate(input.Count, input.Dimension, settings, device, input.Views.Length / input.Values.Length);
+        var memory = ClusteringMemory.Estimate(input.Count, input.Dimension, settings, device, input.Views.Length / input.Values.Length, silhouettePoints);
         context.Note(MemoryText.Of(memory, $"to cluster {input.Count} rows"));
         MemoryText.WarnIfShort(memory, device, context);
     }

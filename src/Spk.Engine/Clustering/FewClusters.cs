@@ -30,8 +30,9 @@ internal sealed unsafe class FewClusters : ILabelSearch
         _memory = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
         var body = Body();
         var pack = new FewClustersPacking { Data = data, Packed = body.Packed, Norms = body.Norms, Width = Width };
-        cpu.Workers.For(Chunks, ref pack);
-        TotalSquares = metric == ClusterMetric.Euclidean ? OwnDistances.TotalSquares(cpu, data) : 0;
+        cpu.Workers.For(_data.Chunks, ref pack);
+        double squares = RowLengths.Measure(cpu, data, body.Norms);
+        TotalSquares = metric == ClusterMetric.Euclidean ? squares : 0;
     }
 
     /// <inheritdoc/>
@@ -40,8 +41,6 @@ internal sealed unsafe class FewClusters : ILabelSearch
     private static int Height => Vector512.IsHardwareAccelerated ? GemmKernel512.Height : GemmKernel256.Height;
 
     private static int Width => Vector512.IsHardwareAccelerated ? GemmKernel512.Width : GemmKernel256.Width;
-
-    private int Chunks => (_data.Count + FewClustersBody.ChunkRows - 1) / FewClustersBody.ChunkRows;
 
     /// <summary>One for this problem, or null where the general search is as good. Depends on the shape only.</summary>
     public static FewClusters? Create(CpuDevice cpu, KMeansData data, ClusterMetric metric, int clusters) =>
@@ -79,16 +78,16 @@ internal sealed unsafe class FewClusters : ILabelSearch
         if (Vector512.IsHardwareAccelerated)
         {
             var wide = new FewClustersBody.With<GemmKernel512> { Search = body };
-            cpu.Workers.For(Chunks, ref wide);
+            cpu.Workers.For(_data.Chunks, ref wide);
         }
         else
         {
             var narrow = new FewClustersBody.With<GemmKernel256> { Search = body };
-            cpu.Workers.For(Chunks, ref narrow);
+            cpu.Workers.For(_data.Chunks, ref narrow);
         }
 
         int changed = 0;
-        for (int chunk = 0; chunk < Chunks; chunk++)
+        for (int chunk = 0; chunk < _data.Chunks; chunk++)
         {
             changed += body.Changed[chunk];
         }
@@ -113,7 +112,7 @@ internal sealed unsafe class FewClusters : ILabelSearch
         centroids = norms + Align(strips * Width * sizeof(float));
         offsets = centroids + Align(padded * RowPanel.Stride * sizeof(float));
         changed = offsets + Align(padded * sizeof(float));
-        workers = changed + Align(((count / FewClustersBody.ChunkRows) + 1) * sizeof(int));
+        workers = changed + Align(((count / KMeansData.ChunkRows) + 1) * sizeof(int));
         workerBytes = Align(padded * Width * sizeof(float));
         return workers + (threads * workerBytes);
     }

@@ -10,9 +10,6 @@ namespace Spk.Engine.Clustering;
 /// <summary>Labels a chunk of rows, some strips of packed rows at a time.</summary>
 internal unsafe struct FewClustersBody
 {
-    /// <summary>A multiple of every strip's width.</summary>
-    public const int ChunkRows = 512;
-
     private const int Lanes = 16;
 
     public KMeansData Data;
@@ -34,7 +31,7 @@ internal unsafe struct FewClustersBody
         where TKernel : struct, IGemmKernel
     {
         float* tile = (float*)(Workers + (worker * WorkerBytes));
-        int first = index * ChunkRows, end = Math.Min(Data.Count, first + ChunkRows), changed = 0;
+        int first = index * KMeansData.ChunkRows, end = Math.Min(Data.Count, first + KMeansData.ChunkRows), changed = 0;
 
         // The panels of a strip share the fetching of the next one.
         nint nextStep = (TKernel.Width + Panels - 1) / Panels;
@@ -124,7 +121,7 @@ internal unsafe struct FewClustersBody
     }
 }
 
-/// <summary>Packs a chunk of rows into strips and measures their lengths.</summary>
+/// <summary>Packs a chunk of rows into strips; lengths of rows that fill up the last one are 0.</summary>
 internal unsafe struct FewClustersPacking : IParallelBody
 {
     public KMeansData Data;
@@ -133,12 +130,9 @@ internal unsafe struct FewClustersPacking : IParallelBody
 
     public readonly void Run(int index, int worker)
     {
-        int first = index * FewClustersBody.ChunkRows, rows = Math.Min(FewClustersBody.ChunkRows, Data.Count - first);
+        int first = index * KMeansData.ChunkRows, rows = Math.Min(KMeansData.ChunkRows, Data.Count - first);
         var view = MatrixView.Of(Data.Rows, Data.Count, Data.Dimension, Data.Dimension);
         GemmPack.TransposedStrips(view, first, rows, 0, Data.Dimension, Width, Data.Dimension, Packed + ((nint)first * Data.Dimension));
-        for (int i = first; i < first + ((rows + Width - 1) / Width * Width); i++)
-        {
-            Norms[i] = i < Data.Count ? RowMath.ApproximateNorm(Data.Row(i), Data.Dimension) : 0f;
-        }
+        new Span<float>(Norms + first + rows, ((rows + Width - 1) / Width * Width) - rows).Clear();
     }
 }

@@ -12,14 +12,14 @@ internal sealed unsafe class KMeansBounds(KMeansData data, KMeansOptions options
 {
     private readonly float[] _lower = new float[data.Count];
     private readonly int[] _list = new int[data.Count];
-    private readonly int[] _listed = new int[KMeansBoundsBody.Chunks(data.Count)];
-    private readonly double[] _sums = new double[KMeansBoundsBody.Chunks(data.Count)];
+    private readonly int[] _listed = new int[data.Chunks];
+    private readonly double[] _sums = new double[data.Chunks];
     private readonly float[] _previous = new float[(long)options.Clusters * data.Dimension];
     private bool _started;
 
     /// <summary>Bytes of memory of one.</summary>
     public static long Bytes(int count, int dimension, int clusters) =>
-        (count * 8L) + (KMeansBoundsBody.Chunks(count) * 12L) + ((long)clusters * dimension * sizeof(float));
+        (count * 8L) + (KMeansData.ChunksOf(count) * 12L) + ((long)clusters * dimension * sizeof(float));
 
     /// <summary>As <see cref="KMeansAssign.Forward"/>, with the same labels.</summary>
     public KMeansAssignment Assign(CpuDevice cpu, float* centroids, int* labels, float* distances, CancellationToken cancellation)
@@ -106,7 +106,7 @@ internal sealed unsafe class KMeansBounds(KMeansData data, KMeansOptions options
         int count = 0;
         for (int chunk = 0; chunk < _listed.Length; chunk++)
         {
-            new Span<int>(list + (chunk * KMeansBoundsBody.ChunkRows), listed[chunk]).CopyTo(new Span<int>(list + count, listed[chunk]));
+            new Span<int>(list + (chunk * KMeansData.ChunkRows), listed[chunk]).CopyTo(new Span<int>(list + count, listed[chunk]));
             count += listed[chunk];
         }
 

@@ -6,8 +6,6 @@ namespace Spk.Engine.Clustering;
 /// <summary>Measures the own distance of a chunk of rows and lists those that must be compared with all centroids.</summary>
 internal unsafe struct KMeansBoundsBody : IParallelBody
 {
-    public const int ChunkRows = 512;
-
     // Lengths of f32 unit vectors are 1 to about 1e-7: a larger dot product may belong to a centroid that much farther away.
     private const double UnitSlack = 1e-6;
 
@@ -32,8 +30,6 @@ internal unsafe struct KMeansBoundsBody : IParallelBody
     /// <summary>The centroid that moved farthest; its own rows need only the second longest move.</summary>
     public int Fastest;
 
-    public static int Chunks(int count) => (int)(((long)count + ChunkRows - 1) / ChunkRows);
-
     /// <summary>
     /// Lower bound of a row's distance to centroids but its own, from the score bound of <see cref="NearestCentroidRequest.RunnerUp"/>.
     /// Under cosine distances are between unit vectors.
@@ -51,7 +47,7 @@ internal unsafe struct KMeansBoundsBody : IParallelBody
     {
         int listed = 0;
         double sum = 0, error = (Data.Dimension + 16) * Roundoff;
-        int first = index * ChunkRows, end = Math.Min(Data.Count, first + ChunkRows);
+        int first = index * KMeansData.ChunkRows, end = Math.Min(Data.Count, first + KMeansData.ChunkRows);
         for (int row = first; row < end; row++)
         {
             float* x = Data.Row(row);

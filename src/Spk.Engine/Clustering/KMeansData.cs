@@ -14,5 +14,12 @@ internal unsafe struct KMeansData
 
     public int Count, Dimension;
 
+    /// <summary>Rows of a task of the loops over all of them; partial sums are of as many. A multiple of the width of every strip of packed rows.</summary>
+    public const int ChunkRows = 512;
+
+    public readonly int Chunks => ChunksOf(Count);
+
+    public static int ChunksOf(int count) => (int)(((long)count + ChunkRows - 1) / ChunkRows);
+
     public readonly float* Row(int row) => Rows + ((nint)row * Dimension);
 }

@@ -7,8 +7,6 @@ namespace Spk.Engine.Clustering;
 /// <summary>The general search of <see cref="NearestCentroid"/>, with the lengths of rows, which bound the rounding of products, measured once.</summary>
 internal sealed unsafe class ManyClusters : ILabelSearch
 {
-    private const int ChunkRows = 512;
-
     private readonly KMeansData _data;
     private readonly ClusterMetric _metric;
     private readonly int _clusters;
@@ -17,10 +15,9 @@ internal sealed unsafe class ManyClusters : ILabelSearch
     public ManyClusters(CpuDevice cpu, KMeansData data, ClusterMetric metric, int clusters)
     {
         (_data, _metric, _clusters) = (data, metric, clusters);
-        TotalSquares = metric == ClusterMetric.Euclidean ? OwnDistances.TotalSquares(cpu, data) : 0;
         _norms = (float*)NativeMemory.AlignedAlloc((nuint)Bytes(data.Count), 64);
-        var body = new NormsBody { Data = data, Norms = _norms };
-        cpu.Workers.For((data.Count + ChunkRows - 1) / ChunkRows, ref body);
+        double squares = RowLengths.Measure(cpu, data, _norms);
+        TotalSquares = metric == ClusterMetric.Euclidean ? squares : 0;
     }
 
     /// <inheritdoc/>
@@ -48,19 +45,4 @@ internal sealed unsafe class ManyClusters : ILabelSearch
         cancellation).Changed;
 
     public void Dispose() => NativeMemory.AlignedFree(_norms);
-
-    private struct NormsBody : IParallelBody
-    {
-        public KMeansData Data;
-        public float* Norms;
-
-        public readonly void Run(int index, int worker)
-        {
-            int first = index * ChunkRows, end = Math.Min(Data.Count, first + ChunkRows);
-            for (int i = first; i < end; i++)
-            {
-                Norms[i] = RowMath.ApproximateNorm(Data.Row(i), Data.Dimension);
-            }
-        }
-    }
 }

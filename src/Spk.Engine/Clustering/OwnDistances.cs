@@ -6,10 +6,8 @@ namespace Spk.Engine.Clustering;
 /// <summary>Measures rows against the centroids of their labels.</summary>
 internal static unsafe class OwnDistances
 {
-    private const int ChunkRows = 512;
-
     /// <summary>Bytes of memory of a call.</summary>
-    public static long Bytes(int count) => ((count / ChunkRows) + 1L) * sizeof(double);
+    public static long Bytes(int count) => ((count / KMeansData.ChunkRows) + 1L) * sizeof(double);
 
     /// <summary>Distances as <see cref="KMeansAssign"/> leaves them, and the objective.</summary>
     /// <param name="cpu">The device.</param>
@@ -20,7 +18,7 @@ internal static unsafe class OwnDistances
     /// <param name="distances">[N], out.</param>
     public static double Measure(CpuDevice cpu, in KMeansData data, ClusterMetric metric, float* centroids, int* labels, float* distances)
     {
-        double[] sums = new double[(data.Count + ChunkRows - 1) / ChunkRows];
+        double[] sums = new double[data.Chunks];
         fixed (double* sum = sums)
         {
             var body = new Body { Data = data, Metric = metric, Centroids = centroids, Labels = labels, Distances = distances, Sums = sum };
@@ -29,21 +27,6 @@ internal static unsafe class OwnDistances
 
         double total = sums.Sum();
         return metric == ClusterMetric.Cosine ? -total : total;
-    }
-
-    /// <summary>Σ scale · ‖x‖².</summary>
-    /// <param name="cpu">The device.</param>
-    /// <param name="data">The rows.</param>
-    public static double TotalSquares(CpuDevice cpu, in KMeansData data)
-    {
-        double[] sums = new double[(data.Count + ChunkRows - 1) / ChunkRows];
-        fixed (double* sum = sums)
-        {
-            var body = new SquaresBody { Data = data, Sums = sum };
-            cpu.Workers.For(sums.Length, ref body);
-        }
-
-        return sums.Sum();
     }
 
     private struct Body : IParallelBody
@@ -57,7 +40,7 @@ internal static unsafe class OwnDistances
 
         public readonly void Run(int index, int worker)
         {
-            int first = index * ChunkRows, end = Math.Min(Data.Count, first + ChunkRows);
+            int first = index * KMeansData.ChunkRows, end = Math.Min(Data.Count, first + KMeansData.ChunkRows);
             double sum = 0;
             for (int i = first; i < end; i++)
             {
@@ -67,24 +50,6 @@ internal static unsafe class OwnDistances
                     : RowMath.SquaredDistanceInRange(Data.Row(i), c, Data.Dimension);
                 Distances[i] = (float)distance;
                 sum += (Data.Scales == null ? 1.0 : Data.Scales[i]) * distance;
-            }
-
-            Sums[index] = sum;
-        }
-    }
-
-    private struct SquaresBody : IParallelBody
-    {
-        public KMeansData Data;
-        public double* Sums;
-
-        public readonly void Run(int index, int worker)
-        {
-            int first = index * ChunkRows, end = Math.Min(Data.Count, first + ChunkRows);
-            double sum = 0;
-            for (int i = first; i < end; i++)
-            {
-                sum += (Data.Scales == null ? 1.0 : Data.Scales[i]) * RowMath.Dot(Data.Row(i), Data.Row(i), Data.Dimension);
             }
 
             Sums[index] = sum;

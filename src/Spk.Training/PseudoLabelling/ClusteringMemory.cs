@@ -4,18 +4,22 @@ using Spk.Engine.Devices;
 namespace Spk.Training.PseudoLabelling;
 
 /// <summary>What clustering needs of memory, found before any of it is taken. Neither counts the program itself, some 100 MiB.</summary>
-/// <param name="Host">Rows, their views, results and all that the method and the measures of its clusters take; bytes.</param>
+/// <param name="Host">Rows, their names and views, results and all that the method and then the measures of its clusters take; bytes.</param>
 /// <param name="Device">Memory of a GPU; 0 on the CPU.</param>
 public sealed record ClusteringMemory(long Host, long Device)
 {
+    // Of a row, a short one as a string and the reference to it.
+    private const long NameBytes = 40;
+
     /// <summary>Estimates it.</summary>
     /// <param name="rows">N.</param>
     /// <param name="dimension">D.</param>
     /// <param name="settings">What is asked for.</param>
     /// <param name="device">Where.</param>
     /// <param name="views">Views that are given to <c>camsat</c>.</param>
+    /// <param name="silhouettePoints">Points that the silhouette is to be estimated on; 0 to leave it out.</param>
     /// <exception cref="Spk.Interop.InvalidOptionException">A setting is out of range.</exception>
-    public static ClusteringMemory Estimate(int rows, int dimension, ClusteringSettings settings, Device device, int views = 0)
+    public static ClusteringMemory Estimate(int rows, int dimension, ClusteringSettings settings, Device device, int views = 0, int silhouettePoints = ClusterMeasures.SilhouettePoints)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(device);
@@ -23,9 +27,8 @@ public sealed record ClusteringMemory(long Host, long Device)
         int threads = device is CpuDevice cpu ? cpu.Threads : 0;
         long given = settings.Method == ClusteringMethods.Camsat ? views * matrix : 0;
 
-        // Labels and similarities; then centroids in f64 and a copy of the points of the silhouette, for the measures.
-        long result = 2L * rows * sizeof(float);
-        long measures = (clusters * dimension * sizeof(double)) + ((long)Math.Min(rows, ClusterMeasures.SilhouettePoints) * dimension * sizeof(float)) + (4L * rows * sizeof(int));
+        // Names, labels and similarities.
+        long result = rows * (NameBytes + (2L * sizeof(float)));
         bool isHost = device is CpuDevice;
         var (method, onDevice) = settings.Method switch
         {
@@ -33,7 +36,18 @@ public sealed record ClusteringMemory(long Host, long Device)
             "ahc" => (Tree(rows, dimension), 0),
             _ => KMeans(rows, dimension, settings, isHost, threads),
         };
-        return new ClusteringMemory(matrix + given + result + Math.Max(measures, method + (isHost ? onDevice : 0)), isHost ? 0 : onDevice);
+
+        // The measures come on top: scratch memory stays with the device, and arrays of the method stay until there is need to collect them.
+        long measures = Measures(rows, dimension, clusters, silhouettePoints);
+        return new ClusteringMemory(matrix + given + result + measures + method + (isHost ? onDevice : 0), isHost ? 0 : onDevice);
+    }
+
+    // The points of the silhouette, drawn and then in tiles; when those are gone, the centroids in f64 once for each of the other two measures; and about a
+    // dozen arrays of labels and orders.
+    private static long Measures(int rows, int dimension, long clusters, int silhouettePoints)
+    {
+        long points = (long)Math.Min(rows, silhouettePoints) * dimension * sizeof(float), drawn = silhouettePoints < rows ? points : 0;
+        return drawn + Math.Max(points, 2 * clusters * dimension * sizeof(double)) + (12L * rows * sizeof(int));
     }
 
     // Rows, centroids and scratch move to a device; the trees and mixtures that follow stay on the host.

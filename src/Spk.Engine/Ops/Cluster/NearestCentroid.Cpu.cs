@@ -16,7 +16,7 @@ internal unsafe struct NearestCentroidRequest
     public int* RowList;
     public int Count, Dimension;
 
-    /// <summary>Lengths of the rows to within the rounding of <see cref="RowMath.ApproximateNorm"/>, or null: measured anew.</summary>
+    /// <summary>Lengths of the rows, no less exact than <see cref="RowMath.ApproximateNorm"/>, or null: measured anew.</summary>
     public float* Norms;
 
     /// <summary>Factors of the rows in the objective, or null for 1.</summary>
