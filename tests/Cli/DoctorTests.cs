@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Spk.Interop.Mpi;
 using Spk.Interop.Nccl;
+using Spk.Tests.Support;
 
 namespace Spk.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Spk.Interop.Cuda;
+using Spk.Tests.Support;
 
 namespace Spk.Tests.Cuda;
 

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Spk.Engine.Devices.Cuda;
 using Spk.Interop.Cuda;
+using Spk.Tests.Support;
 
 namespace Spk.Tests.Cuda;
 

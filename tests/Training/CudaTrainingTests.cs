@@ -2,7 +2,6 @@ using System.Text.Json;
 using NUnit.Framework;
 using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
-using Spk.Tests.Cuda;
 using Spk.Tests.Support;
 using Spk.Training;
 

@@ -1,4 +1,4 @@
-namespace Spk.Tests.Cuda;
+namespace Spk.Tests.Support;
 
 /// <summary>An environment variable with another value for the time of a test.</summary>
 internal sealed class EnvironmentValue : IDisposable
