@@ -31,8 +31,9 @@ public class SharedTrainingTests
         "objective.kind=dino", "objective.distill.hidden=16", "objective.distill.bottleneck=8", "objective.distill.prototypes=40", "objective.momentum.start=0.9", "data.pairing=random",
     ];
 
-    // 5 steps an epoch: positives are replaced in the last 15 of the 20.
-    private static readonly string[] Sampling = ["ssps.startEpoch=1", "ssps.clusters=6", "ssps.queueSize=36", "ssps.referenceSeconds=0.5", "ssps.iterations=5"];
+    // 5 steps an epoch: positives are replaced in the last 15 of the 20. Whose, depends on which centroid is nearest: where rounding has grown to 1e-5, as in DINO
+    // at a rate of 2e-4, another utterance is taken now and then, and losses differ by 1e-2.
+    private static readonly string[] Sampling = ["ssps.startEpoch=1", "ssps.clusters=6", "ssps.queueSize=36", "ssps.referenceSeconds=0.5", "ssps.iterations=5", "schedule.learningRate=2e-5"];
 
     public static IEnumerable<TestCaseData> Objectives()
     {

@@ -89,7 +89,19 @@ public sealed unsafe class MpiLibrary : IDisposable
     {
         List<string> trace = [];
         nint library = Find(trace);
-        return library != 0 ? new MpiLibrary(library) : throw new DeviceUnavailableException(
+        try
+        {
+            if (library != 0)
+            {
+                return new MpiLibrary(library);
+            }
+        }
+        catch (EntryPointNotFoundException e)
+        {
+            trace.Add($"a function is missing ({e.Message.Split('\n')[0].TrimEnd('.')})");
+        }
+
+        throw new DeviceUnavailableException(
             $"mpirun started {LaunchedRanks} processes, but Open MPI's library was not found ({string.Join("; ", trace)}): install openmpi-bin, or name the library in {OverrideVariable}.");
     }
 

@@ -90,6 +90,10 @@ public sealed unsafe class NcclLibrary
             {
                 trace.Add($"{path}: not NCCL");
             }
+            catch (CudaException e)
+            {
+                trace.Add($"{path}: {e.Message}");
+            }
         }
 
         return null;

@@ -81,7 +81,7 @@ internal sealed class ClusterVerb : Verb
         int silhouettePoints = options.GetValue(_silhouette);
         using var device = settings.Method == "ahc" ? new CpuDevice(context.Threads) : context.OpenDevice();
         device.Collective = processes;
-        NoteMemory(input, settings, silhouettePoints, device, context);
+        NoteMemory(input, _how.Settings(options, clusters.Max()), clusters, silhouettePoints, device, context);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<KMeansSweepPoint> sweep = [];
         var found = WorkDisplay.Run(context, "clustering", progress =>
@@ -151,10 +151,12 @@ internal sealed class ClusterVerb : Verb
         return ClusteringOutcome.Of(KMeans.Join(own, rows, device.Collective));
     }
 
-    // Better known before than after.
-    private static void NoteMemory(ClusterInput input, ClusteringSettings settings, int silhouettePoints, Device device, CommandContext context)
+    // Better known before than after: for the most clusters, and the results of a sweep that stay until the last of them.
+    private static void NoteMemory(ClusterInput input, ClusteringSettings settings, int[] clusters, int silhouettePoints, Device device, CommandContext context)
     {
         var memory = ClusteringMemory.Estimate(input.Count, input.Dimension, settings, device, input.Views.Length / input.Values.Length, silhouettePoints);
+        long others = clusters.Sum(k => (2L * input.Count) + ((long)k * input.Dimension)) - (2L * input.Count) - ((long)clusters.Max() * input.Dimension);
+        memory = memory with { Host = memory.Host + (others * sizeof(float)) };
         context.Note(MemoryText.Of(memory, $"to cluster {input.Count} rows"));
         MemoryText.WarnIfShort(memory, device, context);
     }

@@ -21,7 +21,15 @@ internal static class CommonOptions
     /// <summary>One of a few words; the first where nothing is said.</summary>
     public static Option<string> Choice(string name, string description, params string[] words)
     {
-        var option = new Option<string>(name) { Description = description, HelpName = string.Join('|', words), DefaultValueFactory = _ => words[0] };
+        var option = OptionalChoice(name, description, words);
+        option.DefaultValueFactory = _ => words[0];
+        return option;
+    }
+
+    /// <summary>One of a few words, or nothing.</summary>
+    public static Option<string> OptionalChoice(string name, string description, params string[] words)
+    {
+        var option = new Option<string>(name) { Description = description, HelpName = string.Join('|', words) };
         option.AcceptOnlyFromAmong(words);
         return option;
     }

@@ -11,9 +11,9 @@ namespace Spk.Cli.Verbs;
 internal sealed class ImportVerb : Verb
 {
     private readonly Argument<string> _file = new("FILE") { Description = "Weights as safetensors, with the toolkit's own names." };
-    private readonly Option<string> _from = Choice("--from", "The toolkit.", "sslsv", "wespeaker");
-    private readonly Option<string> _encoder = Choice("--encoder", "The architecture; its sizes are read from the weights.", "tdnn", "ecapa", "resnet");
-    private readonly Option<string> _features = Choice("--features", "What it was trained on; default: the toolkit's usual features of as many bands.", [.. FeatureSpec.PresetNames]);
+    private readonly Option<string> _from = CommonOptions.OptionalChoice("--from", "The toolkit.", "sslsv", "wespeaker");
+    private readonly Option<string> _encoder = CommonOptions.OptionalChoice("--encoder", "The architecture; its sizes are read from the weights.", "tdnn", "ecapa", "resnet");
+    private readonly Option<string> _features = CommonOptions.OptionalChoice("--features", "What it was trained on; default: the toolkit's usual features of as many bands.", [.. FeatureSpec.PresetNames]);
     private readonly Option<string> _out = CommonOptions.Out("The model file.", "MODEL.safetensors");
 
     public ImportVerb() : base("import", "Make a model file from weights of sslsv or wespeaker.")
@@ -52,12 +52,5 @@ internal sealed class ImportVerb : Verb
         context.Report(json, output => output.WriteLine(
             $"{path}: {model.Encoder.Spec.Kind} of width {model.Encoder.Spec.Width}, embeddings of size {model.EmbeddingSize}, {model.Features.Bins} mel bands at {model.SampleRate} Hz"));
         return ExitCode.Ok;
-    }
-
-    private static Option<string> Choice(string name, string description, params string[] words)
-    {
-        var option = new Option<string>(name) { Description = description, HelpName = string.Join('|', words) };
-        option.AcceptOnlyFromAmong(words);
-        return option;
     }
 }

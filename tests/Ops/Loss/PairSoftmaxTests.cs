@@ -110,13 +110,19 @@ public class PairSoftmaxTests
     [Test]
     public void Memory_grows_with_the_anchors_and_not_with_their_square()
     {
-        // Beyond 32 MiB four times the rows, and besides them a block, and a few numbers an anchor.
+        // 32 MiB, and besides them a block, and a few numbers an anchor.
         using var device = new CpuDevice(2);
         const int rows = 6000;
         _ = Run(device, UnitRowsOf(rows), rows, labelled: false, limit: null, out long bytes);
         Assert.That(bytes, Is.LessThan((32L << 20) + (PairBlocks.Height * PairBlock.Stride * sizeof(float)) + (rows * 64L)));
         Assert.That(bytes, Is.LessThan(rows * (long)rows * sizeof(float) / 3));
     }
+
+    [TestCase(6000, 12, 8 << 20)]
+    [TestCase(8192, 512, 4 * 8192 * 512)]
+    [TestCase(1 << 20, 1024, 1 << 30)]
+    public void Powers_are_kept_up_to_four_times_the_anchors_but_for_small_and_huge_batches(int rows, int width, long limit) =>
+        Assert.That(PairSoftmax.LimitOf(rows, width), Is.EqualTo(limit));
 
     private static float[] UnitRowsOf(int rows)
     {
@@ -236,7 +242,12 @@ public class PairSoftmaxTests
             PairSoftmax.Run(device, problem, gradient.Data);
         }
 
-        bytes = device.Workspace.UsedBytes - before;
+        if (limit is not < 0)
+        {
+            Assert.That(device.Workspace.UsedBytes, Is.EqualTo(before), "what was rented goes back");
+        }
+
+        bytes = device.Workspace.PeakBytes - before;
         return (new ReadOnlySpan<double>(problem.Losses, rows).ToArray(), Samples.Read(gradient));
     }
 }

@@ -69,10 +69,10 @@ internal unsafe struct PairBlocks
     /// <summary>Rents the memory.</summary>
     /// <param name="cpu">The device.</param>
     /// <param name="rows">Anchors.</param>
-    /// <param name="limit">Elements up to which blocks are kept, below 2^31.</param>
+    /// <param name="limit">Elements up to which blocks are kept; no more than 2^31.</param>
     public PairBlocks(CpuDevice cpu, int rows, long limit)
     {
-        (_rows, _limit) = (rows, limit);
+        (_rows, _limit) = (rows, Math.Min(limit, int.MaxValue));
         int largest = 0;
         long kept = 0;
         foreach (var block in this)

@@ -30,8 +30,10 @@ internal static unsafe class PairSoftmax
     /// <param name="cpu">The device.</param>
     /// <param name="problem">Keys are the queries, no memory, positives mutual, self excluded.</param>
     /// <param name="gradient">[anchors, width], or null.</param>
-    public static void Run(CpuDevice cpu, in CosineProblem problem, float* gradient) =>
-        Run(cpu, problem, gradient, Math.Clamp(LimitPerValue * problem.Rows * problem.Width, LeastLimit, MostLimit));
+    public static void Run(CpuDevice cpu, in CosineProblem problem, float* gradient) => Run(cpu, problem, gradient, LimitOf(problem.Rows, problem.Width));
+
+    /// <summary>Elements up to which powers are kept.</summary>
+    public static long LimitOf(int rows, int width) => Math.Clamp(LimitPerValue * rows * width, LeastLimit, MostLimit);
 
     /// <inheritdoc cref="Run(CpuDevice, in CosineProblem, float*)"/>
     /// <param name="cpu">The device.</param>
@@ -40,6 +42,8 @@ internal static unsafe class PairSoftmax
     /// <param name="limit">Elements up to which powers are kept for the gradient.</param>
     public static void Run(CpuDevice cpu, in CosineProblem problem, float* gradient, long limit)
     {
+        // What is rented here goes back: nothing of it is needed once the gradient is there.
+        var before = cpu.Workspace.Position;
         var blocks = new PairBlocks(cpu, problem.Rows, gradient is null ? 0 : limit);
         double shift = Math.Ceiling(problem.Scale);
         double* negatives = CosineProblem.RentDoubles(cpu, problem.Rows);
@@ -58,6 +62,8 @@ internal static unsafe class PairSoftmax
         {
             PairGradient.Run(cpu, problem, blocks, shift, factors, positiveGradients, gradient);
         }
+
+        cpu.Workspace.Advance(before);
     }
 
     /// <summary>Losses and factors of some anchors.</summary>

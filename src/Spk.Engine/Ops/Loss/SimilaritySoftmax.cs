@@ -18,7 +18,7 @@ namespace Spk.Engine.Ops.Loss;
 /// <para>
 /// The gradient by the unit rows is made in the forward pass where a tape is given, while the cosines are at hand: besides
 /// O((N + M)·D) the op takes at most 32 MiB for a block of rows, more only above 262,144 candidates. In the symmetric case the CPU keeps
-/// half of the matrix of 2N anchors as far as 32 MiB go, or four times the anchors' own size if that is more, and makes the rest of it
+/// half of the matrix of 2N anchors as far as 32 MiB go, or four times the anchors' own size if that is more, but no more than 4 GiB, and makes the rest of it
 /// twice, in blocks of 4 MiB; memory stays O(N·D). Results do not depend on the thread count.
 /// An anchor without negatives has loss 0.
 /// </para>
