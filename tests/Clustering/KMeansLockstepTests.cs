@@ -119,11 +119,61 @@ public class KMeansLockstepTests(TestDevice on)
         using var device = (CudaDevice)on.Open();
         KMeansProblem[] problems = [new(new float[8], 2, 2), new(new float[] { 1, 2, float.NaN, 4 }, 2, 1)];
         Assert.That(() => KMeans.FitBatch(problems, new KMeansOptions(), device), Throws.TypeOf<NonFiniteException>().With.Message.StartsWith("problem 1:"));
-        Assert.That(
-            () => KMeans.FitBatch([problems[0], null!], new KMeansOptions(), device), Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("problem 1:"));
+    }
+
+    // In the first iteration of a descent; in the labelling that is all there is without iterations, of one group of two.
+    [TestCase(5, 30)]
+    [TestCase(0, 90)]
+    public void Cancellation_ends_a_batch_before_the_next_labelling(int iterations, int moreRows)
+    {
+        using var device = (CudaDevice)on.Open();
         using var stop = new CancellationTokenSource();
-        stop.Cancel();
-        Assert.That(() => KMeans.FitBatch([problems[0]], new KMeansOptions(), device, stop.Token), Throws.InstanceOf<OperationCanceledException>());
+        float[] few = Samples.Normal(70, 40 * 6), more = Samples.Normal(71, (40 + moreRows) * 6);
+        KMeansProblem[] problems = [new(few, 6, 7) { InitialCentroids = few.AsMemory(0, 7 * 6) }, new(more, 6, 7) { InitialCentroids = more.AsMemory(0, 7 * 6) }];
+        var before = device.Workspace.Position;
+        int labellings = 0;
+        device.Launching = kernel =>
+        {
+            if (kernel.Name == "k_means_assign_norms")
+            {
+                labellings++;
+                stop.Cancel();
+            }
+        };
+        var options = new KMeansOptions { MaximumIterations = iterations, Tolerance = 0 };
+        Assert.That(() => KMeans.FitBatch(problems, options, device, stop.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(labellings, Is.EqualTo(1));
+        Assert.That(device.Workspace.Position, Is.EqualTo(before));
+        Assert.That(
+            () => KMeans.Fit(few, 6, options with { Clusters = 7 }, few.AsSpan(0, 7 * 6), device: device, cancellation: stop.Token),
+            Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(labellings, Is.EqualTo(1), "cancelled from the beginning");
+        Assert.That(device.Workspace.Position, Is.EqualTo(before));
+        device.Launching = null;
+    }
+
+    [Test]
+    public void Weighted_problems_have_launches_of_their_own()
+    {
+        float[] weights = [.. Enumerable.Range(0, 60).Select(i => 0.5f * (i % 4))];
+        KMeansProblem[] problems = [.. Enumerable.Range(0, 4).Select(p =>
+        {
+            float[] rows = Samples.Normal(80 + p, 60 * 4);
+            return new KMeansProblem(rows, 4, 3) { InitialCentroids = rows.AsMemory(0, 3 * 4), Weights = p % 2 == 0 ? weights : default(ReadOnlyMemory<float>) };
+        })];
+        Assert.That(Groups(problems, new KMeansOptions { MaximumIterations = 0 }), Is.EqualTo(2));
+        Assert.That(Groups(problems, new KMeansOptions { MaximumIterations = 0, Metric = ClusterMetric.Cosine }), Is.EqualTo(1), "all have factors");
+        _ = Groups(problems, new KMeansOptions { MaximumIterations = 3, Tolerance = 0 });
+    }
+
+    [Test]
+    public void What_is_each_problems_own_business_is_done_one_by_one()
+    {
+        KMeansProblem[] problems = [.. Enumerable.Range(0, 3).Select(p => new KMeansProblem(Blobs(90 + p, 80 + p, 4, 3), 4, 3) { Seed = (ulong)p })];
+        var options = new KMeansOptions { MaximumIterations = 3, Tolerance = 0 };
+        _ = Groups(problems, options with { MaximumTime = TimeSpan.FromHours(1) });
+        _ = Groups(problems, options with { TrainingSampleSize = 50 });
+        _ = Groups(problems, options with { Algorithm = KMeansAlgorithm.MiniBatch, MiniBatchSize = 20 });
     }
 
     // Launches of a batch from given centroids, of which none converges, and how often the host waited.
@@ -149,8 +199,6 @@ public class KMeansLockstepTests(TestDevice on)
     // How many parts a batch of (N, D, K) is solved in.
     private int Groups(params (int Rows, int Dimension, int Clusters)[] sizes)
     {
-        using var device = (CudaDevice)on.Open();
-        int groups = 0;
         KMeansProblem[] problems =
         [
             .. sizes.Select((size, p) => new KMeansProblem(Samples.Normal(40 + p, size.Rows * size.Dimension), size.Dimension, size.Clusters)
@@ -158,8 +206,15 @@ public class KMeansLockstepTests(TestDevice on)
                 InitialCentroids = Samples.Normal(60 + p, size.Clusters * size.Dimension),
             }),
         ];
+        return Groups(problems, new KMeansOptions { MaximumIterations = 0 });
+    }
+
+    // The same without iterations, where a part is labelled once; with them, how often parts are. Each problem has the bits that it has alone.
+    private int Groups(KMeansProblem[] problems, KMeansOptions options)
+    {
+        using var device = (CudaDevice)on.Open();
+        int groups = 0;
         device.Launching = kernel => groups += kernel.Name == "k_means_assign_norms" ? 1 : 0;
-        var options = new KMeansOptions { MaximumIterations = 0 };
         var results = KMeans.FitBatch(problems, options, device);
         device.Launching = null;
         for (int p = 0; p < problems.Length; p++)

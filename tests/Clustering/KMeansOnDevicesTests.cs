@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Interop;
 using Spk.Tests.Support;
 
 namespace Spk.Tests.Clustering;
@@ -80,6 +81,29 @@ public class KMeansOnDevicesTests(TestDevice on)
             Assert.That(results[p].Centroids, Is.EqualTo(alone.Centroids), $"problem {p}");
             Assert.That(results[p].Inertia, Is.EqualTo(alone.Inertia), $"problem {p}");
         }
+    }
+
+    // Products of them, and squares, are beyond f32: the search of a GPU finds nothing that is better than nothing.
+    [TestCase(ClusterMetric.Euclidean, 1)]
+    [TestCase(ClusterMetric.Cosine, 1)]
+    [TestCase(ClusterMetric.Euclidean, 3)]
+    public void Rows_far_from_zero_are_labelled(ClusterMetric metric, int clusters)
+    {
+        float[] rows = [.. Values.Select(value => value * 1e25f)];
+        int[] labels = new int[Rows];
+        using var device = on.Open();
+        var result = KMeans.Fit(rows, Dimension, Options with { Metric = metric, Clusters = clusters }, rows.AsSpan(0, clusters * Dimension), device: device);
+        double inertia = KMeansReference.Assign(rows, Dimension, result.Centroids, metric, null, labels);
+        Assert.That(result.Labels, Is.EqualTo(labels));
+        Assert.That(result.Inertia, Is.EqualTo(inertia).Within(1e-6 * Math.Abs(inertia)));
+    }
+
+    [Test]
+    public void A_missing_problem_is_named()
+    {
+        using var device = on.Open();
+        Assert.That(
+            () => KMeans.FitBatch([new(Values, Dimension, Clusters), null!], Options, device), Throws.TypeOf<InvalidOptionException>().With.Message.StartsWith("problem 1:"));
     }
 
     [Test]

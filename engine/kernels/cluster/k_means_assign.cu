@@ -243,8 +243,9 @@ k_means_assign_finish(const Problems problems, const float* __restrict__ rows, i
       take(nearest, other.best, other.index, other.second);
     }
     float length = sqrtf(dot(x, x, dimension));
-    int label = nearest.index;
-    // Written so that a NaN leads to the comparison of all.
+    // The only centroid may have a score that overflows, so that the search found none. Written so that a NaN leads to the comparison of all, as do two
+    // scores below all that the search counts.
+    int label = clusters > 1 ? nearest.index : 0;
     if (clusters > 1 && !(nearest.best - nearest.second > 2.0f * (error * length * reach + offset_error))) {
       float limit = NOTHING;
       for (int k = 0; k < clusters; k++) limit = fmaxf(limit, dot(x, centroids + int64_t(k) * centroid_stride, dimension) - offsets[k]);

@@ -10,8 +10,9 @@ namespace Spk.Engine.Clustering;
 /// <remarks>
 /// Rules. Labels are those of f64 arithmetic on the f32 centroids; equal distances go to the lowest cluster. Under cosine rows count
 /// by direction only, and need not be normalised; a zero row has similarity 0 to everything, gets cluster 0, and moves no centroid.
-/// Rows must be finite; asking for more clusters than there are rows to start from is an error. Neither the N × K matrix nor a copy
-/// of the rows is ever stored.
+/// Rows must be finite; asking for more clusters than there are rows to start from is an error. The N × K matrix is never
+/// stored. Rows are read in place on the CPU, where small inputs with few clusters are packed beside them; on a GPU they are copied there,
+/// and for bf16 on Hopper's warpgroups a second time, rounded.
 /// </remarks>
 public static unsafe partial class KMeans
 {

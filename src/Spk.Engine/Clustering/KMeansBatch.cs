@@ -29,7 +29,8 @@ internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansO
         var small = new List<int>();
         for (int p = 0; p < problems.Count; p++)
         {
-            if (device is CpuDevice && (double)problems[p].Rows.Length * problems[p].Clusters < WorkOfLarge)
+            // One that is null is named where it would be solved.
+            if (device is CpuDevice && problems[p] is { } problem && (double)problem.Rows.Length * problem.Clusters < WorkOfLarge)
             {
                 small.Add(p);
             }

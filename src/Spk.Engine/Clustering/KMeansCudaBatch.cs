@@ -7,8 +7,8 @@ namespace Spk.Engine.Clustering;
 /// <summary>Many problems on a GPU, those of a group in common launches: as many columns and clusters, and half as many rows as the largest or more.</summary>
 internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMeansProblem> problems, KMeansOptions options, CancellationToken cancellation)
 {
-    // Of a group, rows and centroids with as many as the largest has: kernels count what they need of a group in 32 bits, up to three times. And problems,
-    // which are the third extent of a grid.
+    // Of a group, rows and centroids with as many as the largest has: a tensor has fewer than 2^31 elements, and what a search leaves is three words a row.
+    // And problems, which are the third extent of a grid.
     private const long MostElements = 1L << 29;
     private const int MostProblems = 32_768;
 
@@ -24,6 +24,7 @@ internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMea
     {
         for (int p = 0; p < problems.Count; p++)
         {
+            cancellation.ThrowIfCancellationRequested();
             _scales[p] = KMeansBatch.Named(p, problems[p], Check);
         }
 
@@ -35,9 +36,15 @@ internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMea
         ];
         for (int first = 0; first < order.Length;)
         {
-            int count = GroupFrom(order.AsSpan(first));
-            Solve(order.AsSpan(first, count), results);
-            first += count;
+            cancellation.ThrowIfCancellationRequested();
+            int[] group = order[first..(first + GroupFrom(order.AsSpan(first)))];
+            var solved = group.Length == 1 ? KMeansBatch.Named(group[0], problems[group[0]], _ => Solve(group)) : Solve(group);
+            for (int i = 0; i < group.Length; i++)
+            {
+                results[group[i]] = solved[i];
+            }
+
+            first += group.Length;
         }
     }
 
@@ -75,7 +82,7 @@ internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMea
         return one.Dimension == two.Dimension && one.Clusters == two.Clusters && (_scales[larger] is null) == (_scales[other] is null) && 2L * Rows(other) >= Rows(larger);
     }
 
-    private void Solve(ReadOnlySpan<int> group, KMeansResult[] results)
+    private KMeansResult[] Solve(int[] group)
     {
         var pins = new List<MemoryHandle>();
         try
@@ -95,11 +102,7 @@ internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMea
                 descents[i] = new KMeansDescent(data, KMeansBatch.Own(options, problem), problem.InitialCentroids.Span);
             }
 
-            var solved = KMeansLockstep.Fit(cuda, descents, Stopwatch.GetTimestamp(), null, cancellation);
-            for (int i = 0; i < solved.Length; i++)
-            {
-                results[group[i]] = solved[i];
-            }
+            return KMeansLockstep.Fit(cuda, descents, Stopwatch.GetTimestamp(), null, cancellation);
         }
         finally
         {

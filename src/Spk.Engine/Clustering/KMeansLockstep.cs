@@ -78,7 +78,7 @@ internal sealed unsafe class KMeansLockstep
     /// <param name="descents">One or more, whose options differ in their seeds alone; all of them have scales, or none.</param>
     /// <param name="started">When the call began, for the time limit and the progress.</param>
     /// <param name="progress">Told of every iteration of every problem.</param>
-    /// <param name="cancellation">Looked at before every iteration.</param>
+    /// <param name="cancellation">Looked at before rows are labelled, which every iteration begins with.</param>
     public static KMeansResult[] Fit(
         CudaDevice cuda, IReadOnlyList<KMeansDescent> descents, long started, IProgress<KMeansProgress>? progress, CancellationToken cancellation)
     {
@@ -153,7 +153,6 @@ internal sealed unsafe class KMeansLockstep
         _problems.Activate(active);
         for (int iteration = 1; iteration <= _options.MaximumIterations && active.Length > 0; iteration++)
         {
-            _cancellation.ThrowIfCancellationRequested();
             Assign();
             KMeansUpdate.CudaForward(
                 _cuda, _problems, _rows, _scales, _labels, _options.Metric, _centroids, _answer.Address + ((nint)_descents.Count * WordsOfTotal * sizeof(int)));
@@ -236,8 +235,12 @@ internal sealed unsafe class KMeansLockstep
         }
     }
 
-    private void Assign() => KMeansAssign.CudaForward(
-        _cuda, _problems, _rows, _rounded, _scales, _centroids, _options.Metric, _labels, _distances, _answer.Address);
+    private void Assign()
+    {
+        _cancellation.ThrowIfCancellationRequested();
+        KMeansAssign.CudaForward(
+            _cuda, _problems, _rows, _rounded, _scales, _centroids, _options.Metric, _labels, _distances, _answer.Address);
+    }
 
     private KMeansAssignment Total(int problem)
     {

@@ -46,7 +46,7 @@ public static class BenchmarkRun
     /// <param name="failed">Hears of cases that the device cannot run: name and reason.</param>
     /// <param name="cancellation">Ends it between two calls.</param>
     /// <returns>The results.</returns>
-    /// <exception cref="InvalidOptionException">The options are invalid, or no case has such a name.</exception>
+    /// <exception cref="InvalidOptionException">The options are invalid, no case has such a name, or all that have need a GPU.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static IReadOnlyList<BenchmarkResult> Measure(
         BenchmarkOptions options, MachineCeilings? ceilings = null, Action<BenchmarkResult>? report = null, Action<string, string>? failed = null, CancellationToken cancellation = default)
@@ -54,13 +54,19 @@ public static class BenchmarkRun
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         var results = new List<BenchmarkResult>();
-        bool anyFailed = false;
+        bool anyFailed = false, anyNeedsGpu = false;
 
         // Held for the whole run: making a GPU's context anew for every group takes longer than most groups.
         using var keptOpen = Device.Open(options.Device, options.Threads);
         using var yardstick = keptOpen is CpuDevice cpu ? new Yardstick(cpu.Threads) : null;
         foreach (var group in BenchmarkCatalog.Groups.Where(g => g.MayHold(options.Cases)))
         {
+            if (group.NeedsGpu && keptOpen is CpuDevice)
+            {
+                anyNeedsGpu = true;
+                continue;
+            }
+
             foreach (var precision in options.Precisions)
             {
                 // Arithmetic that does not depend on the precision is timed once.
@@ -83,7 +89,14 @@ public static class BenchmarkRun
             }
         }
 
-        return results.Count > 0 || anyFailed ? results : throw new InvalidOptionException($"No benchmark's name starts with {string.Join(" or ", options.Cases.Select(c => $"'{c}'"))}: `spk bench --list` shows them.");
+        if (results.Count > 0 || anyFailed)
+        {
+            return results;
+        }
+
+        string asked = string.Join(" or ", options.Cases.Select(c => $"'{c}'"));
+        throw new InvalidOptionException(
+            anyNeedsGpu ? $"Benchmarks whose names start with {asked} need a GPU: use --device cuda." : $"No benchmark's name starts with {asked}: `spk bench --list` shows them.");
     }
 
     private static void MeasureGroup(
