@@ -12,28 +12,39 @@ namespace Spk.Tests.Ops.Encoder;
 [TestFixtureSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
 public class Conv2dBulkCopiesTests(TestDevice on)
 {
-    private const string Correlate = "conv2d_correlate_wgmma", Gradient = "conv2d_weight_gradient_wgmma";
+    private const string Correlate = "conv2d_correlate_wgmma", Gradient = "conv2d_weight_gradient_wgmma", Splits = "mat_mul_add_splits";
 
     // Patches that are ragged along columns, rows and maps, and whole ones over 7 maps; strides alike and not, with taps that some rows of x do not meet, and
     // more than 64 outputs; one tap of channels that 64 does not divide, and with the sums of the weight's gradient in two parts, whose last patch is
     // ragged; no padding, and windows that lie outside of the map but for one element; more stages than the ring has, and taps in three tiles of channels; strides with
-    // patches one below another, and beside each other.
-    private static readonly string[] Sizes =
+    // patches one below another, and beside each other. With each what is to be launched: for the result, the gradient of the weight, whose parts are added where there
+    // are several, and that of x, class by class; a class without taps, or of channels that 8 does not divide, is not for warpgroups.
+    private static readonly TestCaseData[] Sizes =
     [
-        "3 5 6 64 24 3 3 1 1 1 1", "7 2 16 64 64 3 3 1 1 1 1", "3 7 9 64 128 3 3 2 2 1 1", "2 11 6 64 70 5 3 3 1 2 1", "2 6 9 72 64 1 1 2 2 0 0",
-        "5 3 41 24 8 1 1 1 1 0 0", "1 4 9 64 64 3 3 1 1 0 0", "9 1 1 64 64 3 3 1 1 1 1", "1 3 130 192 16 1 3 1 1 0 1",
-        "1 39 9 64 8 3 3 2 2 1 1", "1 3 259 8 8 1 1 1 2 0 0",
+        new("3 5 6 64 24 3 3 1 1 1 1", $"{Correlate}_64_bulk {Gradient}_64_bulk {Correlate}_64"),
+        new("7 2 16 64 64 3 3 1 1 1 1", $"{Correlate}_64_bulk {Gradient}_64_bulk {Correlate}_64_bulk"),
+        new(
+            "3 7 9 64 128 3 3 2 2 1 1",
+            $"{Correlate}_128_bulk {Gradient}_128_bulk {Correlate}_64_bulk {Correlate}_64_bulk {Correlate}_64_bulk {Correlate}_64_bulk"),
+        new("2 11 6 64 70 5 3 3 1 2 1", $"{Correlate}_128_bulk {Gradient}_128_bulk"),
+        new("2 6 9 72 64 1 1 2 2 0 0", $"{Correlate}_64_bulk {Gradient}_64_bulk {Correlate}_128_bulk"),
+        new("5 3 41 24 8 1 1 1 1 0 0", $"{Correlate}_64_bulk {Gradient}_64_bulk {Splits} {Correlate}_64_bulk"),
+        new("1 4 9 64 64 3 3 1 1 0 0", $"{Correlate}_64_bulk {Gradient}_64_bulk {Correlate}_64_bulk"),
+        new("9 1 1 64 64 3 3 1 1 1 1", $"{Correlate}_64_bulk {Gradient}_64_bulk {Correlate}_64_bulk"),
+        new("1 3 130 192 16 1 3 1 1 0 1", $"{Correlate}_64_bulk {Gradient}_64_bulk {Splits} {Correlate}_128"),
+        new("1 39 9 64 8 3 3 2 2 1 1", $"{Correlate}_64_bulk {Gradient}_64_bulk {Correlate}_64_bulk {Correlate}_64 {Correlate}_64 {Correlate}_64"),
+        new("1 3 259 8 8 1 1 1 2 0 0", $"{Correlate}_64_bulk {Gradient}_64_bulk {Splits} {Correlate}_64_bulk"),
     ];
 
     [TestCaseSource(nameof(Sizes))]
     [Category("Sanitized")]
-    public void Every_patch_and_tap_matches_f64_on_equally_rounded_operands(string sizes)
+    public void Every_patch_and_tap_matches_f64_on_equally_rounded_operands(string sizes, string kernels)
     {
         var s = new MapSizes(sizes);
         float[] x = Samples.Normal(1, s.X.Count), w = Samples.Normal(2, s.Weight.Count), dy = Samples.Normal(3, s.Y.Count);
         using var device = OpenHopper();
         var got = Run(bulkCopies: true);
-        Assert.That(got.Launched.Take(2), Has.All.EndsWith("_bulk"), "the result and the gradient of the weight");
+        Assert.That(string.Join(' ', got.Launched), Is.EqualTo(kernels));
         double[] exactX = Samples.ToDouble(x), exactW = Samples.ToDouble(w), exactDy = Samples.ToDouble(dy);
         double[] roundX = Rounding.Of(Precision.Bf16, x), roundW = Rounding.Of(Precision.Bf16, w), roundDy = Rounding.Of(Precision.Bf16, dy);
         var (wantDx, wantDw) = MapReference.Conv2dBackward(s, roundX, roundW, roundDy);
@@ -44,7 +55,8 @@ public class Conv2dBulkCopiesTests(TestDevice on)
         Rounding.AssertProduct(Precision.Bf16, s.Y.Count / s.Outputs, got.Dw, wantDw, exactDw, "gradient of the weight");
 
         var (again, copied) = (Run(bulkCopies: true), Run(bulkCopies: false));
-        Assert.That(copied.Launched, Has.None.EndsWith("_bulk"));
+        string byThreads = kernels.Replace("_bulk", "", StringComparison.Ordinal).Replace($" {Splits}", "", StringComparison.Ordinal);
+        Assert.That(string.Join(' ', copied.Launched.Where(name => name != Splits)), Is.EqualTo(byThreads));
         foreach (var other in new[] { again, copied })
         {
             Assert.That(other.Y, Is.EqualTo(got.Y), "the same bits, with tiles that the threads copy too");
@@ -53,18 +65,27 @@ public class Conv2dBulkCopiesTests(TestDevice on)
 
         Assert.That(again.Dw, Is.EqualTo(got.Dw), "the same bits again");
 
-        (float[] Y, float[] Dx, float[] Dw, List<string> Launched) Run(bool bulkCopies)
+        // A second use adds to the gradients, each element the sum that is there already.
+        var twice = Run(bulkCopies: true, uses: 2);
+        Assert.That(twice.Launched.Order(), Is.EqualTo(got.Launched.Concat(got.Launched).Order()));
+        Assert.That(twice.Dx, Is.EqualTo(got.Dx.Select(v => 2 * v)), "gradient of x of two uses");
+        Assert.That(twice.Dw, Is.EqualTo(got.Dw.Select(v => 2 * v)), "gradient of the weight of two uses");
+
+        (float[] Y, float[] Dx, float[] Dw, List<string> Launched) Run(bool bulkCopies, int uses = 1)
         {
             device.UsesBulkCopies = bulkCopies;
             device.Workspace.Reset();
-            var launched = new List<string>();
-            device.Launching = kernel => launched.Add(kernel.Name);
+            var launched = Launched(device);
             var (tx, tw) = (Samples.Variable(device, s.X, x), Samples.Variable(device, s.Weight, w));
             var tape = new Tape();
             var y = s.Forward(tape, tx, tw, null);
             y.GradForWrite(out _).CopyFrom(dy);
+            for (int use = 1; use < uses; use++)
+            {
+                s.Forward(tape, tx, tw, null).GradForWrite(out _).CopyFrom(dy);
+            }
+
             GradientCheck.Backward(tape);
-            launched.RemoveAll(name => !name.Contains("wgmma", StringComparison.Ordinal) || !name.StartsWith("conv2d", StringComparison.Ordinal));
             return (Samples.Read(y), Samples.Read(tx.Grad!), Samples.Read(tw.Grad!), launched);
         }
     }
@@ -81,14 +102,13 @@ public class Conv2dBulkCopiesTests(TestDevice on)
     {
         using var device = OpenHopper();
         device.UsesBulkCopies = bulkCopies;
-        var launched = new List<string>();
-        device.Launching = kernel => launched.Add(kernel.Name);
+        var launched = Launched(device);
         var s = new MapSizes(sizes);
         var tape = new Tape();
         var y = s.Forward(tape, Samples.Variable(device, s.X, new float[s.X.Count]), Samples.Variable(device, s.Weight, new float[s.Weight.Count]), null);
         y.GradForWrite(out _).CopyFrom(new float[s.Y.Count]);
         GradientCheck.Backward(tape);
-        Assert.That(string.Join(' ', launched.Where(name => name.StartsWith(Correlate, StringComparison.Ordinal) || name.StartsWith(Gradient, StringComparison.Ordinal))), Is.EqualTo(kernels));
+        Assert.That(string.Join(' ', launched), Is.EqualTo(kernels));
     }
 
     // The second stage of a ResNet on 40 bins by 200 frames, the third and fourth, and the same by 64 windows; one map; one row; steps that keep boxes narrow,
@@ -117,6 +137,20 @@ public class Conv2dBulkCopiesTests(TestDevice on)
         Assert.That(() => device.Driver.EncodeTensorMap(64, [8, 4], [8, 4], [1]), Throws.ArgumentException);
         Assert.That(() => device.Driver.EncodeTensorMap(64, [], []), Throws.ArgumentException);
         Assert.That(() => device.Driver.EncodeTensorMap(64, [8, 1, 1, 1, 1, 1], [8, 1, 1, 1, 1, 1]), Throws.ArgumentException);
+    }
+
+    // Fills with what a device launches from now on of the products on warpgroups, and of the sums of their parts.
+    private static List<string> Launched(CudaDevice device)
+    {
+        var launched = new List<string>();
+        device.Launching = kernel =>
+        {
+            if (kernel.Name == Splits || kernel.Name.StartsWith(Correlate, StringComparison.Ordinal) || kernel.Name.StartsWith(Gradient, StringComparison.Ordinal))
+            {
+                launched.Add(kernel.Name);
+            }
+        };
+        return launched;
     }
 
     private CudaDevice OpenHopper()

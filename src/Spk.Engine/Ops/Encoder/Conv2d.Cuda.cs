@@ -159,7 +159,9 @@ public static unsafe partial class Conv2d
             return;
         }
 
-        var route = windows.Rows > 0 ? Route.Of(cuda, map, WarpgroupK) : default;
+        // Suits looks at the copy of x; that of dy has channels by eights.
+        long copied = (long)windows.Rows * DivideUp(g.Outputs, Unit) * Unit;
+        var route = copied is > 0 and <= int.MaxValue ? Route.Of(cuda, map, WarpgroupK) : default;
         int wide = g.Outputs > CudaTile ? 1 : 0;
         int tiles = route.OnWarpgroups ? DivideUp(m, CudaTile << wide) * DivideUp(n, WarpgroupRows) : DivideUp(m, CudaTile) * DivideUp(n, CudaTile);
         int parts, each;
