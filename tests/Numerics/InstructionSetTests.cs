@@ -4,6 +4,7 @@ using NUnit.Framework;
 namespace Spk.Tests.Numerics;
 
 /// <summary>Code that has a route for an instruction set, once more in a process that does without it.</summary>
+[Category("Slow")]
 public sealed class InstructionSetTests
 {
     private static readonly string[] Fixtures = [nameof(LanesTests), nameof(LaneFftTests), nameof(RealFftTests), "FbankLanesTests"];

@@ -4,8 +4,8 @@ namespace Spk.Engine.Numerics;
 /// One f32 value of each of <see cref="Count"/> rows that go through the same steps side by side: a register of the processor.
 /// </summary>
 /// <remarks>
-/// Code that is generic over this runs 16 rows at a time where vectors have 512 bits and 8 where they have 256. Vectors of 512 bits on
-/// hardware without them are a way out, not a route: they live in memory as soon as the compiler does not inline every single operation.
+/// Code that is generic over this takes 16 rows at a time where the hardware has vectors of 512 bits, and 8 where it has not: there a vector of
+/// 512 bits is two of 256, which the compiler keeps in registers or in memory as the profile of the run happens to be.
 /// </remarks>
 internal unsafe interface ILanes<TSelf> where TSelf : unmanaged, ILanes<TSelf>
 {
