@@ -1,23 +1,20 @@
-using System.Runtime.Intrinsics;
+using System.Runtime.CompilerServices;
 
 namespace Spk.Engine.Numerics;
 
 /// <summary>
-/// Sixteen complex FFTs of one power-of-two length side by side: every element is a vector, one lane per transform, so the
+/// Complex FFTs of one power-of-two length side by side: every element is a vector, one lane per transform, so the
 /// butterflies need no shuffles. Decimation in frequency, radix 4 (the last step radix 2 where the length asks for it).
 /// </summary>
 /// <remarks>
-/// In place; element m lies at data + 32 m (16 real parts, then 16 imaginary parts). The result stays in digit-reversed
-/// order: frequency k is at <see cref="Position"/>(k). Reading it there costs nothing, because an element is a cache line pair.
-/// A plan is read-only after construction and may be shared by threads.
+/// In place; element m lies at data + m · <see cref="Stride{TLanes}"/> (the lanes' real parts, then their imaginary parts). The result stays in
+/// digit-reversed order: frequency k is at <see cref="Position"/>(k). Reading it there costs nothing, because an element is whole cache lines.
+/// A plan serves any number of lanes, is read-only after construction and may be shared by threads.
 /// </remarks>
 internal sealed unsafe class LaneFft
 {
-    /// <summary>Floats from one element to the next.</summary>
-    public const int Stride = 2 * Lanes.Count;
-
-    // 256 elements are 32 KiB: below this the passes stay in the first-level cache, above it quarters are finished one by one.
-    private const int CacheLength = 256;
+    // 32 KiB: up to this size the passes stay in the first-level cache, above it quarters are finished one by one.
+    private const int CacheFloats = 8192;
 
     private readonly float[] _twiddles;
     private readonly int[] _positions;
@@ -61,6 +58,10 @@ internal sealed unsafe class LaneFft
     /// <summary>Elements of one transform.</summary>
     public int Length { get; }
 
+    /// <summary>Floats from one element to the next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Stride<TLanes>() where TLanes : unmanaged, ILanes<TLanes> => 2 * TLanes.Count;
+
     /// <summary>Where frequency k ends up.</summary>
     public int Position(int k) => _positions[k];
 
@@ -77,23 +78,25 @@ internal sealed unsafe class LaneFft
         public readonly int* Positions = positions;
         private readonly float* _twiddles = twiddles;
 
-        /// <summary>Transforms in place: X[k] = Σ x[m] e^(−2πi k m / Length).</summary>
+        /// <summary>Transforms every lane in place: X[k] = Σ x[m] e^(−2πi k m / Length).</summary>
         /// <param name="real">Real parts; pass the imaginary parts here and the real ones below for the unscaled inverse.</param>
         /// <param name="imaginary">Imaginary parts.</param>
-        public void Transform(float* real, float* imaginary) => Run(real, imaginary, Length, Length, _twiddles);
+        public void Transform<TLanes>(float* real, float* imaginary) where TLanes : unmanaged, ILanes<TLanes> =>
+            Run<TLanes>(real, imaginary, Length, Length, _twiddles);
     }
 
-    private static void Run(float* real, float* imaginary, int total, int length, float* twiddles)
+    private static void Run<TLanes>(float* real, float* imaginary, int total, int length, float* twiddles)
+        where TLanes : unmanaged, ILanes<TLanes>
     {
-        while (length > CacheLength)
+        while (length > CacheFloats / Stride<TLanes>())
         {
             int quarter = length / 4;
-            Radix4(real, imaginary, length, length, twiddles);
+            Radix4<TLanes>(real, imaginary, length, length, twiddles);
             twiddles += 6 * quarter;
             for (int part = 1; part < 4; part++)
             {
-                nint offset = (nint)part * quarter * Stride;
-                Run(real + offset, imaginary + offset, quarter, quarter, twiddles);
+                nint offset = (nint)part * quarter * Stride<TLanes>();
+                Run<TLanes>(real + offset, imaginary + offset, quarter, quarter, twiddles);
             }
 
             length = quarter;
@@ -102,39 +105,41 @@ internal sealed unsafe class LaneFft
 
         for (; length > 4; length /= 4)
         {
-            Radix4(real, imaginary, total, length, twiddles);
+            Radix4<TLanes>(real, imaginary, total, length, twiddles);
             twiddles += 6 * (length / 4);
         }
 
         if (length == 4)
         {
-            LastRadix4(real, imaginary, total);
+            LastRadix4<TLanes>(real, imaginary, total);
         }
         else if (length == 2)
         {
-            LastRadix2(real, imaginary, total);
+            LastRadix2<TLanes>(real, imaginary, total);
         }
     }
 
-    private static void Radix4(float* real, float* imaginary, int total, int length, float* twiddles)
+    private static void Radix4<TLanes>(float* real, float* imaginary, int total, int length, float* twiddles)
+        where TLanes : unmanaged, ILanes<TLanes>
     {
-        nint quarter = (nint)(length / 4) * Stride;
+        int stride = Stride<TLanes>();
+        nint quarter = (nint)(length / 4) * stride;
         for (int block = 0; block < total; block += length)
         {
-            float* r = real + ((nint)block * Stride);
-            float* i = imaginary + ((nint)block * Stride);
+            float* r = real + ((nint)block * stride);
+            float* i = imaginary + ((nint)block * stride);
             float* w = twiddles;
             float* end = r + quarter;
-            for (; r < end; r += Stride, i += Stride, w += 6)
+            for (; r < end; r += stride, i += stride, w += 6)
             {
-                var ar = Vector512.Load(r);
-                var ai = Vector512.Load(i);
-                var br = Vector512.Load(r + quarter);
-                var bi = Vector512.Load(i + quarter);
-                var cr = Vector512.Load(r + (2 * quarter));
-                var ci = Vector512.Load(i + (2 * quarter));
-                var dr = Vector512.Load(r + (3 * quarter));
-                var di = Vector512.Load(i + (3 * quarter));
+                var ar = TLanes.Load(r);
+                var ai = TLanes.Load(i);
+                var br = TLanes.Load(r + quarter);
+                var bi = TLanes.Load(i + quarter);
+                var cr = TLanes.Load(r + (2 * quarter));
+                var ci = TLanes.Load(i + (2 * quarter));
+                var dr = TLanes.Load(r + (3 * quarter));
+                var di = TLanes.Load(i + (3 * quarter));
                 var sumR = ar + cr;
                 var sumI = ai + ci;
                 var differenceR = ar - cr;
@@ -152,28 +157,31 @@ internal sealed unsafe class LaneFft
         }
     }
 
-    private static void StoreProduct(Vector512<float> xr, Vector512<float> xi, float cos, float sin, float* r, float* i)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreProduct<TLanes>(TLanes xr, TLanes xi, float cos, float sin, float* r, float* i)
+        where TLanes : unmanaged, ILanes<TLanes>
     {
-        var c = Vector512.Create(cos);
-        var s = Vector512.Create(sin);
-        Vector512.FusedMultiplyAdd(xr, c, -(xi * s)).Store(r);
-        Vector512.FusedMultiplyAdd(xr, s, xi * c).Store(i);
+        var c = TLanes.Create(cos);
+        var s = TLanes.Create(sin);
+        TLanes.FusedMultiplyAdd(xr, c, -(xi * s)).Store(r);
+        TLanes.FusedMultiplyAdd(xr, s, xi * c).Store(i);
     }
 
-    private static void LastRadix4(float* real, float* imaginary, int total)
+    private static void LastRadix4<TLanes>(float* real, float* imaginary, int total) where TLanes : unmanaged, ILanes<TLanes>
     {
+        int stride = Stride<TLanes>();
         float* i = imaginary;
-        float* end = real + ((nint)total * Stride);
-        for (float* r = real; r < end; r += 4 * Stride, i += 4 * Stride)
+        float* end = real + ((nint)total * stride);
+        for (float* r = real; r < end; r += 4 * stride, i += 4 * stride)
         {
-            var ar = Vector512.Load(r);
-            var ai = Vector512.Load(i);
-            var br = Vector512.Load(r + Stride);
-            var bi = Vector512.Load(i + Stride);
-            var cr = Vector512.Load(r + (2 * Stride));
-            var ci = Vector512.Load(i + (2 * Stride));
-            var dr = Vector512.Load(r + (3 * Stride));
-            var di = Vector512.Load(i + (3 * Stride));
+            var ar = TLanes.Load(r);
+            var ai = TLanes.Load(i);
+            var br = TLanes.Load(r + stride);
+            var bi = TLanes.Load(i + stride);
+            var cr = TLanes.Load(r + (2 * stride));
+            var ci = TLanes.Load(i + (2 * stride));
+            var dr = TLanes.Load(r + (3 * stride));
+            var di = TLanes.Load(i + (3 * stride));
             var sumR = ar + cr;
             var sumI = ai + ci;
             var differenceR = ar - cr;
@@ -184,30 +192,31 @@ internal sealed unsafe class LaneFft
             var turnI = dr - br;
             (sumR + oddR).Store(r);
             (sumI + oddI).Store(i);
-            (differenceR + turnR).Store(r + Stride);
-            (differenceI + turnI).Store(i + Stride);
-            (sumR - oddR).Store(r + (2 * Stride));
-            (sumI - oddI).Store(i + (2 * Stride));
-            (differenceR - turnR).Store(r + (3 * Stride));
-            (differenceI - turnI).Store(i + (3 * Stride));
+            (differenceR + turnR).Store(r + stride);
+            (differenceI + turnI).Store(i + stride);
+            (sumR - oddR).Store(r + (2 * stride));
+            (sumI - oddI).Store(i + (2 * stride));
+            (differenceR - turnR).Store(r + (3 * stride));
+            (differenceI - turnI).Store(i + (3 * stride));
         }
     }
 
-    private static void LastRadix2(float* real, float* imaginary, int total)
+    private static void LastRadix2<TLanes>(float* real, float* imaginary, int total) where TLanes : unmanaged, ILanes<TLanes>
     {
+        int stride = Stride<TLanes>();
         for (int m = 0; m < total; m += 2)
         {
-            Butterfly(real + ((nint)m * Stride));
-            Butterfly(imaginary + ((nint)m * Stride));
+            Butterfly<TLanes>(real + ((nint)m * stride));
+            Butterfly<TLanes>(imaginary + ((nint)m * stride));
         }
+    }
 
-        static void Butterfly(float* x)
-        {
-            var a = Vector512.Load(x);
-            var b = Vector512.Load(x + Stride);
-            (a + b).Store(x);
-            (a - b).Store(x + Stride);
-        }
+    private static void Butterfly<TLanes>(float* x) where TLanes : unmanaged, ILanes<TLanes>
+    {
+        var a = TLanes.Load(x);
+        var b = TLanes.Load(x + Stride<TLanes>());
+        (a + b).Store(x);
+        (a - b).Store(x + Stride<TLanes>());
     }
 
     private static int PositionOf(int frequency, int length)

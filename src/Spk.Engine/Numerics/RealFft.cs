@@ -1,13 +1,11 @@
-using System.Runtime.Intrinsics;
-
 namespace Spk.Engine.Numerics;
 
 /// <summary>
 /// FFT of real signals whose length is a power of two, forward and inverse, in natural order, vectorised, without allocation.
 /// </summary>
 /// <remarks>
-/// A signal of n reals is n/2 complex numbers z[m] = x[2m] + i x[2m+1]. Sixteen interleaved sub-sequences of z are
-/// transformed side by side by a <see cref="LaneFft"/>; twiddles and one 16-point transform per frequency join them.
+/// A signal of n reals is n/2 complex numbers z[m] = x[2m] + i x[2m+1]. Interleaved sub-sequences of z, one for each lane of a
+/// vector, are transformed side by side by a <see cref="LaneFft"/>; twiddles and one transform over the lanes per frequency join them.
 /// A plan is read-only after construction and may be shared by threads; scratch memory belongs to the caller.
 /// </remarks>
 internal sealed unsafe class RealFft
@@ -15,15 +13,19 @@ internal sealed unsafe class RealFft
     /// <summary>Shortest and longest supported signals.</summary>
     public const int MinimumLength = 32, MaximumLength = 1 << 24;
 
-    private static readonly LaneFft Sixteen = new(Lanes.Count);
-
     private readonly LaneFft _lanes;
+    private readonly LaneFft _across;
     private readonly float[] _joinTwiddles;
     private readonly float[] _realTwiddles;
 
     /// <summary>Prepares the tables for one length.</summary>
     /// <param name="length">Real samples: a power of two, 32 to 2^24.</param>
-    public RealFft(int length)
+    public RealFft(int length) : this(length, Lanes.Sixteen ? SixteenLanes.Count : EightLanes.Count)
+    {
+    }
+
+    /// <summary>As above, with the sub-sequences in 8 or 16 lanes whatever the processor has.</summary>
+    public RealFft(int length, int lanes)
     {
         if (length < MinimumLength || length > MaximumLength || (length & (length - 1)) != 0)
         {
@@ -32,16 +34,17 @@ internal sealed unsafe class RealFft
 
         Length = length;
         int half = length / 2;
-        int perLane = half / Lanes.Count;
+        int perLane = half / lanes;
         _lanes = new LaneFft(perLane);
-        _joinTwiddles = Lanes.Table(perLane * LaneFft.Stride);
+        _across = new LaneFft(lanes);
+        _joinTwiddles = Lanes.Table(perLane * 2 * lanes);
         for (int k = 0; k < perLane; k++)
         {
-            for (int lane = 0; lane < Lanes.Count; lane++)
+            for (int lane = 0; lane < lanes; lane++)
             {
                 var (sin, cos) = Math.SinCos(-2.0 * Math.PI * ((long)lane * k) / half);
-                _joinTwiddles[(k * LaneFft.Stride) + lane] = (float)cos;
-                _joinTwiddles[(k * LaneFft.Stride) + Lanes.Count + lane] = (float)sin;
+                _joinTwiddles[(2 * k * lanes) + lane] = (float)cos;
+                _joinTwiddles[(((2 * k) + 1) * lanes) + lane] = (float)sin;
             }
         }
 
@@ -68,13 +71,13 @@ internal sealed unsafe class RealFft
     public int PartStride => (Length / 2) + Lanes.Count;
 
     /// <summary>Bytes of scratch memory that one call needs, 64-byte aligned.</summary>
-    public nuint ScratchBytes => (nuint)((Length + (Lanes.Count * LaneFft.Stride)) * sizeof(float));
+    public nuint ScratchBytes => (nuint)((Length + (2 * Lanes.Count * Lanes.Count)) * sizeof(float));
 
     /// <summary>Bytes of a spectrum: <see cref="PartStride"/> real parts, then as many imaginary parts.</summary>
     public nuint SpectrumBytes => (nuint)(2 * PartStride * sizeof(float));
 
     /// <summary>The tables as a value that an unmanaged loop body can carry; the plan must outlive it.</summary>
-    public View Tables => new(Length / 2, _lanes.Tables, Lanes.Pointer(_joinTwiddles), Lanes.Pointer(_realTwiddles));
+    public View Tables => new(Length / 2, _lanes.Tables, _across.Tables, Lanes.Pointer(_joinTwiddles), Lanes.Pointer(_realTwiddles));
 
     /// <inheritdoc cref="View.Forward"/>
     public void Forward(float* signal, int count, float* spectrum, float* scratch)
@@ -94,18 +97,18 @@ internal sealed unsafe class RealFft
     public readonly struct View
     {
         private readonly int _half;               // n / 2: complex length
-        private readonly int _perLane;            // n / 32: complex length of one lane
         private readonly int _partStride;
-        private readonly LaneFft.View _lanes;
-        private readonly float* _joinTwiddles;    // [perLane][16 cos, 16 sin]: e^(−2πi l k / half) for lane l, frequency k
+        private readonly LaneFft.View _lanes;     // of the sub-sequences: as long as half / lanes
+        private readonly LaneFft.View _across;    // over the lanes: as long as there are lanes
+        private readonly float* _joinTwiddles;    // [half / lanes][cos, sin][lanes]: e^(−2πi l k / half) for lane l, frequency k
         private readonly float* _realTwiddles;    // [half / 2 + 16 cos], then as many sin: e^(−2πi k / n)
 
-        internal View(int half, LaneFft.View lanes, float* joinTwiddles, float* realTwiddles)
+        internal View(int half, LaneFft.View lanes, LaneFft.View across, float* joinTwiddles, float* realTwiddles)
         {
             _half = half;
-            _perLane = half / Lanes.Count;
             _partStride = half + Lanes.Count;
             _lanes = lanes;
+            _across = across;
             _joinTwiddles = joinTwiddles;
             _realTwiddles = realTwiddles;
         }
@@ -117,29 +120,14 @@ internal sealed unsafe class RealFft
         /// <param name="scratch"><see cref="ScratchBytes"/> of aligned memory.</param>
         public void Forward(float* signal, int count, float* spectrum, float* scratch)
         {
-            int whole = count / 32;
-            for (int m = 0; m < whole; m++)
+            if (_across.Length == SixteenLanes.Count)
             {
-                Lanes.Deinterleave(signal + (32 * m), out var even, out var odd);
-                even.Store(scratch + (m * LaneFft.Stride));
-                odd.Store(scratch + (m * LaneFft.Stride) + Lanes.Count);
+                Forward<SixteenLanes>(signal, count, spectrum, scratch);
             }
-
-            if (whole < _perLane)
+            else
             {
-                new Span<float>(scratch + (whole * LaneFft.Stride), (_perLane - whole) * LaneFft.Stride).Clear();
-                float* last = scratch + (whole * LaneFft.Stride);
-                for (int t = 32 * whole; t < count; t++)
-                {
-                    int m = (t / 2) - (16 * whole);
-                    last[m + ((t & 1) * Lanes.Count)] = signal[t];
-                }
+                Forward<EightLanes>(signal, count, spectrum, scratch);
             }
-
-            float* real = spectrum;
-            float* imaginary = spectrum + _partStride;
-            Complex(scratch, scratch + Lanes.Count, real, imaginary, scratch + (2 * _half));
-            Unpack(real, imaginary);
         }
 
         /// <summary>x[t] = (1/n) Σ X[k] e^(2πi k t / n): undoes <see cref="Forward"/>.</summary>
@@ -149,92 +137,130 @@ internal sealed unsafe class RealFft
         /// <param name="scratch"><see cref="ScratchBytes"/> of aligned memory.</param>
         public void Inverse(float* spectrum, float* signal, int count, float* scratch)
         {
-            float* real = spectrum;
-            float* imaginary = spectrum + _partStride;
-            Pack(real, imaginary);
-            for (int m = 0; m < _perLane; m++)
+            if (_across.Length == SixteenLanes.Count)
             {
-                Vector512.Load(real + (m * Lanes.Count)).Store(scratch + (m * LaneFft.Stride));
-                Vector512.Load(imaginary + (m * Lanes.Count)).Store(scratch + (m * LaneFft.Stride) + Lanes.Count);
+                Inverse<SixteenLanes>(spectrum, signal, count, scratch);
             }
-
-            Join(count, signal, real, imaginary, scratch);
+            else
+            {
+                Inverse<EightLanes>(spectrum, signal, count, scratch);
+            }
         }
 
-        private void Join(int count, float* signal, float* real, float* imaginary, float* scratch)
+        private void Forward<TLanes>(float* signal, int count, float* spectrum, float* scratch) where TLanes : unmanaged, ILanes<TLanes>
         {
-            // The inverse of a complex transform is the forward one with real and imaginary parts exchanged.
-            Complex(scratch + Lanes.Count, scratch, imaginary, real, scratch + (2 * _half));
-            var scale = Vector512.Create(1f / _half);
-            int whole = count / 32;
+            int stride = LaneFft.Stride<TLanes>();
+            int whole = count / stride;
             for (int m = 0; m < whole; m++)
             {
-                Lanes.Interleave(
-                    Vector512.Load(real + (m * Lanes.Count)) * scale, Vector512.Load(imaginary + (m * Lanes.Count)) * scale, signal + (32 * m));
+                TLanes.Deinterleave(signal + (m * stride), out var even, out var odd);
+                even.Store(scratch + (m * stride));
+                odd.Store(scratch + (m * stride) + TLanes.Count);
             }
 
-            for (int t = 32 * whole; t < count; t++)
+            if (whole < _lanes.Length)
             {
-                signal[t] = ((t & 1) == 0 ? real : imaginary)[t / 2] * scale[0];
+                float* last = scratch + (whole * stride);
+                new Span<float>(last, (_lanes.Length - whole) * stride).Clear();
+                for (int t = whole * stride; t < count; t++)
+                {
+                    int m = (t / 2) - (whole * TLanes.Count);
+                    last[m + ((t & 1) * TLanes.Count)] = signal[t];
+                }
+            }
+
+            float* real = spectrum;
+            float* imaginary = spectrum + _partStride;
+            Complex<TLanes>(scratch, scratch + TLanes.Count, real, imaginary, scratch + (2 * _half));
+            Unpack<TLanes>(real, imaginary);
+        }
+
+        private void Inverse<TLanes>(float* spectrum, float* signal, int count, float* scratch) where TLanes : unmanaged, ILanes<TLanes>
+        {
+            int stride = LaneFft.Stride<TLanes>();
+            float* real = spectrum;
+            float* imaginary = spectrum + _partStride;
+            Pack<TLanes>(real, imaginary);
+            for (int m = 0; m < _lanes.Length; m++)
+            {
+                TLanes.Load(real + (m * TLanes.Count)).Store(scratch + (m * stride));
+                TLanes.Load(imaginary + (m * TLanes.Count)).Store(scratch + (m * stride) + TLanes.Count);
+            }
+
+            // The inverse of a complex transform is the forward one with real and imaginary parts exchanged.
+            Complex<TLanes>(scratch + TLanes.Count, scratch, imaginary, real, scratch + (2 * _half));
+            float factor = 1f / _half;
+            var scale = TLanes.Create(factor);
+            int whole = count / stride;
+            for (int m = 0; m < whole; m++)
+            {
+                TLanes.Interleave(
+                    TLanes.Load(real + (m * TLanes.Count)) * scale, TLanes.Load(imaginary + (m * TLanes.Count)) * scale, signal + (m * stride));
+            }
+
+            for (int t = whole * stride; t < count; t++)
+            {
+                signal[t] = ((t & 1) == 0 ? real : imaginary)[t / 2] * factor;
             }
         }
 
-        // Complex transform: 16 interleaved sub-sequences in lanes to natural order.
-        private void Complex(float* laneReal, float* laneImaginary, float* real, float* imaginary, float* block)
+        // Complex transform: interleaved sub-sequences in lanes to natural order.
+        private void Complex<TLanes>(float* laneReal, float* laneImaginary, float* real, float* imaginary, float* block)
+            where TLanes : unmanaged, ILanes<TLanes>
         {
-            _lanes.Transform(laneReal, laneImaginary);
-            var sixteen = Sixteen.Tables;
-            float** rows = stackalloc float*[Lanes.Count];
-            float* zeros = stackalloc float[Lanes.Count];
-            new Span<float>(zeros, Lanes.Count).Clear();
+            int stride = LaneFft.Stride<TLanes>();
+            int perLane = _lanes.Length;
+            _lanes.Transform<TLanes>(laneReal, laneImaginary);
+            float** rows = stackalloc float*[TLanes.Count];
+            float* zeros = stackalloc float[TLanes.Count];
+            new Span<float>(zeros, TLanes.Count).Clear();
             nint toImaginary = (nint)(laneImaginary - laneReal);
-            for (int k0 = 0; k0 < _perLane; k0 += Lanes.Count)
+            for (int k0 = 0; k0 < perLane; k0 += TLanes.Count)
             {
-                for (int k = k0; k < Math.Min(k0 + Lanes.Count, _perLane); k++)
+                for (int k = k0; k < Math.Min(k0 + TLanes.Count, perLane); k++)
                 {
-                    float* at = laneReal + ((nint)_lanes.Positions[k] * LaneFft.Stride);
-                    var r = Vector512.Load(at);
-                    var i = Vector512.Load(at + toImaginary);
-                    var cos = Vector512.Load(_joinTwiddles + ((nint)k * LaneFft.Stride));
-                    var sin = Vector512.Load(_joinTwiddles + ((nint)k * LaneFft.Stride) + Lanes.Count);
-                    Vector512.FusedMultiplyAdd(r, cos, -(i * sin)).Store(at);
-                    Vector512.FusedMultiplyAdd(r, sin, i * cos).Store(at + toImaginary);
+                    float* at = laneReal + ((nint)_lanes.Positions[k] * stride);
+                    var r = TLanes.Load(at);
+                    var i = TLanes.Load(at + toImaginary);
+                    var cos = TLanes.Load(_joinTwiddles + ((nint)k * stride));
+                    var sin = TLanes.Load(_joinTwiddles + ((nint)k * stride) + TLanes.Count);
+                    TLanes.FusedMultiplyAdd(r, cos, -(i * sin)).Store(at);
+                    TLanes.FusedMultiplyAdd(r, sin, i * cos).Store(at + toImaginary);
                 }
 
                 for (int part = 0; part < 2; part++)
                 {
-                    for (int k = 0; k < Lanes.Count; k++)
+                    for (int k = 0; k < TLanes.Count; k++)
                     {
-                        rows[k] = k0 + k < _perLane
-                            ? laneReal + ((nint)_lanes.Positions[k0 + k] * LaneFft.Stride) + (part * toImaginary)
+                        rows[k] = k0 + k < perLane
+                            ? laneReal + ((nint)_lanes.Positions[k0 + k] * stride) + (part * toImaginary)
                             : zeros;
                     }
 
-                    Lanes.Transpose(rows, Lanes.Count, block + (part * Lanes.Count), LaneFft.Stride);
+                    TLanes.Transpose(rows, TLanes.Count, block + (part * TLanes.Count), stride);
                 }
 
-                sixteen.Transform(block, block + Lanes.Count);
+                _across.Transform<TLanes>(block, block + TLanes.Count);
 
-                // Below 16 frequencies per lane a store runs into the next one's place, which is written afterwards.
-                for (int q = 0; q < Lanes.Count; q++)
+                // Where there are fewer frequencies per lane than lanes, a store runs into the next one's place, which is written afterwards.
+                for (int q = 0; q < TLanes.Count; q++)
                 {
-                    float* from = block + (sixteen.Positions[q] * LaneFft.Stride);
-                    nint to = k0 + ((nint)q * _perLane);
-                    Vector512.Load(from).Store(real + to);
-                    Vector512.Load(from + Lanes.Count).Store(imaginary + to);
+                    float* from = block + (_across.Positions[q] * stride);
+                    nint to = k0 + ((nint)q * perLane);
+                    TLanes.Load(from).Store(real + to);
+                    TLanes.Load(from + TLanes.Count).Store(imaginary + to);
                 }
             }
-
         }
 
         // Z of the packed signal to X of the real one, in place. With E = (Z[k] + conj Z[half−k]) / 2 and
         // O = −i (Z[k] − conj Z[half−k]) / 2: X[k] = E + w^k O and X[half−k] = conj(E − w^k O).
-        private void Unpack(float* real, float* imaginary)
+        private void Unpack<TLanes>(float* real, float* imaginary) where TLanes : unmanaged, ILanes<TLanes>
         {
             float zeroReal = real[0], zeroImaginary = imaginary[0];
             real[_half] = zeroReal;
             imaginary[_half] = zeroImaginary;
-            Pairs(real, imaginary, sign: 1f);
+            Pairs<TLanes>(real, imaginary, sign: 1f);
             real[0] = zeroReal + zeroImaginary;
             imaginary[0] = 0;
             real[_half] = zeroReal - zeroImaginary;
@@ -242,42 +268,42 @@ internal sealed unsafe class RealFft
         }
 
         // The same pairs backwards: Z[k] = E + i O with O = conj(w^k) (X[k] − conj X[half−k]) / 2.
-        private void Pack(float* real, float* imaginary)
+        private void Pack<TLanes>(float* real, float* imaginary) where TLanes : unmanaged, ILanes<TLanes>
         {
             float first = real[0], last = real[_half];
-            Pairs(real, imaginary, sign: -1f);
+            Pairs<TLanes>(real, imaginary, sign: -1f);
             real[0] = 0.5f * (first + last);
             imaginary[0] = 0.5f * (first - last);
         }
 
-        private void Pairs(float* real, float* imaginary, float sign)
+        private void Pairs<TLanes>(float* real, float* imaginary, float sign) where TLanes : unmanaged, ILanes<TLanes>
         {
             float* cos = _realTwiddles;
             float* sin = cos + (_half / 2) + Lanes.Count;
             int k = 1;
-            var half = Vector512.Create(0.5f);
-            var direction = Vector512.Create(sign);
+            var half = TLanes.Create(0.5f);
+            var direction = TLanes.Create(sign);
             int quarter = _half / 2;
-            for (; k + Lanes.Count <= quarter; k += Lanes.Count)
+            for (; k + TLanes.Count <= quarter; k += TLanes.Count)
             {
-                int mirror = _half - k - Lanes.Count + 1;
-                var xr = Vector512.Load(real + k);
-                var xi = Vector512.Load(imaginary + k);
-                var yr = Lanes.Reverse(Vector512.Load(real + mirror));
-                var yi = Lanes.Reverse(Vector512.Load(imaginary + mirror));
+                int mirror = _half - k - TLanes.Count + 1;
+                var xr = TLanes.Load(real + k);
+                var xi = TLanes.Load(imaginary + k);
+                var yr = TLanes.Reverse(TLanes.Load(real + mirror));
+                var yi = TLanes.Reverse(TLanes.Load(imaginary + mirror));
                 var evenR = half * (xr + yr);
                 var evenI = half * (xi - yi);
                 // u = (X − conj Y) / 2; the odd part is −i w u forwards and +i conj(w) u backwards.
                 var ur = half * (xr - yr);
                 var ui = half * (xi + yi);
-                var c = Vector512.Load(cos + k) * direction;
-                var s = Vector512.Load(sin + k);
-                var oddR = Vector512.FusedMultiplyAdd(ur, s, ui * c);
-                var oddI = Vector512.FusedMultiplyAdd(ui, s, -(ur * c));
+                var c = TLanes.Load(cos + k) * direction;
+                var s = TLanes.Load(sin + k);
+                var oddR = TLanes.FusedMultiplyAdd(ur, s, ui * c);
+                var oddI = TLanes.FusedMultiplyAdd(ui, s, -(ur * c));
                 (evenR + oddR).Store(real + k);
                 (evenI + oddI).Store(imaginary + k);
-                Lanes.Reverse(evenR - oddR).Store(real + mirror);
-                Lanes.Reverse(oddI - evenI).Store(imaginary + mirror);
+                TLanes.Reverse(evenR - oddR).Store(real + mirror);
+                TLanes.Reverse(oddI - evenI).Store(imaginary + mirror);
             }
 
             for (; k <= quarter; k++)
