@@ -5,7 +5,6 @@ using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
 using Spk.Interop;
 using Spk.Tests.Support;
-using Tensor = Spk.Engine.Tensors.Tensor;
 
 namespace Spk.Tests.Clustering;
 
@@ -113,12 +112,57 @@ public class KMeansLockstepTests(TestDevice on)
         }
     }
 
-    [Test]
-    public void Mistakes_name_the_problem()
+    // Problem 1 as one of three alike, and alone in its group for its own number of columns.
+    [TestCase(2)]
+    [TestCase(3)]
+    public void Mistakes_name_the_problem(int dimension)
     {
         using var device = (CudaDevice)on.Open();
-        KMeansProblem[] problems = [new(new float[8], 2, 2), new(new float[] { 1, 2, float.NaN, 4 }, 2, 1)];
-        Assert.That(() => KMeans.FitBatch(problems, new KMeansOptions(), device), Throws.TypeOf<NonFiniteException>().With.Message.StartsWith("problem 1:"));
+        float[] rows = Samples.Normal(1, 6 * dimension), bad = [.. rows];
+        bad[dimension + 1] = float.NaN;
+        foreach (var (mistake, type) in new (KMeansProblem, Type)[]
+        {
+            (new(bad, dimension, 2), typeof(NonFiniteException)),
+            (new(rows, dimension, 2) { InitialCentroids = bad.AsMemory(0, 2 * dimension) }, typeof(NonFiniteException)),
+            (new(rows, dimension, 2) { Weights = new float[] { 1, 1, 1, 1, float.NaN, 1 } }, typeof(NonFiniteException)),
+            (new(rows, dimension, 2) { Weights = new float[5] }, typeof(ShapeException)),
+            (new(rows, dimension, 2) { Weights = new float[6] }, typeof(InvalidOptionException)),
+            (new(rows, dimension, 7), typeof(InvalidOptionException)),
+        })
+        {
+            KMeansProblem[] problems = [new(new float[8], 2, 2), mistake, new(new float[12], 2, 2)];
+            Assert.That(() => KMeans.FitBatch(problems, new KMeansOptions(), device), Throws.TypeOf(type).With.Message.StartsWith("problem 1: "));
+        }
+    }
+
+    // What comes to light while problems are solved: memory that runs out when their group is begun. Groups go by the number of columns.
+    [TestCase(new[] { 2, 3 }, "problem 0: ")]
+    [TestCase(new[] { 3, 2, 2, 2 }, "problem 1 and 2 more in common: ")]
+    public void Too_little_memory_names_the_problems(int[] dimensions, string names)
+    {
+        const int rows = 60_000;
+        using var device = (CudaDevice)on.Open();
+        Assume.That(EmulatorSettings.IsEmulator(device.Driver), "skipped, optional: only the emulator has as much memory as it is told");
+        KMeansProblem[] problems = [.. dimensions.Select(dimension =>
+        {
+            float[] values = new float[rows * dimension];
+            return new KMeansProblem(values, dimension, 2) { InitialCentroids = new float[2 * dimension] };
+        })];
+        var before = device.Workspace.Position;
+        device.Launching = _ => EmulatorSettings.Set(device.Driver, "memory_mib", 1);
+        try
+        {
+            Assert.That(
+                () => KMeans.FitBatch(problems, new KMeansOptions(), device),
+                Throws.TypeOf<OutOfDeviceMemoryException>().With.Message.StartsWith(names + "Out of device memory"));
+        }
+        finally
+        {
+            EmulatorSettings.Set(device.Driver, "memory_mib", 4096);
+        }
+
+        device.Launching = null;
+        Assert.That(device.Workspace.Position, Is.EqualTo(before));
     }
 
     // In the first iteration of a descent; in the labelling that is all there is without iterations, of one group of two.
@@ -273,36 +317,5 @@ public class KMeansLockstepTests(TestDevice on)
             Assert.That(got.Inertia, Is.EqualTo(want.Inertia), what);
             Assert.That((got.Stop, got.Restart), Is.EqualTo((want.Stop, want.Restart)), what);
         });
-    }
-
-    private sealed class CountedWaits : Collective
-    {
-        public int Count { get; private set; }
-
-        public override int Rank => 0;
-
-        public override int Ranks => 1;
-
-        public override long Least(long value) => value;
-
-        public override void Abort(int exitCode)
-        {
-        }
-
-        internal override bool Serves(Device device) => true;
-
-        internal override void BeginWait() => Count++;
-
-        private protected override void AverageOver(Tensor tensor)
-        {
-        }
-
-        private protected override void GatherFrom(Tensor own, Tensor all)
-        {
-        }
-
-        private protected override void ExchangeBytes(ReadOnlySpan<byte> own, Span<byte> all)
-        {
-        }
     }
 }

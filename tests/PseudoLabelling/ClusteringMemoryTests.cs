@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
+using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Models;
 using Spk.Tests.Support;
 using Spk.Training.PseudoLabelling;
@@ -66,6 +67,31 @@ public class ClusteringMemoryTests
             var memory = ClusteringMemory.Estimate(rows, dimension, new ClusteringSettings { KMeans = options }, device);
             Assert.That(memory.Device, Is.EqualTo(estimate));
         }
+    }
+
+    // So wide that a rounded copy of the rows is more than all that the estimate grants beyond what is taken, most of which is for searches that are split
+    // among as many blocks as a GPU wants. k-means‖ takes two at a time: that which stays, and its own.
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
+    public void K_means_on_a_gpu_takes_what_was_estimated_for_rounded_rows(TestDevice on)
+    {
+        const int rows = 600, dimension = 1024;
+        const long rounded = rows * dimension * sizeof(ushort);
+        var options = new KMeansOptions { Clusters = 3, Initialization = KMeansInitialization.Parallel, MaximumIterations = 1 };
+        float[] values = Samples.Normal(1, rows * dimension);
+        using var device = (CudaDevice)on.Open(precision: Precision.Bf16, onWarpgroups: true);
+        bool isRounded = false;
+        device.Launching = kernel => isRounded |= kernel.Name == "k_means_assign_wgmma";
+        KMeans.Fit(values, dimension, options, device: device);
+        device.Launching = null;
+        Assume.That(isRounded, "skipped, optional: not a GPU of compute capability 9.0 with binaries by NVRTC 12");
+        long peak = device.Workspace.PeakBytes, estimate = KMeans.EstimateDeviceBytes(rows, dimension, options);
+        TestContext.Out.WriteLine($"{estimate} bytes were estimated, {peak} taken; a copy of the rows is {rounded}.");
+        Assert.That(peak, Is.LessThan(estimate + 8192).And.GreaterThan(estimate - rounded + 8192));
+
+        device.Workspace.Trim();
+        device.Precision = Precision.Fp32;
+        KMeans.Fit(values, dimension, options, device: device);
+        Assert.That(peak - device.Workspace.PeakBytes, Is.GreaterThan(2 * rounded).And.LessThan((2 * rounded) + (rounded / 8)), "copies of rows, and of a few centroids");
     }
 
     [Test]

@@ -74,23 +74,36 @@ internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansO
         options with { Clusters = problem.Clusters, Seed = problem.Seed ?? options.Seed };
 
     /// <summary>Does something with a problem; what it has to say against it names the problem.</summary>
-    public static T Named<T>(int index, KMeansProblem problem, Func<KMeansProblem, T> work)
+    public static T Named<T>(int index, KMeansProblem problem, Func<KMeansProblem, T> work) =>
+        Named($"problem {index}", () => work(problem ?? throw new InvalidOptionException("it is null.")));
+
+    /// <summary>Does something with problems in common; what it has to say against them names them.</summary>
+    /// <param name="indices">One or more.</param>
+    /// <param name="work">What to do.</param>
+    public static T Named<T>(int[] indices, Func<T> work) =>
+        Named(indices.Length == 1 ? $"problem {indices[0]}" : $"problem {indices[0]} and {indices.Length - 1} more in common", work);
+
+    private static T Named<T>(string who, Func<T> work)
     {
         try
         {
-            return work(problem ?? throw new InvalidOptionException("it is null."));
+            return work();
         }
         catch (InvalidOptionException e)
         {
-            throw new InvalidOptionException($"problem {index}: {e.Message}", e);
+            throw new InvalidOptionException($"{who}: {e.Message}", e);
         }
         catch (ShapeException e)
         {
-            throw new ShapeException($"problem {index}: {e.Message}", e);
+            throw new ShapeException($"{who}: {e.Message}", e);
         }
         catch (NonFiniteException e)
         {
-            throw new NonFiniteException($"problem {index}: {e.Message}", e);
+            throw new NonFiniteException($"{who}: {e.Message}", e);
+        }
+        catch (OutOfDeviceMemoryException e)
+        {
+            throw new OutOfDeviceMemoryException($"{who}: {e.Message}", e);
         }
     }
 

@@ -1,14 +1,15 @@
 using System.Buffers;
 using System.Diagnostics;
 using Spk.Engine.Devices.Cuda;
+using Spk.Engine.Ops.Cluster;
 
 namespace Spk.Engine.Clustering;
 
 /// <summary>Many problems on a GPU, those of a group in common launches: as many columns and clusters, and half as many rows as the largest or more.</summary>
 internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMeansProblem> problems, KMeansOptions options, CancellationToken cancellation)
 {
-    // Of a group, rows and centroids with as many as the largest has: a tensor has fewer than 2^31 elements, and what a search leaves is three words a row.
-    // And problems, which are the third extent of a grid.
+    // Of a group, rows and centroids with as many as the largest has: a tensor has fewer than 2^31 elements; what a search leaves is three words a row, and
+    // k-means++ as many as it has candidates. And problems, which are the third extent of a grid.
     private const long MostElements = 1L << 29;
     private const int MostProblems = 32_768;
 
@@ -38,7 +39,7 @@ internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMea
         {
             cancellation.ThrowIfCancellationRequested();
             int[] group = order[first..(first + GroupFrom(order.AsSpan(first)))];
-            var solved = group.Length == 1 ? KMeansBatch.Named(group[0], problems[group[0]], _ => Solve(group)) : Solve(group);
+            var solved = KMeansBatch.Named(group, () => Solve(group));
             for (int i = 0; i < group.Length; i++)
             {
                 results[group[i]] = solved[i];
@@ -64,7 +65,8 @@ internal sealed unsafe class KMeansCudaBatch(CudaDevice cuda, IReadOnlyList<KMea
         int most = Rows(order[0]);
         var memory = cuda.Memory;
         long each = KMeans.EstimateDeviceBytes(most, largest.Dimension, KMeansBatch.Own(options, largest));
-        long room = Math.Min(MostElements / ((long)Math.Max(most, largest.Clusters) * largest.Dimension), MostProblems);
+        int width = Math.Max(largest.Dimension, KMeansInit.Candidates(options.PlusPlusCandidates, largest.Clusters));
+        long room = Math.Min(MostElements / ((long)Math.Max(most, largest.Clusters) * width), MostProblems);
         room = Math.Min(room, ((memory.Free ?? 0) + memory.Reserved - memory.Used) / 2 / each);
         int count = 1;
         while (count < order.Length && count < room && Share(order[0], order[count]))

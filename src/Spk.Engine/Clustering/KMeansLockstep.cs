@@ -28,8 +28,8 @@ internal sealed unsafe class KMeansLockstep
     private readonly CudaProblems _problems;
     private readonly Tensor _rows, _centroids, _labels, _distances, _answer;
     private readonly Tensor? _scales;
-    private readonly Tensor[] _rowsOf, _centroidsOf, _labelsOf, _distancesOf;
-    private readonly Tensor?[] _scalesOf;
+    private readonly Tensor[] _centroidsOf, _labelsOf, _distancesOf;
+    private readonly ulong[] _seeds;
     private readonly nint _rounded;
     private readonly int[] _hostAnswer;
 
@@ -48,23 +48,16 @@ internal sealed unsafe class KMeansLockstep
         _distances = workspace.Rent(new Shape(rows));
         _hostAnswer = new int[counts.Length * (WordsOfTotal + clusters)];
         _answer = workspace.Rent(new Shape(_hostAnswer.Length), ElementType.Int32);
-        int[] firsts = new int[counts.Length];
-        for (int p = 1; p < counts.Length; p++)
-        {
-            firsts[p] = firsts[p - 1] + counts[p - 1];
-        }
-
-        _rowsOf = [.. counts.Select((count, p) => _rows.Slice(firsts[p], count))];
-        _scalesOf = [.. counts.Select((count, p) => _scales?.Slice(firsts[p], count))];
-        _labelsOf = [.. counts.Select((count, p) => _labels.Slice(firsts[p], count))];
-        _distancesOf = [.. counts.Select((count, p) => _distances.Slice(firsts[p], count))];
+        _seeds = [.. descents.Select(one => one.Options.Seed)];
+        _labelsOf = [.. counts.Select((_, p) => _problems.Of(p, _labels))];
+        _distancesOf = [.. counts.Select((_, p) => _problems.Of(p, _distances))];
         _centroidsOf = [.. counts.Select((_, p) => _centroids.Slice(p * clusters, clusters))];
         for (int p = 0; p < counts.Length; p++)
         {
-            cuda.CopyRowsFromHost(descents[p].Data.Rows, _rowsOf[p]);
-            if (_scalesOf[p] is { } scales)
+            cuda.CopyRowsFromHost(descents[p].Data.Rows, _problems.Of(p, _rows));
+            if (_scales is not null)
             {
-                cuda.CopyRowsFromHost(descents[p].Data.Scales, scales);
+                cuda.CopyRowsFromHost(descents[p].Data.Scales, _problems.Of(p, _scales));
             }
         }
 
@@ -125,21 +118,24 @@ internal sealed unsafe class KMeansLockstep
         }
     }
 
-    // First centroids, problem after problem.
+    // First centroids: those given, and those of the rest together.
     private void Begin(int restart)
     {
         for (int p = 0; p < _descents.Count; p++)
         {
-            var one = _descents[p];
-            one.Begin();
-            if (one.IsGiven)
+            _descents[p].Begin();
+            if (_descents[p].IsGiven)
             {
-                Store(one.Centroids, _centroidsOf[p]);
-                continue;
+                Store(_descents[p].Centroids, _centroidsOf[p]);
             }
+        }
 
-            KMeansInit.Forward(
-                _cuda, _rowsOf[p], _scalesOf[p], _options.Metric, _options.Initialization, _options.PlusPlusCandidates, one.Options.Seed, restart, _centroidsOf[p],
+        int[] own = [.. Numbers(one => !one.IsGiven)];
+        if (own.Length > 0)
+        {
+            _problems.Activate(own);
+            KMeansInit.CudaForward(
+                _cuda, _problems, _rows, _scales, _options.Metric, _options.Initialization, _options.PlusPlusCandidates, _seeds, restart, _centroids,
                 _cancellation);
         }
 

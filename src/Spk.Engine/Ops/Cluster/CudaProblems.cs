@@ -12,10 +12,11 @@ internal sealed class CudaProblems
 {
     private readonly CudaDevice? _cuda;
     private readonly Tensor? _starts, _list;
+    private readonly int[] _hostStarts;
 
     /// <summary>One problem, with all the rows there are.</summary>
     /// <param name="rows">How many.</param>
-    public CudaProblems(int rows) => (Count, Active, Rows, MostRows) = (1, 1, rows, rows);
+    public CudaProblems(int rows) => (_hostStarts, Count, AtWork, Rows, MostRows) = ([0, rows], 1, [0], rows, rows);
 
     /// <summary>Several, all of them at work; what it takes is rented from the workspace.</summary>
     /// <param name="cuda">The device.</param>
@@ -29,7 +30,7 @@ internal sealed class CudaProblems
             MostRows = Math.Max(MostRows, rows[p]);
         }
 
-        (_cuda, Count, Active, Rows) = (cuda, rows.Length, rows.Length, starts[^1]);
+        (_cuda, _hostStarts, Count, AtWork, Rows) = (cuda, starts, rows.Length, [.. Enumerable.Range(0, rows.Length)], starts[^1]);
         _starts = cuda.RentCopy<int>(starts);
         _list = cuda.Workspace.Rent(new Shape(rows.Length), ElementType.Int32);
     }
@@ -37,8 +38,11 @@ internal sealed class CudaProblems
     /// <summary>Problems, at work or not.</summary>
     public int Count { get; }
 
-    /// <summary>Those at work: the third extent of grids.</summary>
-    public int Active { get; private set; }
+    /// <summary>Numbers of those at work.</summary>
+    public int[] AtWork { get; private set; }
+
+    /// <summary>How many these are: the third extent of grids.</summary>
+    public int Active => AtWork.Length;
 
     /// <summary>Rows of all problems.</summary>
     public int Rows { get; }
@@ -49,11 +53,17 @@ internal sealed class CudaProblems
     /// <summary>What kernels are told.</summary>
     public ProblemsView View => new() { Starts = _starts?.Address ?? 0, Active = Active < Count ? _list?.Address ?? 0 : 0, MostRows = MostRows };
 
+    /// <summary>A problem's part of a tensor with a row, or an element, for each row of all problems.</summary>
+    public Tensor Of(int problem, Tensor all) => all.Slice(_hostStarts[problem], _hostStarts[problem + 1] - _hostStarts[problem]);
+
+    /// <summary>A problem's part of as many values.</summary>
+    public ReadOnlySpan<T> Of<T>(int problem, ReadOnlySpan<T> all) => all[_hostStarts[problem].._hostStarts[problem + 1]];
+
     /// <summary>Lets only some work from now on.</summary>
     /// <param name="problems">Their numbers.</param>
-    public unsafe void Activate(ReadOnlySpan<int> problems)
+    public unsafe void Activate(int[] problems)
     {
-        Active = problems.Length;
+        AtWork = problems;
         if (Active > 0 && Active < Count)
         {
             fixed (int* host = problems)

@@ -13,7 +13,7 @@ internal sealed class CudaSeedingRows : ISeedingRows
     public CudaSeedingRows(CudaDevice cuda, Tensor rows, Tensor? scales, ClusterMetric metric)
     {
         (_cuda, _rows, Metric) = (cuda, rows, metric);
-        (Weights, Inverse) = new CudaPlusPlusSeeding(cuda, rows, scales, metric, null, candidates: 1).WeightsAndInverse();
+        (Weights, Inverse) = new CudaPlusPlusSeeding(cuda, new CudaProblems(rows.Shape[0]), rows, scales, metric).WeightsAndInverse();
     }
 
     /// <inheritdoc/>
@@ -36,7 +36,7 @@ internal sealed class CudaSeedingRows : ISeedingRows
         var centroids = _cuda.Workspace.Rent(new Shape(batch.Length, _rows.Shape[1]));
         var labelTensor = _cuda.Workspace.Rent(new Shape(Count), ElementType.Int32);
         var distanceTensor = _cuda.Workspace.Rent(new Shape(Count));
-        KMeansInit.CudaWrite(_cuda, _rows, batch, Metric, centroids);
+        KMeansInit.CudaWrite(_cuda, new CudaProblems(Count), _rows, batch, Metric, centroids);
         KMeansAssign.Forward(_cuda, _rows, null, centroids, Metric, labelTensor, distanceTensor, cancellation);
         labelTensor.CopyIntsTo(labels);
         distanceTensor.CopyTo(distances);
@@ -45,5 +45,5 @@ internal sealed class CudaSeedingRows : ISeedingRows
 
     /// <inheritdoc/>
     public int[] PlusPlus(int[] chosen, double[] weights, int clusters, int candidates, ulong seed, int start, CancellationToken cancellation) =>
-        new CudaPlusPlusSeeding(_cuda, _rows, null, Metric, (chosen, weights), candidates).Run(chosen, clusters, candidates, seed, start, cancellation);
+        new CudaPlusPlusSeeding(_cuda, _rows, Metric, (chosen, weights)).Run(clusters, candidates, [seed], start, cancellation)[0];
 }

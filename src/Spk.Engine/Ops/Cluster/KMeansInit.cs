@@ -51,7 +51,7 @@ public static partial class KMeansInit
 
         if (device is CudaDevice cuda)
         {
-            CudaForward(cuda, rows, scales, metric, kind, candidates, seed, start, centroids, cancellation);
+            CudaForward(cuda, new CudaProblems(rows.Shape[0]), rows, scales, metric, kind, candidates, [seed], start, centroids, cancellation);
         }
         else
         {

@@ -25,7 +25,7 @@ internal unsafe struct SeedingDistanceBody : IParallelBody, ISeedingChances
     /// <summary>Per chunk: sum of weight times nearest distance; the same after each draw.</summary>
     public double* Sums, Potentials;
 
-    readonly int ISeedingChances.Count => Count;
+    readonly int ISeedingWeights.Count => Count;
 
     public readonly double Sum(int chunk) => Sums[chunk];
 

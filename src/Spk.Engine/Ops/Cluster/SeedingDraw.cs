@@ -2,23 +2,27 @@ using Spk.Engine.Numerics;
 
 namespace Spk.Engine.Ops.Cluster;
 
-/// <summary>What the next row of k-means++ is drawn from, wherever it lies.</summary>
-internal interface ISeedingChances
+/// <summary>What rows there are for k-means++.</summary>
+internal interface ISeedingWeights
 {
     /// <summary>Positions in all.</summary>
     int Count { get; }
-
-    /// <summary>Sum of the chances of a chunk of <see cref="SeedingDistanceBody.ChunkRows"/> positions.</summary>
-    double Sum(int chunk);
-
-    /// <summary>Weight times distance to the nearest row chosen so far.</summary>
-    double Chance(int position);
 
     /// <summary>Whether a position may be chosen at all.</summary>
     bool HasWeight(int position);
 }
 
-/// <summary>The random choices of k-means++, the same for every device.</summary>
+/// <summary>What the next row of k-means++ is drawn from, wherever it lies.</summary>
+internal interface ISeedingChances : ISeedingWeights
+{
+    /// <summary>Sum of the chances of a chunk of <see cref="SeedingDistanceBody.ChunkRows"/> positions.</summary>
+    double Sum(int chunk);
+
+    /// <summary>Weight times distance to the nearest row chosen so far.</summary>
+    double Chance(int position);
+}
+
+/// <summary>The random choices of k-means++ on the host; a GPU makes the same from the same numbers, but for how it rounds (k_means_init.cu).</summary>
 internal static class SeedingDraw
 {
     /// <summary>Draws a position with probability proportional to its chance.</summary>
@@ -69,20 +73,20 @@ internal static class SeedingDraw
     }
 
     /// <summary>Fewer distinct rows than clusters: the rest are copies, drawn without replacement.</summary>
-    /// <param name="chances">Which positions there are.</param>
+    /// <param name="weights">Which positions there are.</param>
     /// <param name="list">Row numbers of the positions; null for the same.</param>
     /// <param name="chosen">Rows chosen; what comes after the first <paramref name="done"/> is filled.</param>
     /// <param name="done">How many are there.</param>
     /// <param name="random">Random numbers.</param>
-    public static void Fill<TChances>(ref TChances chances, int[]? list, int[] chosen, int done, ref CounterRandom random)
-        where TChances : ISeedingChances, allows ref struct
+    public static void Fill<TWeights>(ref TWeights weights, int[]? list, int[] chosen, int done, ref CounterRandom random)
+        where TWeights : ISeedingWeights, allows ref struct
     {
         var taken = new HashSet<int>(chosen.AsSpan(0, done).ToArray());
         var free = new List<int>();
-        for (int i = 0; i < chances.Count; i++)
+        for (int i = 0; i < weights.Count; i++)
         {
             int row = list is null ? i : list[i];
-            if (chances.HasWeight(i) && !taken.Contains(row))
+            if (weights.HasWeight(i) && !taken.Contains(row))
             {
                 free.Add(row);
             }
