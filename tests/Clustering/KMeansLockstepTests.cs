@@ -158,10 +158,10 @@ public class KMeansLockstepTests(TestDevice on)
         }
         finally
         {
+            device.Launching = null;
             EmulatorSettings.Set(device.Driver, "memory_mib", 4096);
         }
 
-        device.Launching = null;
         Assert.That(device.Workspace.Position, Is.EqualTo(before));
     }
 

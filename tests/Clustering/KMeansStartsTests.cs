@@ -35,13 +35,13 @@ public class KMeansStartsTests(TestDevice on)
         AssertFirstCentroids(problems, options);
     }
 
-    // A problem that runs out of distinct rows draws no more, and copies fill up; the others go on.
+    // A problem that runs out of distinct rows draws no more, and copies fill up; the others go on. Neighbours are at distance 1, as rows are that have none yet.
     [Test]
     public void Rows_that_are_few_places_are_chosen_as_on_the_cpu([Values(1, 3)] int candidates)
     {
         var options = new KMeansOptions { MaximumIterations = 0, PlusPlusCandidates = candidates };
         KMeansProblem[] problems = [.. new[] { 1, 2, 3, 8 }.Select(places =>
-            new KMeansProblem(Enumerable.Range(0, 40 * Dimension).Select(i => (float)(i / Dimension % places)).ToArray(), Dimension, 5) { Seed = (ulong)places })];
+            new KMeansProblem(Enumerable.Range(0, 40 * Dimension).Select(i => i % Dimension == 0 ? (float)(i / Dimension % places) : 0f).ToArray(), Dimension, 5) { Seed = (ulong)places })];
         AssertFirstCentroids(problems, options);
     }
 

@@ -15,11 +15,11 @@ public class SharedTrainingTests
 {
     private const int Steps = 20;
 
-    // Steps small enough that rounding does not grow into another course: at a rate of 1e-3 with momentum, first weights that differ by 1e-7 make
-    // losses of one process differ by 1e-2 within the 20 steps.
+    // Steps so small that rounding hardly grows: at a rate of 2e-4 some processors' rounding makes losses differ by 1e-3 within the 20 steps, at 1e-3 with
+    // momentum any does. What the weights moved is compared relatively, so a small rate hides nothing.
     private static readonly string[] Sizes =
     [
-        "training.batch=12", "encoder.width=16", "encoder.lastWidth=32", "encoder.embeddingSize=16", "optimizer.kind=sgd", "optimizer.momentum=0", "schedule.learningRate=2e-4",
+        "training.batch=12", "encoder.width=16", "encoder.lastWidth=32", "encoder.embeddingSize=16", "optimizer.kind=sgd", "optimizer.momentum=0", "schedule.learningRate=2e-5",
     ];
 
     private static readonly string[] Dialogues = ["data.rows=dialogues", "data.dialogues=sessions.csv", "training.batch=6"];
@@ -31,9 +31,9 @@ public class SharedTrainingTests
         "objective.kind=dino", "objective.distill.hidden=16", "objective.distill.bottleneck=8", "objective.distill.prototypes=40", "objective.momentum.start=0.9", "data.pairing=random",
     ];
 
-    // 5 steps an epoch: positives are replaced in the last 15 of the 20. Whose, depends on which centroid is nearest: where rounding has grown to 1e-5, as in DINO
-    // at a rate of 2e-4, another utterance is taken now and then, and losses differ by 1e-2.
-    private static readonly string[] Sampling = ["ssps.startEpoch=1", "ssps.clusters=6", "ssps.queueSize=36", "ssps.referenceSeconds=0.5", "ssps.iterations=5", "schedule.learningRate=2e-5"];
+    // 5 steps an epoch: positives are replaced in the last 15 of the 20. Whose, depends on which centroid is nearest: where rounding had grown to 1e-5, another
+    // utterance would be taken now and then.
+    private static readonly string[] Sampling = ["ssps.startEpoch=1", "ssps.clusters=6", "ssps.queueSize=36", "ssps.referenceSeconds=0.5", "ssps.iterations=5"];
 
     public static IEnumerable<TestCaseData> Objectives()
     {
@@ -45,7 +45,7 @@ public class SharedTrainingTests
         yield return Case("speakers, AdaFace", 2, "objective.kind=supervised", "objective.head.kind=adaFace", "objective.scale=5", "objective.margin=0.1");
         yield return Case("pseudo-labels", 2, "objective.kind=supervised", "objective.scale=5", $"data.labels.file={TinyCorpus.Labels}");
         yield return Case("dialogues, AvA with rejection", 2, [.. Dialogues, "objective.kind=ava", "objective.dialogue.scale=2", "objective.dialogue.rejection.kind=standardized"]);
-        yield return Case("COLA", 2, "objective.kind=cola", "schedule.learningRate=2e-5");
+        yield return Case("COLA", 2, "objective.kind=cola");
         yield return Case("dialogues, GE2E", 2, [.. Dialogues, "objective.kind=ge2e", "objective.dialogue.scale=2"]);
         yield return Case("MoCo, margin, mask", 2, [.. Moco, "objective.marginKind=additive", "objective.margin=0.1", "objective.oracleMask=true"]);
         yield return Case("MoCo, 3 ranks, projector, one queue", 3, [.. Moco, "objective.symmetric=false", "objective.projector.layers=2", "objective.projector.hidden=24", "objective.projector.outputs=8"]);
@@ -74,7 +74,7 @@ public class SharedTrainingTests
             Close.Assert(rank.Gradients, one.Gradients, Tolerance.SharedStep * TensorPrimitives.Norm<float>(one.Gradients), "gradients of the first step");
             Assert.That(Difference(rank.Gradients, one.Gradients), Is.LessThan(Tolerance.SharedStep), "gradients of the first step, as one vector");
             Close.Assert(rank.Losses, one.Losses, Tolerance.SharedCourse * one.Losses.Min(), "losses");
-            Assert.That(Difference(rank.Moves, one.Moves), Is.LessThan(Tolerance.SharedCourse), "what the weights moved");
+            Assert.That(Difference(rank.Moves, one.Moves), Is.LessThan(Tolerance.SharedMoves), "what the weights moved");
         }
     }
 

@@ -7,7 +7,7 @@ namespace Spk.Tests.Numerics;
 [Category("Slow")]
 public sealed class InstructionSetTests
 {
-    private static readonly string[] Fixtures = [nameof(LanesTests), nameof(LaneFftTests), nameof(RealFftTests), "FbankLanesTests"];
+    private static readonly string[] Fixtures = [nameof(LanesTests), nameof(LaneFftTests), nameof(RealFftTests), nameof(Ops.Features.FbankLanesTests)];
 
     [TestCase("DOTNET_EnableAVX512")]
     [TestCase("DOTNET_EnableAVX2")]

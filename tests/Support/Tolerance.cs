@@ -37,4 +37,7 @@ public static class Tolerance
 
     /// <summary>Losses of 20 steps of SGD that several processes share, against one process: relative, for rounding grows from step to step.</summary>
     public const double SharedCourse = 1e-3;
+
+    /// <summary>What weights move in 20 steps of SGD that several processes share, against one process: relative. Activations that rounding turns from below 0 to above move a gradient at once.</summary>
+    public const double SharedMoves = 1e-2;
 }

@@ -50,7 +50,7 @@ struct Chances {
 };
 
 // By a warp: the first place from … to − 1 up to which values add up to more than `left`, of which then those before it are gone; where rounding leads past
-// all, the last that is above 0; −1 where none is.
+// all, the last that is above 0, with so much left that the last of its own places is meant; −1 where none is.
 template <typename Values>
 __device__ __forceinline__ int find(const Values& values, int from, int to, double& left) {
   int lane = threadIdx.x % WARP, last = -1;
@@ -69,6 +69,7 @@ __device__ __forceinline__ int find(const Values& values, int from, int to, doub
     if (some != 0) last = base + WARP - 1 - __clz(int(some));
     left -= __shfl_sync(FULL_WARP, sum, WARP - 1);
   }
+  left = MOST;
   return last;
 }
 
@@ -158,7 +159,7 @@ k_means_init_draw(const Problems problems, int step, int clusters, int draws, co
     __syncthreads();  // All have read the draws of the step before.
     if (threadIdx.x == 0) {
       chosen[step - 1] = none ? -1 : choice;
-      taken[own.index] = best;
+      taken[own.index] = none ? 0 : best;
     }
     if (none || step == clusters) return;
     sums = potentials + int64_t(best) * chunks;

@@ -101,7 +101,8 @@ internal sealed unsafe class SharedSeeding(CpuDevice cpu, SharedRows rows, KMean
         int[] chosen = new int[options.Clusters], draws = new int[candidates];
         for (int k = 0; k < chosen.Length; k++)
         {
-            body.Draws = k == 0 ? 1 : candidates;
+            body.IsFirst = k == 0;
+            body.Draws = body.IsFirst ? 1 : candidates;
             for (int c = 0; c < body.Draws; c++)
             {
                 draws[c] = SeedingDraw.Next(ref chances, ref random);

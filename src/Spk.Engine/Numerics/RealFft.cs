@@ -32,6 +32,11 @@ internal sealed unsafe class RealFft
             throw new ArgumentOutOfRangeException(nameof(length), length, "A power of two of 32 to 2^24 is needed.");
         }
 
+        if (lanes != EightLanes.Count && lanes != SixteenLanes.Count)
+        {
+            throw new ArgumentOutOfRangeException(nameof(lanes), lanes, "8 or 16 lanes are needed.");
+        }
+
         Length = length;
         int half = length / 2;
         int perLane = half / lanes;

@@ -13,7 +13,7 @@ public sealed class FbankLanesTests
 {
     // 1 to 33 frames a row: less than a vector, whole vectors, and groups that reach over the end of a row.
     [Test]
-    public void Frames_are_the_same_by_eight_and_by_sixteen(
+    public void Eight_and_sixteen_frames_at_a_time_agree(
         [Values("torchaudio-mel40", "kaldi-fbank80", "kaldi-fbank80 with dither")] string features, [Values(1, 8, 17, 33)] int frames, [Values(5, 40)] int bins)
     {
         const int Rows = 3;

@@ -86,7 +86,7 @@ public sealed class FbankTests(TestDevice on)
         g.AssertOutput("logmel_instancenorm_ref64", FramesLast(features));
     }
 
-    // Frame counts around a group of 16 frames and around a parallel item of 64; several rows; odd sizes of everything.
+    // Frame counts around a group of 8 or 16 frames and around a parallel item of 64; several rows; odd sizes of everything.
     [TestCase(1, 400)]
     [TestCase(1, 559)]
     [TestCase(3, 400 + (14 * 160))]

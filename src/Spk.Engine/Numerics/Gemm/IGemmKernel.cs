@@ -21,7 +21,8 @@ internal unsafe interface IGemmKernel
 
     /// <summary>
     /// Writes (or adds) the tile: C[i, j] = Σ_k A[i, k] B[k, j], k ascending. Meanwhile it fetches from <paramref name="next"/>
-    /// on, <paramref name="nextStep"/> elements a k: the strip of B that follows comes from the shared cache while this one is used.
+    /// on, about <paramref name="nextStep"/> elements a k: the strip of B that follows comes from the shared cache while this one is used. What few rows leave
+    /// out of it, because a step passes a cache line, is left to the hardware.
     /// </summary>
     static abstract void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate, float* next, nint nextStep)
         where TLayout : struct, IPanelLayout;

@@ -96,7 +96,7 @@ internal sealed unsafe class CudaPlusPlusSeeding
     /// <param name="candidates">Draws a step.</param>
     /// <param name="seeds">Of each problem.</param>
     /// <param name="start">Which start.</param>
-    /// <param name="cancellation">Looked at every step.</param>
+    /// <param name="cancellation">Looked at before each step is queued; what is queued is done.</param>
     /// <returns>Of each problem at work the row numbers, in the order chosen.</returns>
     public int[][] Run(int clusters, int candidates, ReadOnlySpan<ulong> seeds, int start, CancellationToken cancellation)
     {

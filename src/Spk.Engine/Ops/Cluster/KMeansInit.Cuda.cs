@@ -40,7 +40,7 @@ public static partial class KMeansInit
     /// <param name="seeds">Of each problem.</param>
     /// <param name="start">Which of several starts.</param>
     /// <param name="centroids">f32 [problems · K, D], out for those at work.</param>
-    /// <param name="cancellation">Looked at once a pass over the rows.</param>
+    /// <param name="cancellation">Looked at before each step of k-means++ is queued, and once a pass of k-means‖ over the rows.</param>
     internal static void CudaForward(
         CudaDevice cuda,
         CudaProblems problems,

@@ -58,7 +58,8 @@ internal static unsafe class PlusPlusSeeding
             for (int k = 0; k < clusters; k++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                body.Draws = k == 0 ? 1 : candidates;
+                body.IsFirst = k == 0;
+                body.Draws = body.IsFirst ? 1 : candidates;
                 for (int c = 0; c < body.Draws; c++)
                 {
                     draws[c] = SeedingDraw.Next(ref body, ref random);

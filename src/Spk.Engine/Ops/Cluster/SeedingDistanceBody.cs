@@ -16,6 +16,9 @@ internal unsafe struct SeedingDistanceBody : IParallelBody, ISeedingChances
     /// <summary>Row numbers, or null for all.</summary>
     public int* List;
     public int Count, Draws;
+
+    /// <summary>Whether no row is chosen yet: distances are stand-ins of 1 then, so that the first draw goes by weight.</summary>
+    public bool IsFirst;
     public float** Drawn;
     public float* DrawnInverse;
 
@@ -53,9 +56,7 @@ internal unsafe struct SeedingDistanceBody : IParallelBody, ISeedingChances
 
             float* x = Row(i);
             float* trial = Trial + ((long)i * Draws);
-
-            // The first choice replaces the stand-in distance of 1.
-            float limit = Draws == 1 && Nearest[i] == 1f ? float.PositiveInfinity : Nearest[i];
+            float limit = IsFirst ? float.PositiveInfinity : Nearest[i];
             for (int c = 0; c < Draws; c++)
             {
                 trial[c] = Math.Min(limit, Distance(x, Inverse[i], Drawn[c], DrawnInverse[c]));

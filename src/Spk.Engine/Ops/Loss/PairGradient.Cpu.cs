@@ -71,7 +71,6 @@ internal static unsafe class PairGradient
             }
         }
 
-        // Optimized at once: with a profile the compiler calls operations on vectors of 512 bits as functions where the processor has only 256.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Weigh(int anchor, float* row, int columns)
         {

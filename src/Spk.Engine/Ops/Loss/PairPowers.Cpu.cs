@@ -116,7 +116,6 @@ internal static unsafe class PairPowers
             Problem.MaskLabels(anchor, cosines, Block.Column, padded);
         }
 
-        // Optimized at once: with a profile the compiler calls operations on vectors of 512 bits as functions where the processor has only 256.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Add(int anchor, float* cosines, int first, int end, float* columnSums, float* columnHighest, int multiplicity)
         {

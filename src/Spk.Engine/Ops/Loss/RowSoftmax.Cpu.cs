@@ -155,7 +155,6 @@ internal static unsafe class RowSoftmax
         }
 
         // Largest cosine, and the statistics of the negatives.
-        // Optimized at once: with a profile the compiler calls operations on vectors of 512 bits as functions where the processor has only 256.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly float Survey(float* cosines, int anchor)
         {
@@ -191,7 +190,6 @@ internal static unsafe class RowSoftmax
             return best;
         }
 
-        // Optimized at once: with a profile the compiler calls operations on vectors of 512 bits as functions where the processor has only 256.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly double Exponentiate(float* cosines, double shift)
         {
