@@ -57,7 +57,7 @@ internal unsafe struct FewClustersBody
     }
 
     // Sixteen rows, one a lane. The rules are those of NearestCentroidBody.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     private readonly int Decide(float* scores, int stride, int row, int rows)
     {
         var best = Vector512.Create(float.NegativeInfinity);
@@ -117,6 +117,7 @@ internal unsafe struct FewClustersBody
     {
         public FewClustersBody Search;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker) => Search.Run<TKernel>(index, worker);
     }
 }
@@ -128,6 +129,7 @@ internal unsafe struct FewClustersPacking : IParallelBody
     public float* Packed, Norms;
     public int Width;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int first = index * KMeansData.ChunkRows, rows = Math.Min(KMeansData.ChunkRows, Data.Count - first);

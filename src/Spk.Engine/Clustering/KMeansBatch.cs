@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Devices.Cuda;
@@ -117,6 +118,7 @@ internal sealed class KMeansBatch(IReadOnlyList<KMeansProblem> problems, KMeansO
     {
         public nint Batch;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             var batch = (KMeansBatch)GCHandle.FromIntPtr(Batch).Target!;

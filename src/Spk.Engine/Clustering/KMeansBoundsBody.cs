@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Ops.Cluster;
 
@@ -43,6 +44,7 @@ internal unsafe struct KMeansBoundsBody : IParallelBody
         return squared > 0 ? MathF.BitDecrement((float)Math.Sqrt(squared)) : 0f;
     }
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int listed = 0;

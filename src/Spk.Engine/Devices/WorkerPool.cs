@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace Spk.Engine.Devices;
 
-/// <summary>The body of a parallel loop: an unmanaged struct of pointers and sizes, so that starting a loop allocates nothing.</summary>
+/// <summary>
+/// The body of a parallel loop: an unmanaged struct of pointers and sizes, so that starting a loop allocates nothing. <see cref="Run"/> is implemented with
+/// <see cref="HotLoop.Options"/>.
+/// </summary>
 internal interface IParallelBody
 {
     /// <summary>Does one item of work.</summary>

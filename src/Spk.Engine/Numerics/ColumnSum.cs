@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -37,6 +38,7 @@ internal static unsafe class ColumnSum
         public int Rows, Columns;
         public float* Partial;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int from = index * RowsPerChunk, to = Math.Min(Rows, from + RowsPerChunk);

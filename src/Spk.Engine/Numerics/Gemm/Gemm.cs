@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Interop;
@@ -150,6 +151,7 @@ internal static unsafe class Gemm
         public float* Packed;
         public int Column, Columns, From, Depth, BlockDepth, Tasks;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int block = index / Tasks, task = index % Tasks;
@@ -182,6 +184,7 @@ internal static unsafe class Gemm
         public bool Accumulate;
         public nint Workers;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int row0 = index * RowsPerTask;

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Spk.Engine.Devices;
 
 namespace Spk.Engine.Numerics;
 
@@ -11,7 +12,7 @@ internal readonly unsafe struct GemmKernel512 : IGemmKernel
 
     public static int Width => 32;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static void Run<TLayout>(float* a, float* b, int depth, float* c, nint strideC, bool accumulate, float* next, nint nextStep)
         where TLayout : struct, IPanelLayout
     {

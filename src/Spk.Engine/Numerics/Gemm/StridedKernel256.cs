@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Spk.Engine.Devices;
 
 namespace Spk.Engine.Numerics;
 
@@ -10,7 +11,7 @@ internal readonly unsafe struct StridedKernel256 : IStridedKernel
 
     public static int Width => 16;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static void Run(in StridedTile tile, float* c, nint strideC, bool accumulate)
     {
         Vector256<float> c0a = Vector256<float>.Zero, c0b = Vector256<float>.Zero;

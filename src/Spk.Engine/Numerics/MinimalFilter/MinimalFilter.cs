@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Spk.Engine.Devices;
@@ -112,6 +113,7 @@ internal static unsafe class MinimalFilter
         public float* Packed;
         public int Column, Columns;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int first = index * TKernel.Width;
@@ -137,6 +139,7 @@ internal static unsafe class MinimalFilter
 
         private static int PanelFloats => TKernel.Height * RowPanel.Stride;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int pair0 = index * PairsPerTask, pairs = Math.Min(PairsPerTask, Pairs.Count - pair0);

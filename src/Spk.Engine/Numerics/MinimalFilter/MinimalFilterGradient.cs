@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
@@ -110,6 +111,7 @@ internal static unsafe class MinimalFilterGradient
 
         private readonly int Groups => (Whole.Columns + ChannelsPerPackTask - 1) / ChannelsPerPackTask;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             float* zeros = stackalloc float[ChannelsPerPackTask];
@@ -158,6 +160,7 @@ internal static unsafe class MinimalFilterGradient
 
         public readonly float* Strip(int product, int strip) => Packed + ((nint)((product * Strips) + strip) * Count * TKernel.Width);
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int product = index / RowTasks, row0 = index % RowTasks * RowsPerTask, rows = Math.Min(RowsPerTask, Outputs - row0);
@@ -247,6 +250,7 @@ internal static unsafe class MinimalFilterGradient
         public int Strips, Panels, Inputs, Columns;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int tile = TKernel.Height * TKernel.Width, panel = index / TKernel.Height;

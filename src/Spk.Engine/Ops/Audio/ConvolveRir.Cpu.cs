@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -73,6 +74,7 @@ public static unsafe partial class ConvolveRir
         public RealFft.View Fft;
         public int* Indices;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int response = Indices[index];

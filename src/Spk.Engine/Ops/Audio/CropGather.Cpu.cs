@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Audio;
 using Spk.Engine.Devices;
@@ -60,6 +61,7 @@ public static unsafe partial class CropGather
         public float* Waves;
         public int Samples;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             var item = Items[index];

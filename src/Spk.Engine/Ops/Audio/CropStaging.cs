@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Spk.Engine.Audio;
 using Spk.Engine.Devices;
@@ -275,6 +276,7 @@ internal sealed unsafe class CropStaging : IDisposable
         public Piece* Pieces;
         public byte* Host;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             ref readonly var piece = ref Pieces[index];

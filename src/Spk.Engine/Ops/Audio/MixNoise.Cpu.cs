@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -59,6 +60,7 @@ public static unsafe partial class MixNoise
         public int Samples;
         public float* Ratios;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float ratio = Ratios[index];

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -127,6 +128,7 @@ public static unsafe partial class Resample
         public nint WaveStride;
         public int Samples, Outputs, ItemsPerRow;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int row = index / ItemsPerRow;

@@ -222,6 +222,7 @@ public static unsafe partial class KMeansUpdate
         /// <summary>Where sums go in place of centroids; null for centroids.</summary>
         public double* Sums;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             var piece = Pieces[index];
@@ -316,7 +317,7 @@ public static unsafe partial class KMeansUpdate
             sum[Dimension] += fa + fb + (fc + fd);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(HotLoop.Options)]
         private static void AddPlain4(double* sum, float* a, float* b, float* c, float* d, int length)
         {
             int i = 0;
@@ -336,7 +337,7 @@ public static unsafe partial class KMeansUpdate
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(HotLoop.Options)]
         private static void Add(double* sum, float* a, double factor, int length)
         {
             int i = 0;
@@ -359,6 +360,7 @@ public static unsafe partial class KMeansUpdate
     {
         public SumBody Sum;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int members = Sum.Starts[index + 1] - Sum.Starts[index];

@@ -26,6 +26,7 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
     public double LargestNorm;
     public int FirstTask;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int task = FirstTask + index;
@@ -97,7 +98,7 @@ internal unsafe struct NearestCentroidBody<TKernel> : IParallelBody
     }
 
     // Rows of states: best, second, index. Strictly larger wins, so the earliest column of a lane stays.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     private static void Reduce(float* tile, float* offsets, float* states, int rows, int columns, int column0)
     {
         for (int row = 0; row < rows; row++)

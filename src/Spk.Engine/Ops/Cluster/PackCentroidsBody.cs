@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 
@@ -11,6 +12,7 @@ internal unsafe struct PackCentroidsBody<TKernel> : IParallelBody
     public NearestCentroid.Layout<TKernel> Layout;
     public float* Packed, Offsets;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int first = index * TKernel.Width;

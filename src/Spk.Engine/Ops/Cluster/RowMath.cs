@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Spk.Engine.Devices;
 
 namespace Spk.Engine.Ops.Cluster;
 
@@ -11,7 +12,7 @@ internal static unsafe class RowMath
     private const float SmallestSquare = 1e-30f;
 
     /// <summary>a · b.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static double Dot(float* a, float* b, int length)
     {
         Vector512<double> low = Vector512<double>.Zero, high = Vector512<double>.Zero;
@@ -34,7 +35,7 @@ internal static unsafe class RowMath
     }
 
     /// <summary>‖a − b‖².</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static double SquaredDistance(float* a, float* b, int length)
     {
         Vector512<double> low = Vector512<double>.Zero, high = Vector512<double>.Zero;
@@ -60,7 +61,7 @@ internal static unsafe class RowMath
     }
 
     /// <summary>‖a‖ from squares summed in f32: for error bounds only.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static float ApproximateNorm(float* a, int length)
     {
         var sums = Vector512<float>.Zero;
@@ -81,7 +82,7 @@ internal static unsafe class RowMath
     }
 
     /// <summary>‖a − b‖² in f32, from differences: exactly 0 for equal rows.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static float SquaredDistanceSingle(float* a, float* b, int length)
     {
         Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;
@@ -112,7 +113,7 @@ internal static unsafe class RowMath
     }
 
     /// <summary>a · b in f32.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static float DotSingle(float* a, float* b, int length)
     {
         Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Clustering;
 using Spk.Engine.Devices;
 
@@ -38,6 +39,7 @@ internal unsafe struct SeedingDistanceBody : IParallelBody, ISeedingChances
 
     public readonly float* Row(int position) => Source.Row(List == null ? position : List[position]);
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int end = Math.Min(Count, (index + 1) * ChunkRows);
@@ -84,6 +86,7 @@ internal unsafe struct SeedingTakeBody : IParallelBody
     public SeedingDistanceBody Distances;
     public int Taken;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int end = Math.Min(Distances.Count, (index + 1) * SeedingDistanceBody.ChunkRows);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Ops.Loss;
 using Spk.Engine.Tensors;
@@ -27,6 +28,7 @@ public static unsafe partial class TopClass
         public int Classes;
         public int* Labels;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             float* logits = Logits + (index * Stride);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -73,6 +74,7 @@ public static unsafe partial class Activation
         public ActivationKind Kind;
         public float Slope;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int start = index * Each, end = Math.Min(start + Each, Rows);
@@ -130,6 +132,7 @@ public static unsafe partial class Activation
         public float Slope;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int start = index * Each, end = Math.Min(start + Each, Rows);

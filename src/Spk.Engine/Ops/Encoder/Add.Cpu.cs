@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -48,6 +49,7 @@ public static unsafe partial class Add
         public nint StrideA, StrideB, StrideY;
         public int Rows, Width, Each;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * Each, Rows);
@@ -67,6 +69,7 @@ public static unsafe partial class Add
         public nint StrideFrom, StrideTo;
         public int Rows, Width, Each;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * Each, Rows);

@@ -93,6 +93,7 @@ public static unsafe partial class AttentiveStatsPool
         public int Frames, Width;
         public bool Backward, Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float* hidden = Hidden + (index * (nint)Frames * StrideHidden);
@@ -128,6 +129,7 @@ public static unsafe partial class AttentiveStatsPool
         public int Frames, Channels, Blocks;
         public float Eps;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int item = index / Blocks, from = index % Blocks * ChannelsPerTask, to = Math.Min(from + ChannelsPerTask, Channels);
@@ -147,6 +149,7 @@ public static unsafe partial class AttentiveStatsPool
             }
         }
 
+        [MethodImpl(HotLoop.Options)]
         private readonly void Lanes(float* x, float* scores, float* y, float* variances)
         {
             var max0 = Vector512.Load(scores);
@@ -248,6 +251,7 @@ public static unsafe partial class AttentiveStatsPool
         public bool Accumulate;
 
         [SkipLocalsInit]
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float* half = stackalloc float[ChannelsPerTask];

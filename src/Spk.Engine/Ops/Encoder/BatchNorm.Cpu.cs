@@ -146,6 +146,7 @@ public static unsafe partial class BatchNorm
         public int Rows, Each, Channels;
         public float Slope;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int start = index * Each, end = Math.Min(start + Each, Rows), lanes = Channels & ~15;
@@ -212,6 +213,7 @@ public static unsafe partial class BatchNorm
         public int Rows, Each, Chunks, Channels;
         public float Momentum, Eps;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             double* mean = stackalloc double[ChannelsPerTask];
@@ -292,6 +294,7 @@ public static unsafe partial class BatchNorm
         public int Rows, Each, Channels;
         public float Slope;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int start = index * Each, end = Math.Min(start + Each, Rows), lanes = Channels & ~15;

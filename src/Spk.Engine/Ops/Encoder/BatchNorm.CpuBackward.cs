@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -78,6 +79,7 @@ public static unsafe partial class BatchNorm
         public int Rows, Each, Channels;
         public float Slope;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int start = index * Each, end = Math.Min(start + Each, Rows), lanes = Channels & ~15;
@@ -136,6 +138,7 @@ public static unsafe partial class BatchNorm
         public int Rows, Chunks, Channels;
         public bool Training;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             double* plain = stackalloc double[ChannelsPerTask];
@@ -183,6 +186,7 @@ public static unsafe partial class BatchNorm
         public float Slope;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int start = index * Each, end = Math.Min(start + Each, Rows), lanes = Channels & ~15;

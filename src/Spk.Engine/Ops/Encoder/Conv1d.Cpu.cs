@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -95,6 +96,7 @@ public static unsafe partial class Conv1d
         public int Stride, Frames, Channels, Pad;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float* whole = Whole + ((nint)index * (Frames + (2 * Pad)) * Channels);

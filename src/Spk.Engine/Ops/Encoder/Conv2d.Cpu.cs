@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
@@ -66,6 +67,7 @@ public static unsafe partial class Conv2d
         public float* Packed;
         public int KernelWidth, Kernel;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int firstTap = ((Map.FirstHeight + (index * Map.TapStepHeight)) * KernelWidth) + Map.FirstWidth;
@@ -110,6 +112,7 @@ public static unsafe partial class Conv2d
         public bool Accumulate;
         public nint Workers;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             var patch = Patches.At(index);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
@@ -64,6 +65,7 @@ public static unsafe partial class Conv2d
         public int Chunks, ChunkElements, RowsOfRun;
         public nint Workers;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int first = (int)((long)Patches.Count * index / Chunks), end = (int)((long)Patches.Count * (index + 1) / Chunks);
@@ -143,6 +145,7 @@ public static unsafe partial class Conv2d
 
         public readonly int BlocksOfRun => (RunLength + Side - 1) / Side;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int tap = index / BlocksOfRun, from = index % BlocksOfRun * Side, count = Math.Min(Side, RunLength - from);

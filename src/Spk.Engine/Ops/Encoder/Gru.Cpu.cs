@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
@@ -83,6 +84,7 @@ public static unsafe partial class Gru
         public float* Gates, Candidates, Weight, Bias, First, Y;
         public int Items, Frames, Units, Frame;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int first = index * UnitsEach, count = Math.Min(UnitsEach, Units - first);
@@ -142,6 +144,7 @@ public static unsafe partial class Gru
         public float* Gates, InputGradient, Candidates, Columns, First, Y, Dy, Carry;
         public int Items, Frames, Units, Frame;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int first = index * UnitsEach, end = Math.Min(first + UnitsEach, Units), rows = GateCount * Units;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Spk.Engine.Devices;
 
 namespace Spk.Engine.Ops.Encoder;
 
@@ -16,7 +17,7 @@ internal static unsafe class GruProducts
     public const int Count = Rows * Items;
 
     /// <summary>result[r, i] = row r of the weight · state i, for the first <paramref name="rows"/> and <paramref name="items"/> of them.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(HotLoop.Options)]
     public static void Run(float* weight, nint weightStride, int rows, float* state, nint stateStride, int items, int length, float* result)
     {
         // What is missing repeats the last one; its products are not read.

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -50,6 +51,7 @@ public static unsafe partial class L2Normalize
         public int Rows, Width;
         public float Eps;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * RowsPerTask, Rows);
@@ -72,6 +74,7 @@ public static unsafe partial class L2Normalize
         public float Eps;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * RowsPerTask, Rows);

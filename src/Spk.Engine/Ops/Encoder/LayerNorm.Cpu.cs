@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -68,6 +69,7 @@ public static unsafe partial class LayerNorm
         public int Rows, Each, Width;
         public float Eps;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * Each);
@@ -139,6 +141,7 @@ public static unsafe partial class LayerNorm
         public int Rows, Each, Width;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * Each);

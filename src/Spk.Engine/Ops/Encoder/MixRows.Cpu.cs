@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -54,6 +55,7 @@ public static unsafe partial class MixRows
         public int* Partners;
         public int Rows, Width, Each;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * Each, Rows);
@@ -75,6 +77,7 @@ public static unsafe partial class MixRows
         public bool Accumulate;
         public int Rows, Width, Each;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * Each, Rows);

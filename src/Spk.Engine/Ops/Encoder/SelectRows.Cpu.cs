@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -44,6 +45,7 @@ public static unsafe partial class SelectRows
         public int* Index;
         public int Rows, Width, Each;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * Each, Rows);
@@ -62,6 +64,7 @@ public static unsafe partial class SelectRows
         public bool Accumulate;
         public int Rows, Width, Each;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min((index + 1) * Each, Rows);

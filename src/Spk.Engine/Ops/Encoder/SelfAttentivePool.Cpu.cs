@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -88,6 +89,7 @@ public static unsafe partial class SelfAttentivePool
         public float* Map, Frames;
         public int Rows, Elements;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float* to = Frames + ((nint)index * Elements);
@@ -104,6 +106,7 @@ public static unsafe partial class SelfAttentivePool
         public int Rows, Elements;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float* from = Frames + ((nint)index * Elements);
@@ -119,6 +122,7 @@ public static unsafe partial class SelfAttentivePool
         public float* Frames, Hidden, Attention, Weights, Y;
         public int Count, Channels, Width;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             var weights = new Span<float>(Weights + ((nint)index * Count), Count);
@@ -147,6 +151,7 @@ public static unsafe partial class SelfAttentivePool
         public int Count, Channels, Width;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             var dy = new ReadOnlySpan<float>(Dy + ((nint)index * Channels), Channels);

@@ -75,21 +75,27 @@ public static unsafe partial class SqueezeExcite
 
         var weights2 = MatrixView.Of(expandWeight.Data, channels, width, expandWeight.RowStride).Transposed;
         Gemm.Multiply(device, MatrixView.Of(hidden.Data, items, width, width), weights2, gates.Data, channels, accumulate: false);
-        var one = Vector512<float>.One;
         for (int n = 0; n < items; n++)
         {
-            float* gate = gates.Row(n);
-            int c = 0;
-            for (; c + 16 <= channels; c += 16)
-            {
-                var value = Vector512.Load(gate + c) + Vector512.Load(expandBias.Data + c);
-                (one / (one + Vector512.Exp(-value))).Store(gate + c);
-            }
+            Gate(gates.Row(n), expandBias.Data, channels);
+        }
+    }
 
-            for (; c < channels; c++)
-            {
-                gate[c] = 1f / (1f + MathF.Exp(-(gate[c] + expandBias.Data[c])));
-            }
+    // Sigmoids of sums and bias.
+    [MethodImpl(HotLoop.Options)]
+    private static void Gate(float* gates, float* bias, int channels)
+    {
+        var one = Vector512<float>.One;
+        int c = 0;
+        for (; c + 16 <= channels; c += 16)
+        {
+            var value = Vector512.Load(gates + c) + Vector512.Load(bias + c);
+            (one / (one + Vector512.Exp(-value))).Store(gates + c);
+        }
+
+        for (; c < channels; c++)
+        {
+            gates[c] = 1f / (1f + MathF.Exp(-(gates[c] + bias[c])));
         }
     }
 
@@ -187,6 +193,7 @@ public static unsafe partial class SqueezeExcite
         public int Frames, Channels, Blocks;
         public float Scale;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int item = index / Blocks, from = index % Blocks * ChannelsPerTask, count = Math.Min(ChannelsPerTask, Channels - from);
@@ -225,6 +232,7 @@ public static unsafe partial class SqueezeExcite
         public nint StrideX, StrideResidual, StrideY;
         public int Frames, Pieces, Channels;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int item = index / Pieces, start = index % Pieces * FramesPerTask, end = Math.Min(start + FramesPerTask, Frames);
@@ -258,6 +266,7 @@ public static unsafe partial class SqueezeExcite
         public int Frames, Pieces, Channels;
         public bool AddX, AddResidual;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int item = index / Pieces, start = index % Pieces * FramesPerTask, end = Math.Min(start + FramesPerTask, Frames);

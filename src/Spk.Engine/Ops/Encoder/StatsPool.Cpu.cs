@@ -61,6 +61,7 @@ public static unsafe partial class StatsPool
         public bool Unbiased;
 
         [SkipLocalsInit]
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float* mean = stackalloc float[ChannelsPerTask];
@@ -195,6 +196,7 @@ public static unsafe partial class StatsPool
         public bool Unbiased, Accumulate;
 
         [SkipLocalsInit]
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             float* constant = stackalloc float[ChannelsPerTask];

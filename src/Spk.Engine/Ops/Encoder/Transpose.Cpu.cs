@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 
@@ -33,6 +34,7 @@ public static unsafe partial class Transpose
 
         public readonly int Bands => (Rows + Side - 1) / Side;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int item = index / Bands, first = index % Bands * Side, end = Math.Min(first + Side, Rows);

@@ -89,6 +89,7 @@ public static unsafe partial class Fbank
         public ulong DitherSeed;
         public uint DitherEpoch;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int half = Fft.Length;

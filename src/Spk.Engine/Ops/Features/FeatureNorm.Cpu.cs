@@ -102,6 +102,7 @@ public static unsafe partial class FeatureNorm
         public bool Divides;
         public float Epsilon;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int utterance = index / Groups;
@@ -156,6 +157,7 @@ public static unsafe partial class FeatureNorm
         public int Frames, Channels, Groups;
         public bool Accumulates;
 
+        [MethodImpl(HotLoop.Options)]
         public void Run(int index, int worker)
         {
             int utterance = index / Groups;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -81,6 +82,7 @@ public static unsafe partial class CrossEntropy
         public double* Losses;
         public int* Hits;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             float* logits = Rows.Logits(index);
@@ -119,6 +121,7 @@ public static unsafe partial class CrossEntropy
         public float Factor;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             float* logits = Rows.Logits(index);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 
@@ -100,6 +101,7 @@ public static unsafe partial class DialogueCompactness
         public float* Unit, Compactness;
         public int Utterances, Dialogues, Width;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             double sum = 0;

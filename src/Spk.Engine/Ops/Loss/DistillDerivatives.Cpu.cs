@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 
@@ -18,6 +19,7 @@ internal unsafe struct DistillDerivatives : IParallelBody
     /// <summary>Gradient of the loss over pairs, batch and τ_s.</summary>
     public float Factor;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int batch = Rows.Batch, views = Rows.StudentViews + Rows.TeacherViews;

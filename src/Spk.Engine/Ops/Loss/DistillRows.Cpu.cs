@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -44,6 +45,7 @@ internal unsafe struct DistillRows : IParallelBody
         Products = Moments + teacherRows;
     }
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         for (int s = 0; s < StudentViews; s++)

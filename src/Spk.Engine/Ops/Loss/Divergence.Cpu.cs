@@ -131,6 +131,7 @@ public static unsafe partial class Divergence
         public Rows Rows;
         public double* Losses;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int classes = Rows.Classes;
@@ -159,6 +160,7 @@ public static unsafe partial class Divergence
         public nint Stride;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int classes = Rows.Classes;

@@ -73,6 +73,7 @@ internal static unsafe class ElementSums
         public Pair Pair;
         public double* Sums;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Pair.Rows, (index + 1) * RowsPerItem);
@@ -98,6 +99,7 @@ internal static unsafe class ElementSums
         public float Factor;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Pair.Rows, (index + 1) * RowsPerItem);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -11,6 +12,7 @@ internal unsafe struct Ge2eCentroids : IParallelBody
     public int MemberStride, Dialogues, Utterances, Width;
     public float NormFloor;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         var sum = Vector(Centroids, index, Width);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -14,6 +15,7 @@ internal unsafe struct Ge2eGradient : IParallelBody
     public bool Accumulate, NormalizesFirst;
     public float Factor, NormFloor;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         // What every member gets: ds and all of the dd.

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 
@@ -18,6 +19,7 @@ internal unsafe struct Ge2eRows : IParallelBody
 
     public readonly int Items => (Count + RowsPerItem - 1) / RowsPerItem;
 
+    [MethodImpl(HotLoop.Options)]
     public readonly void Run(int index, int worker)
     {
         int end = Math.Min(Count, (index + 1) * RowsPerItem);

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 using Tensor = Spk.Engine.Tensors.Tensor;
@@ -73,6 +74,7 @@ public static unsafe partial class GroupSimilarity
 
         public readonly int Group(int item) => Groups == null ? item : Groups[item];
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int group = Group(index % Items), others = 0;
@@ -109,6 +111,7 @@ public static unsafe partial class GroupSimilarity
         public int Width;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             var mean = new ReadOnlySpan<float>(Means + ((nint)index * Width), Width);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -75,6 +76,7 @@ public static unsafe partial class Information
         public int Classes;
         public double* Entropies;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             float* logits = Logits + (index * Stride);
@@ -103,6 +105,7 @@ public static unsafe partial class Information
         public float Share;
         public double* Entropies;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int start = index * ColumnsPerItem, count = Math.Min(ColumnsPerItem, Classes - start), second = Math.Max(0, count - ClassLanes.Count);
@@ -152,6 +155,7 @@ public static unsafe partial class Information
         public float MarginalFactor, Factor;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             float* logits = Logits + (index * Stride);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
 using Spk.Engine.Tensors;
@@ -78,6 +79,7 @@ public static unsafe partial class OneClassSoftmax
         public int* Labels;
         public int Start, Count, Classes;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Count, (index + 1) * RowsPerItem);

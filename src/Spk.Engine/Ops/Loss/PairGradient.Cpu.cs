@@ -55,6 +55,7 @@ internal static unsafe class PairGradient
         public double Shift;
         public float* Factors, PositiveGradients;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             // On the diagonal long tiles first, so that the workers end together.
@@ -71,7 +72,7 @@ internal static unsafe class PairGradient
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(HotLoop.Options)]
         private readonly void Weigh(int anchor, float* row, int columns)
         {
             float* factors = Factors + Block.Column;

@@ -66,6 +66,7 @@ internal static unsafe class PairPowers
         public double* Negatives;
         public float* ColumnSums, ColumnHighest;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             // On the diagonal long tiles first, so that the workers end together.
@@ -116,7 +117,7 @@ internal static unsafe class PairPowers
             Problem.MaskLabels(anchor, cosines, Block.Column, padded);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(HotLoop.Options)]
         private readonly void Add(int anchor, float* cosines, int first, int end, float* columnSums, float* columnHighest, int multiplicity)
         {
             var scale = Vector512.Create(Problem.Scale);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
 
@@ -74,6 +75,7 @@ internal static unsafe class PairSoftmax
         public double* Negatives;
         public float* Factors, PositiveGradients;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Problem.Rows, (index + 1) * PairBlock.Tile);

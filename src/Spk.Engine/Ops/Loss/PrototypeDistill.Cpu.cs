@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Spk.Engine.Devices;
 using Spk.Engine.Numerics;
@@ -165,6 +166,7 @@ public static unsafe partial class PrototypeDistill
 
         public readonly int Items => (Rows + RowsPerItem - 1) / RowsPerItem;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * RowsPerItem);
@@ -192,6 +194,7 @@ public static unsafe partial class PrototypeDistill
 
         public readonly int Items => (Rows + RowsPerItem - 1) / RowsPerItem;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * RowsPerItem);

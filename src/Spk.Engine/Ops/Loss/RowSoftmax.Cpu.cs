@@ -84,6 +84,7 @@ internal static unsafe class RowSoftmax
         public int Stride, Start, Rows;
         public bool WantsGradient;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * RowsPerItem);
@@ -155,7 +156,7 @@ internal static unsafe class RowSoftmax
         }
 
         // Largest cosine, and the statistics of the negatives.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(HotLoop.Options)]
         private readonly float Survey(float* cosines, int anchor)
         {
             var lowest = Vector512.Create(ScaledPower.LowestCosine);
@@ -190,7 +191,7 @@ internal static unsafe class RowSoftmax
             return best;
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(HotLoop.Options)]
         private readonly double Exponentiate(float* cosines, double shift)
         {
             var scale = Vector512.Create(Problem.Scale);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -59,6 +60,7 @@ internal static unsafe class UnitRows
         public float* X, Unit, Norms;
         public int Stride, Rows, Width;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * RowsPerItem);
@@ -91,6 +93,7 @@ internal static unsafe class UnitRows
         public float Factor;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int end = Math.Min(Rows, (index + 1) * RowsPerItem);

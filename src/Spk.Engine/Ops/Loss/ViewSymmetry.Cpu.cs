@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -58,6 +59,7 @@ public static unsafe partial class ViewSymmetry
         public Problem Problem;
         public double* Losses;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int views = Problem.Views;
@@ -137,6 +139,7 @@ public static unsafe partial class ViewSymmetry
         public nint Stride;
         public bool Accumulate;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int item = index % Problem.Items;

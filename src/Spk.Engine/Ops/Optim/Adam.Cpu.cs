@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -30,6 +31,7 @@ public static unsafe partial class Adam
         public int Count, Runs;
         public Factors Factors;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int start = index * FlatChunks.Length;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -25,6 +26,7 @@ public static unsafe partial class Ema
         public int Count;
         public float Momentum, Rest;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int i = index * FlatChunks.Length;

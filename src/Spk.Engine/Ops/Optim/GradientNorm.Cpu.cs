@@ -45,6 +45,7 @@ public static unsafe partial class GradientNorm
         public int Count;
         public double* Partials;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int i = index * FlatChunks.Length;
@@ -77,6 +78,7 @@ public static unsafe partial class GradientNorm
         public int Count;
         public float Factor;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int i = index * FlatChunks.Length;

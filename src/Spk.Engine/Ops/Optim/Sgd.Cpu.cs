@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
@@ -32,6 +33,7 @@ public static unsafe partial class Sgd
         public float StepSize, Momentum, Decay;
         public bool Nesterov;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int start = index * FlatChunks.Length;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
@@ -60,6 +61,7 @@ public static unsafe partial class CosineTopK
         public bool IsLast;
         public nint Workers;
 
+        [MethodImpl(HotLoop.Options)]
         public readonly void Run(int index, int worker)
         {
             int room = Neighbours + Math.Max(Neighbours, LeastRoom);
