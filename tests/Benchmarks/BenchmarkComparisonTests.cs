@@ -33,13 +33,15 @@ public class BenchmarkComparisonTests
     public void Only_what_seems_slower_is_measured_again()
     {
         var again = new List<string>();
+        var pauses = new List<(int, int)>();
         var baseline = new Machine(0).Run();
         BenchmarkResult[] results = [.. baseline.Select((r, i) => i == 3 ? r with { Fast = 2 * r.Fast } : r)];
         var compared = BenchmarkComparison.Compare(baseline, results, 0.1, result =>
         {
             again.Add(result.Name);
             return result with { Fast = result.Fast / 1.5 };
-        });
+        }, (round, slower) => pauses.Add((round, slower)));
+        Assert.That(pauses, Is.EqualTo(new[] { (0, 1), (1, 1) }), "before each repetition, and only where there is one");
         Assert.That(again, Is.EqualTo(new[] { "case3", "case3" }), "twice: 2, 1.33, 0.89");
         Assert.That(compared[3].Slower, Is.False);
         Assert.That(compared[3].Ratio, Is.EqualTo(2 / 1.5 / 1.5).Within(1e-9));

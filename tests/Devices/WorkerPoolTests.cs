@@ -43,6 +43,31 @@ public unsafe class WorkerPoolTests
     }
 
     [Test]
+    public void Short_loops_that_follow_each_other_do_not_mix()
+    {
+        // More threads than processors: most of them come when the loop they were woken for has ended.
+        using var pool = new WorkerPool(8);
+        var hits = new int[40];
+        fixed (int* pointer = hits)
+        {
+            for (int loop = 0; loop < 20000; loop++)
+            {
+                int count = 2 + (loop % 39), sum = 0;
+                var adding = new SumBody { Sum = &sum };
+                pool.For(count, ref adding);
+                Assert.That(sum, Is.EqualTo(count * (count - 1) / 2), $"loop {loop}");
+                if (loop % 3 == 0)
+                {
+                    Array.Clear(hits);
+                    var counting = new CountBody { Hits = pointer };
+                    pool.For(count - 1, ref counting);
+                    Assert.That(hits.Sum(), Is.EqualTo(count - 1), $"loop {loop}");
+                }
+            }
+        }
+    }
+
+    [Test]
     public void A_failure_in_a_worker_reaches_the_caller_and_the_pool_goes_on()
     {
         using var pool = new WorkerPool(2);

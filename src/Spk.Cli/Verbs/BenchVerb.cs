@@ -139,7 +139,8 @@ internal sealed class BenchVerb : Verb
             written.Write(save);
         }
 
-        var compared = baseline is null ? [] : BenchmarkComparison.Compare(baseline.Results, results, allowed, result => Again(result, wanted, ceilings, context));
+        var compared = baseline is null ? [] : BenchmarkComparison.Compare(
+            baseline.Results, results, allowed, result => Again(result, wanted, ceilings, context), (round, slower) => Pause(round, slower, wanted.Budget, context));
         if (baseline is not null && compared.Count == 0)
         {
             throw new DataFormatException($"{options.GetValue(_baseline)}: holds none of the cases measured now: measure the baseline with the same cases, precision and cache.");
@@ -170,6 +171,15 @@ internal sealed class BenchVerb : Verb
         context.Note($"again: {result.Key}");
         return BenchmarkRun.Measure(options with { Cases = [result.Name], Keys = [result.Key], Precisions = [result.Precision] }, ceilings, cancellation: context.Stop)
             .FirstOrDefault(r => r.Key == result.Key);
+    }
+
+    // Longer from one repetition to the next: neighbours on the host disturb for seconds, sometimes for minutes. A case that really became slower stays so.
+    private static void Pause(int round, int slower, double budget, CommandContext context)
+    {
+        double seconds = Math.Min(5 * budget * (1 << round), 30);
+        context.Note(string.Create(CultureInfo.InvariantCulture, $"{slower} seem slower; waiting {seconds:0.#} s, for whatever disturbs to end"));
+        context.Stop.WaitHandle.WaitOne(TimeSpan.FromSeconds(seconds));
+        context.Stop.ThrowIfCancellationRequested();
     }
 
     // The device is closed again: its threads must not be about while others are timed.

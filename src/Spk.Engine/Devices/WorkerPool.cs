@@ -17,7 +17,8 @@ internal interface IParallelBody
 
 /// <summary>
 /// A fixed set of threads for parallel loops. Items are claimed in order, so any thread may run any item: a loop whose items
-/// are independent (partial sums added afterwards in item order) gives the same bits for every thread count.
+/// are independent (partial sums added afterwards in item order) gives the same bits for every thread count. A loop ends when its items are done, and does
+/// not wait for threads that took none: beside other programs a thread may get a processor only milliseconds later.
 /// </summary>
 internal sealed unsafe class WorkerPool : IDisposable
 {
@@ -32,8 +33,8 @@ internal sealed unsafe class WorkerPool : IDisposable
     private delegate*<void*, int, int, void> _invoke;
     private void* _body;
     private int _count;
-    private int _next;
-    private int _busy;
+    private int _unclaimed;
+    private int _unfinished;
     private int _generation;
     private volatile bool _stopping;
     private ExceptionDispatchInfo? _failure;
@@ -83,8 +84,8 @@ internal sealed unsafe class WorkerPool : IDisposable
             _body = pointer;
             _invoke = &Invoke<TBody>;
             _count = count;
-            _next = 0;
-            _busy = _threads.Length;
+            _unfinished = count;
+            Volatile.Write(ref _unclaimed, count);
             Interlocked.Increment(ref _generation);
             for (int i = 0; i < _wake.Length; i++)
             {
@@ -96,7 +97,7 @@ internal sealed unsafe class WorkerPool : IDisposable
 
             Drain(0);
             var spinner = default(SpinWait);
-            while (Volatile.Read(ref _busy) != 0)
+            while (Volatile.Read(ref _unfinished) != 0)
             {
                 spinner.SpinOnce(sleep1Threshold: -1);
             }
@@ -168,7 +169,6 @@ internal sealed unsafe class WorkerPool : IDisposable
             }
 
             Drain(slot + 1);
-            Interlocked.Decrement(ref _busy);
         }
     }
 
@@ -197,12 +197,28 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
     }
 
+    // A worker may come when the loop it was woken for has ended. The counter then is below zero and tells it nothing is left, or another loop runs and it helps there:
+    // what belongs to a loop is read only while an item of it is held, because no loop ends, and no other begins, before all items are reported as finished.
     private void Drain(int worker)
+    {
+        int finished = 0, left;
+        while ((left = Interlocked.Decrement(ref _unclaimed)) >= 0)
+        {
+            Run(_count - 1 - left, worker);
+            finished++;
+        }
+
+        if (finished > 0)
+        {
+            Interlocked.Add(ref _unfinished, -finished);
+        }
+    }
+
+    private void Run(int index, int worker)
     {
         try
         {
-            int index;
-            while ((index = Interlocked.Increment(ref _next) - 1) < _count)
+            if (Volatile.Read(ref _failure) is null)
             {
                 _invoke(_body, index, worker);
             }

@@ -48,9 +48,15 @@ public static class BenchmarkComparison
     /// <param name="results">The new ones.</param>
     /// <param name="allowed">How much slower a case may be: 0.1 for a tenth.</param>
     /// <param name="again">Measures a case anew; null where it cannot be.</param>
+    /// <param name="pause">Called before a repetition, 0 to <see cref="Repetitions"/> − 1, with the number of cases that seem slower: the longer it takes, the longer may be what
+    /// disturbs.</param>
     /// <returns>All cases that both have.</returns>
     public static IReadOnlyList<ComparedBenchmark> Compare(
-        IReadOnlyList<BenchmarkResult> baseline, IReadOnlyList<BenchmarkResult> results, double allowed, Func<BenchmarkResult, BenchmarkResult?> again)
+        IReadOnlyList<BenchmarkResult> baseline,
+        IReadOnlyList<BenchmarkResult> results,
+        double allowed,
+        Func<BenchmarkResult, BenchmarkResult?> again,
+        Action<int, int>? pause = null)
     {
         ArgumentNullException.ThrowIfNull(baseline);
         ArgumentNullException.ThrowIfNull(results);
@@ -62,10 +68,16 @@ public static class BenchmarkComparison
         // Round by round over all that seem slower: a disturbance that lasts a while has time to end.
         for (int round = 0; round < Repetitions; round++)
         {
-            foreach (var (earlier, now) in cases)
+            var slower = cases.Where(c => Ratio(Closest(c.Before, c.Now)) > 1 + allowed).ToArray();
+            if (slower.Length == 0)
             {
-                var closest = Closest(earlier, now);
-                if (Ratio(closest) > 1 + allowed && again(closest.Result) is { } repeated)
+                break;
+            }
+
+            pause?.Invoke(round, slower.Length);
+            foreach (var (earlier, now) in slower)
+            {
+                if (again(Closest(earlier, now).Result) is { } repeated)
                 {
                     now.Add(repeated);
                 }
