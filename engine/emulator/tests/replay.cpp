@@ -5,11 +5,16 @@
 #include "testing.h"
 
 #include <algorithm>
+#include <errno.h>
 #include <filesystem>
 #include <memory>
 #include <set>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
 
 namespace testing {
 namespace {
@@ -53,6 +58,39 @@ int report_unseen(const std::set<std::string>& seen) {
   return unseen;
 }
 
+// Every `shares`th launch from `share` on; writes the names of their kernels to `seen`, a line each.
+int replay_share(const std::vector<std::string>& paths, size_t share, size_t shares, FILE* seen) {
+  int failures = 0;
+  for (size_t i = share; i < paths.size(); i += shares) {
+    printf("replay %zu  %s\n", share, paths[i].c_str());
+    fflush(stdout);  // A sanitizer may end the process: the last line of its share names the launch.
+    try {
+      const auto recorded = emulator::read_recorded(paths[i]);
+      fprintf(seen, "%s\n", recorded.kernel.c_str());
+      for (int order = 0; order < ORDERS; order++) {
+        Switch chosen("order", order, 0);
+        replay(recorded);
+      }
+    } catch (const std::exception& failure) {
+      printf("FAILED  %s\n", failure.what());
+      failures++;
+    }
+  }
+  return failures;
+}
+
+// A process for each processor: the emulator runs one launch after the other.
+pid_t start_share(const std::vector<std::string>& paths, size_t share, size_t shares, const int (&channel)[2]) {
+  const pid_t process = fork();
+  if (process < 0) fail("fork", 0, strerror(errno));
+  if (process > 0) return process;
+  close(channel[0]);
+  FILE* seen = fdopen(channel[1], "w");
+  setvbuf(seen, nullptr, _IOLBF, 0);  // Whole lines, between those of the others.
+  const int failures = replay_share(paths, share, shares, seen);
+  exit(std::min(failures, 100));
+}
+
 }  // namespace
 
 int replay_folder(const std::string& folder) {
@@ -61,20 +99,25 @@ int replay_folder(const std::string& folder) {
     if (file.path().extension() == ".launch") paths.push_back(file.path().string());
   }
   std::sort(paths.begin(), paths.end());
-  int failures = 0;
+  fflush(stdout);
+  int channel[2];
+  if (pipe(channel) != 0) fail("pipe", 0, strerror(errno));
+  std::vector<pid_t> processes;
+  const size_t shares = std::max(1u, std::thread::hardware_concurrency());
+  for (size_t share = 0; share < shares; share++) processes.push_back(start_share(paths, share, shares, channel));
+  close(channel[1]);
   std::set<std::string> seen;
-  for (const auto& path : paths) {
-    printf("replay  %s\n", path.c_str());
-    fflush(stdout);  // A sanitizer may end the process: the last line names the launch.
-    try {
-      const auto recorded = emulator::read_recorded(path);
-      seen.insert(recorded.kernel);
-      for (int order = 0; order < ORDERS; order++) {
-        Switch chosen("order", order, 0);
-        replay(recorded);
-      }
-    } catch (const std::exception& failure) {
-      printf("FAILED  %s\n", failure.what());
+  FILE* names = fdopen(channel[0], "r");
+  for (char line[256]; fgets(line, sizeof line, names) != nullptr;) seen.insert(std::string(line, strcspn(line, "\n")));
+  fclose(names);
+  int failures = 0;
+  for (size_t share = 0; share < shares; share++) {
+    int status = 0;
+    waitpid(processes[share], &status, 0);
+    if (WIFEXITED(status)) {
+      failures += WEXITSTATUS(status);
+    } else {
+      printf("FAILED  process %zu ended by signal %d\n", share, WTERMSIG(status));
       failures++;
     }
   }

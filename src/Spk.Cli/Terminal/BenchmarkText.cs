@@ -27,16 +27,16 @@ internal static class BenchmarkText
     public static void Print(IReadOnlyList<ComparedBenchmark> compared, double allowed, TextWriter output)
     {
         output.WriteLine();
-        foreach (var one in compared.OrderBy(c => c.Ratio))
+        foreach (var one in compared.OrderBy(c => c.Times.Ratio))
         {
-            string verdict = one.Slower ? "SLOWER" : one.Overloaded ? "slower? the machine was overloaded" : one.Ratio < 1 / (1 + allowed) ? "faster" : "";
-            string times = one.ByClock ? $"{BenchmarkFormat.Time(one.Baseline.Fast),9} -> {BenchmarkFormat.Time(one.Result.Fast),9}" : $"{BenchmarkFormat.Time(one.Baseline.Least),9} -> {BenchmarkFormat.Time(one.Result.Least),9}";
+            string verdict = one.Slower ? "SLOWER" : one.Overloaded ? "slower? the machine was overloaded" : one.Times.Ratio < 1 / (1 + allowed) ? "faster" : "";
+            string times = $"{BenchmarkFormat.Time(one.Times.Before),9} -> {BenchmarkFormat.Time(one.Times.Now),9}";
             string again = one.Measurements > 1 ? $"  (measured {one.Measurements} times)" : "";
             string varied = one.BaselineSpread > allowed ? string.Create(CultureInfo.InvariantCulture, $"  (varied by {100 * one.BaselineSpread:F0} % in the baseline)") : "";
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Ratio,6:F2}  {times}  {one.Result.Key}{again}{varied}  {verdict}").TrimEnd());
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Times.Ratio,6:F2}  {times}  {one.Result.Key}{again}{varied}  {verdict}").TrimEnd());
         }
 
-        int byProcessor = compared.Count(c => !c.ByClock);
+        int byProcessor = compared.Count(c => !c.Times.ByClock);
         if (byProcessor > 0)
         {
             double[] waited = [.. compared.Select(c => c.Result.Pace?.Waited ?? 0).Order()];

@@ -11,7 +11,8 @@ namespace Spk.Cli.Verbs;
 /// <summary>Times the engine on this machine, against what the machine can do, an earlier run, or other libraries.</summary>
 internal sealed class BenchVerb : Verb
 {
-    private const int RoundsOfBaseline = 3;
+    // Before a round of a baseline, and, more and more, before what seems slower is measured again, in budgets of such a measurement and seconds.
+    private const double RoundPause = 5, RepetitionPause = 2.5, LongestPause = 5;
 
     private readonly Argument<string[]> _cases = new("CASE")
     {
@@ -32,14 +33,14 @@ internal sealed class BenchVerb : Verb
     private readonly Option<string> _save = new("--save") { Description = "Write the results to a JSON file.", HelpName = "FILE" };
     private readonly Option<int?> _rounds = new("--rounds")
     {
-        Description = "Measure everything so many times, one case after the other; default: 3 with --save, so that a comparison knows how far results vary by themselves, else 1.",
+        Description = "Measure everything so many times, one case after the other; default: once, and with --save 3 times, then what varies up to 20 times, until its fastest time was seen four times.",
         HelpName = "N",
     };
 
     private readonly Option<string> _baseline = new("--baseline") { Description = "Compare with results that --save wrote on this machine; on a busy one by the fastest call, or processor time.", HelpName = "FILE" };
     private readonly Option<double?> _failOver = new("--fail-over")
     {
-        Description = "With --baseline: fail if a case is slower by more than this many per cent, in every measurement against every one of the baseline, or if the machine was too busy to tell.",
+        Description = "With --baseline: fail if a case, measured up to 31 times, never comes near what the baseline reached several times, by more than this many per cent, or if the machine was too busy to tell.",
         HelpName = "PERCENT",
     };
 
@@ -93,13 +94,12 @@ internal sealed class BenchVerb : Verb
         var peers = options.GetValue(_peers) is { } file ? PeerResults.Read(file) : null;
         double allowed = (options.GetValue(_failOver) ?? 10) / 100;
         var (machine, ceilings, threads) = Describe(options, context);
-        bool isCpu = threads > 0;
         var wanted = new BenchmarkOptions
         {
             Cases = options.GetValue(_cases) ?? [],
             Device = context.Device,
             Threads = context.Threads,
-            Precisions = Precisions(options.GetValue(_precision), isCpu),
+            Precisions = Precisions(options.GetValue(_precision), isCpu: threads > 0),
             Budget = options.GetValue(_quick) ? 0.1 : options.GetValue(_budget),
             Cold = options.GetValue(_cold),
         };
@@ -110,29 +110,14 @@ internal sealed class BenchVerb : Verb
         }
 
         context.Note("");
-        if (isCpu && (baseline is not null || options.GetValue(_save) is not null))
-        {
-            BenchmarkRun.Rehearse(wanted, context.Stop);
-        }
-
         context.Note(BenchmarkText.Head(peers is not null));
-        int rounds = options.GetValue(_rounds) ?? (options.GetValue(_save) is null ? 1 : RoundsOfBaseline);
-        var results = new List<BenchmarkResult>();
-        for (int round = 1; round <= rounds; round++)
-        {
-            if (round > 1)
-            {
-                context.Note($"round {round} of {rounds}");
-            }
-
-            results.AddRange(BenchmarkRun.Measure(
-                wanted,
-                ceilings,
-                result => context.Note(BenchmarkText.Line(result, peers?.Fastest(result, threads) is { } fastest ? result.Throughput / fastest.Throughput : null)),
-                (name, reason) => context.Note($"{name}: {reason}"),
-                context.Stop));
-        }
-
+        IReadOnlyList<BenchmarkResult> Measure(BenchmarkOptions what) => BenchmarkRun.Measure(
+            what,
+            ceilings,
+            result => context.Note(BenchmarkText.Line(result, peers?.Fastest(result, threads) is { } fastest ? result.Throughput / fastest.Throughput : null)),
+            (name, reason) => context.Note($"{name}: {reason}"),
+            context.Stop);
+        var results = Rounds(options, wanted, Measure, context);
         var written = new BenchmarkFile(machine, results);
         if (options.GetValue(_save) is { } save)
         {
@@ -140,7 +125,11 @@ internal sealed class BenchVerb : Verb
         }
 
         var compared = baseline is null ? [] : BenchmarkComparison.Compare(
-            baseline.Results, results, allowed, result => Again(result, wanted, ceilings, context), (round, slower) => Pause(round, slower, wanted.Budget, context));
+            baseline.Results,
+            results,
+            allowed,
+            result => BenchmarkRun.Measure(Only([result], wanted), ceilings, cancellation: context.Stop) is [var repeated, ..] ? repeated : null,
+            (round, slower) => PauseBefore(round, slower, wanted, context));
         if (baseline is not null && compared.Count == 0)
         {
             throw new DataFormatException($"{options.GetValue(_baseline)}: holds none of the cases measured now: measure the baseline with the same cases, precision and cache.");
@@ -149,7 +138,7 @@ internal sealed class BenchVerb : Verb
         var json = written.ToJson();
         if (baseline is not null)
         {
-            json["compared"] = new JsonArray([.. compared.Select(c => (JsonNode)new JsonObject { ["case"] = c.Result.Key, ["ratio"] = c.Ratio, ["measurements"] = c.Measurements, ["byClock"] = c.ByClock, ["slower"] = c.Slower, ["overloaded"] = c.Overloaded })]);
+            json["compared"] = new JsonArray([.. compared.Select(c => (JsonNode)new JsonObject { ["case"] = c.Result.Key, ["ratio"] = c.Times.Ratio, ["measurements"] = c.Measurements, ["byClock"] = c.Times.ByClock, ["slower"] = c.Slower, ["overloaded"] = c.Overloaded })]);
         }
 
         int slower = compared.Count(c => c.Slower), overloaded = compared.Count(c => c.Overloaded);
@@ -166,18 +155,55 @@ internal sealed class BenchVerb : Verb
         return slower + overloaded > 0 && options.GetValue(_failOver) is not null ? ExitCode.Failure : ExitCode.Ok;
     }
 
-    private static BenchmarkResult? Again(BenchmarkResult result, BenchmarkOptions options, MachineCeilings? ceilings, CommandContext context)
+    private List<BenchmarkResult> Rounds(
+        ParseResult options, BenchmarkOptions wanted, Func<BenchmarkOptions, IReadOnlyList<BenchmarkResult>> measure, CommandContext context)
     {
-        context.Note($"again: {result.Key}");
-        return BenchmarkRun.Measure(options with { Cases = [result.Name], Keys = [result.Key], Precisions = [result.Precision] }, ceilings, cancellation: context.Stop)
-            .FirstOrDefault(r => r.Key == result.Key);
+        if (options.GetValue(_rounds) is null && options.GetValue(_save) is not null)
+        {
+            return [.. BenchmarkBaseline.Measure(
+                only => measure(only.Count == 0 ? wanted : Only(only, wanted)),
+                (round, cases) => Pause(
+                    round <= BenchmarkBaseline.Rounds ? $"round {round} of {BenchmarkBaseline.Rounds}" : $"round {round} of at most {BenchmarkBaseline.MostRounds} over what varies, {cases} cases",
+                    RoundPause * Repeated(wanted),
+                    context))];
+        }
+
+        int rounds = options.GetValue(_rounds) ?? 1;
+        var results = new List<BenchmarkResult>();
+        for (int round = 1; round <= rounds; round++)
+        {
+            if (round > 1)
+            {
+                context.Note($"round {round} of {rounds}");
+            }
+
+            results.AddRange(measure(wanted));
+        }
+
+        return results;
     }
 
-    // Longer from one repetition to the next: neighbours on the host disturb for seconds, sometimes for minutes. A case that really became slower stays so.
-    private static void Pause(int round, int slower, double budget, CommandContext context)
+    // Of what was wanted, only these cases, and briefly.
+    private static BenchmarkOptions Only(IReadOnlyList<BenchmarkResult> results, BenchmarkOptions wanted) => wanted with
     {
-        double seconds = Math.Min(5 * budget * (1 << round), 30);
-        context.Note(string.Create(CultureInfo.InvariantCulture, $"{slower} seem slower; waiting {seconds:0.#} s, for whatever disturbs to end"));
+        Cases = [.. results.Select(r => r.Name).Distinct(StringComparer.Ordinal)],
+        Keys = [.. results.Select(r => r.Key)],
+        Precisions = [.. results.Select(r => r.Precision).Distinct()],
+        Budget = Repeated(wanted),
+    };
+
+    private static double Repeated(BenchmarkOptions wanted) => Math.Min(wanted.Budget, BenchmarkBaseline.RepeatedBudget);
+
+    // Longer from one repetition to the next: neighbours on the host disturb for parts of a second, sometimes for minutes. A case that really became
+    // slower stays so.
+    private static void PauseBefore(int round, int slower, BenchmarkOptions wanted, CommandContext context) => Pause(
+        $"{slower} seem slower: measured again, {round + 1} of at most {BenchmarkComparison.Repetitions} times",
+        Math.Min(RepetitionPause * Repeated(wanted) * (round + 1), LongestPause),
+        context);
+
+    private static void Pause(string note, double seconds, CommandContext context)
+    {
+        context.Note(note);
         context.Stop.WaitHandle.WaitOne(TimeSpan.FromSeconds(seconds));
         context.Stop.ThrowIfCancellationRequested();
     }

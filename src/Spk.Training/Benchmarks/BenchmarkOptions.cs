@@ -21,7 +21,8 @@ public sealed record BenchmarkOptions
     /// <summary>Arithmetic of products to time.</summary>
     public IReadOnlyList<Precision> Precisions { get; init; } = [Precision.Fp32];
 
-    /// <summary>Time for each case, in seconds, after a warm-up of as long but at most two seconds.</summary>
+    /// <summary>Time for each case, in seconds, after a warm-up of as long but at most two seconds, and the first time in a process until the runtime compiles nothing
+    /// more.</summary>
     public double Budget { get; init; } = 1;
 
     /// <summary>Whether caches are emptied before each call, as they are where a call is part of a long step.</summary>

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime;
 using Spk.Engine.Devices;
 using Spk.Interop;
 
@@ -14,8 +16,11 @@ public static class BenchmarkRun
     // After so many budgets, and a second at least, fewer calls are enough: of twenty iterations of a large k-means for instance.
     private const double Patience = 10, LeastPatience = 1;
     private const double LongestWarmUp = 2;
-    private const int Rehearsals = 2;
-    private const double RehearsalSeconds = 0.05;
+
+    // The runtime compiles anew what was called some thirty times, in the background, a tenth of a second after it last met something new. Where it
+    // has compiled nothing for so long, and for as many calls, it is done.
+    private const double SettledSeconds = 0.3;
+    private const int SettledCalls = 40;
 
     // What moves so much a call, far more than caches hold, and computes so little with it is bound by memory; operations a byte.
     private const double LeastMemoryBytes = 1 << 27, MemoryIntensity = 4;
@@ -23,21 +28,8 @@ public static class BenchmarkRun
     // Processor time of less is counted too coarsely, by ticks of some milliseconds on threads that run: shorter calls are taken together.
     private const double LeastProcessorSeconds = 40e-3;
 
-    /// <summary>
-    /// Calls everything asked for, briefly and twice, so that the runtime has compiled anew what is called often before it is timed: its compiler
-    /// works in the background and comes late on a busy machine.
-    /// </summary>
-    /// <param name="options">What and where.</param>
-    /// <param name="cancellation">Ends it between two calls.</param>
-    /// <inheritdoc cref="Measure" path="/exception"/>
-    public static void Rehearse(BenchmarkOptions options, CancellationToken cancellation = default)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        for (int pass = 0; pass < Rehearsals; pass++)
-        {
-            Measure(options with { Budget = Math.Min(options.Budget, RehearsalSeconds) }, cancellation: cancellation);
-        }
-    }
+    // What the runtime has compiled, it has for the whole process.
+    private static readonly ConcurrentDictionary<string, bool> Settled = new(StringComparer.Ordinal);
 
     /// <summary>Times everything asked for.</summary>
     /// <param name="options">What, where, how long.</param>
@@ -133,12 +125,8 @@ public static class BenchmarkRun
         BenchmarkCase one, Device device, Yardstick? yardstick, BenchmarkOptions options, MachineCeilings? ceilings, CacheFlush? flush, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
-        double once = 0, patience = Math.Max(LeastPatience, Patience * options.Budget);
-        for (int i = 0; i < 1 || (i < WarmUpCalls && clock.Elapsed.TotalSeconds < patience) || clock.Elapsed.TotalSeconds < Math.Min(LongestWarmUp, options.Budget); i++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            once = Time(one, device, 1).Wall;
-        }
+        double patience = Math.Max(LeastPatience, Patience * options.Budget);
+        double once = WarmUp(one, device, options, patience, clock, cancellation);
 
         int inner = device is CpuDevice || flush is not null ? 1 : (int)Math.Clamp(LeastSeconds / Math.Max(1e-9, once), 1, MostInner);
         var times = new List<double>();
@@ -196,6 +184,28 @@ public static class BenchmarkRun
             Pace = pace,
             ShareOfBound = ceilings?.Bound(one.Bytes, one.Operations, device.Precision) is > 0 and { } bound ? bound / median : null,
         };
+    }
+
+    // The duration of the last call. The first time in a process it goes on until the runtime compiles nothing more.
+    private static double WarmUp(BenchmarkCase one, Device device, BenchmarkOptions options, double patience, Stopwatch clock, CancellationToken cancellation)
+    {
+        bool isSettled = !Settled.TryAdd(BenchmarkResult.KeyOf(one.Name, one.Sizes, device.Precision, options.Cold), true);
+        double once = 0, lastCompiled = 0, least = Math.Min(LongestWarmUp, options.Budget);
+        long compiled = 0;
+        for (int i = 0, since = 0; i < 1 || (i < WarmUpCalls && clock.Elapsed.TotalSeconds < patience) || clock.Elapsed.TotalSeconds < least || !isSettled; i++, since++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            once = Time(one, device, 1).Wall;
+            double now = clock.Elapsed.TotalSeconds;
+            if (JitInfo.GetCompiledMethodCount() is var count && count != compiled)
+            {
+                (compiled, lastCompiled, since) = (count, now, 0);
+            }
+
+            isSettled |= now > LongestWarmUp || (now - lastCompiled > SettledSeconds && since > SettledCalls);
+        }
+
+        return once;
     }
 
     private static CallTime Time(BenchmarkCase one, Device device, int inner)

@@ -54,16 +54,21 @@ public static unsafe partial class Activation
     }
 
     /// <summary>
-    /// Normal distribution function from the error function's rational form 7.1.26 of Abramowitz and Stegun, within 1e-7.
+    /// Normal distribution function from the error function's rational form 7.1.26 of Abramowitz and Stegun, within 3e-7, sixteen at once.
     /// </summary>
-    private static float NormalDistribution(float x, out float density)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> NormalDistribution(Vector512<float> x, out Vector512<float> density)
     {
-        double half = Math.Abs(x) * 0.70710678118654752;
-        double gaussian = Math.Exp(-half * half);
-        double t = 1.0 / (1.0 + (0.3275911 * half));
-        double tail = 0.5 * t * (0.254829592 + (t * (-0.284496736 + (t * (1.421413741 + (t * (-1.453152027 + (t * 1.061405429)))))))) * gaussian;
-        density = (float)(gaussian * 0.39894228040143268);
-        return (float)(x < 0f ? tail : 1.0 - tail);
+        var one = Vector512<float>.One;
+        var gaussian = Vector512.Exp(x * x * -0.5f);
+        density = gaussian * 0.39894228f;
+        var t = one / Vector512.FusedMultiplyAdd(Vector512.Abs(x), Vector512.Create(0.23164189f), one);
+        var polynomial = Vector512.FusedMultiplyAdd(Vector512.Create(1.061405429f), t, Vector512.Create(-1.453152027f));
+        polynomial = Vector512.FusedMultiplyAdd(polynomial, t, Vector512.Create(1.421413741f));
+        polynomial = Vector512.FusedMultiplyAdd(polynomial, t, Vector512.Create(-0.284496736f));
+        polynomial = Vector512.FusedMultiplyAdd(polynomial, t, Vector512.Create(0.254829592f));
+        var tail = polynomial * t * gaussian * 0.5f;
+        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, one - tail);
     }
 
     private struct ForwardBody : IParallelBody
@@ -97,13 +102,25 @@ public static unsafe partial class Activation
                         TensorPrimitives.Sigmoid(x, y);
                         break;
                     default:
-                        for (int i = 0; i < Width; i++)
-                        {
-                            y[i] = x[i] * NormalDistribution(x[i], out _);
-                        }
-
+                        Weigh(x, y);
                         break;
                 }
+            }
+        }
+
+        [MethodImpl(HotLoop.Options)]
+        private static void Weigh(ReadOnlySpan<float> x, Span<float> y)
+        {
+            int i = 0;
+            for (; i + 16 <= x.Length; i += 16)
+            {
+                var value = Vector512.Create(x[i..]);
+                (value * NormalDistribution(value, out _)).CopyTo(y[i..]);
+            }
+
+            for (; i < x.Length; i++)
+            {
+                y[i] = x[i] * NormalDistribution(Vector512.CreateScalar(x[i]), out _)[0];
             }
         }
 
@@ -143,18 +160,15 @@ public static unsafe partial class Activation
                 float* dy = Dy + (row * StrideDy);
                 float* dx = Dx + (row * StrideDx);
                 int i = 0;
-                if (Kind != ActivationKind.Gelu)
+                for (; i + 16 <= Width; i += 16)
                 {
-                    for (; i + 16 <= Width; i += 16)
+                    var gradient = Vector512.Load(dy + i) * Slopes(Vector512.Load(x + i), Vector512.Load(y + i));
+                    if (Accumulate)
                     {
-                        var gradient = Vector512.Load(dy + i) * Slopes(Vector512.Load(x + i), Vector512.Load(y + i));
-                        if (Accumulate)
-                        {
-                            gradient += Vector512.Load(dx + i);
-                        }
-
-                        gradient.Store(dx + i);
+                        gradient += Vector512.Load(dx + i);
                     }
+
+                    gradient.Store(dx + i);
                 }
 
                 for (; i < Width; i++)
@@ -172,6 +186,7 @@ public static unsafe partial class Activation
             {
                 ActivationKind.Tanh => one - (y * y),
                 ActivationKind.Sigmoid => y * (one - y),
+                ActivationKind.Gelu => NormalDistribution(x, out var density) + (x * density),
                 _ => Vector512.ConditionalSelect(
                     Vector512.GreaterThan(x, Vector512<float>.Zero), one, Vector512.Create(Kind == ActivationKind.Relu ? 0f : Slope)),
             };
@@ -186,8 +201,8 @@ public static unsafe partial class Activation
                 case ActivationKind.Sigmoid:
                     return y * (1f - y);
                 case ActivationKind.Gelu:
-                    float below = NormalDistribution(x, out float density);
-                    return below + (x * density);
+                    var below = NormalDistribution(Vector512.CreateScalar(x), out var density);
+                    return below[0] + (x * density[0]);
                 default:
                     return x > 0f ? 1f : Kind == ActivationKind.Relu ? 0f : Slope;
             }

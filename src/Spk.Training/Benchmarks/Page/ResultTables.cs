@@ -123,7 +123,7 @@ internal static class ResultTables
     {
         double[] sorted = [.. waited.Order()];
         return sorted.Length == 0 ? ""
-            : sorted[sorted.Length / 2] is var median && median < BenchmarkComparison.IdleWaiting ? "; the machine was idle"
+            : sorted[sorted.Length / 2] is var median && median < MachinePace.IdleWaiting ? "; the machine was idle"
             : string.Create(CultureInfo.InvariantCulture, $"; the machine was busy, each thread waited {median:F2} s a second");
     }
 

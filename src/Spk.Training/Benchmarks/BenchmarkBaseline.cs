@@ -1,0 +1,49 @@
+namespace Spk.Training.Benchmarks;
+
+/// <summary>Makes results that later ones can be compared with.</summary>
+/// <remarks>
+/// A baseline must know how fast each case can be, not how fast it happened to be: everything is measured in rounds, and what varies in further ones, until
+/// its fastest time was seen several times (<see cref="BenchmarkComparison"/>).
+/// </remarks>
+public static class BenchmarkBaseline
+{
+    /// <summary>Rounds over all cases.</summary>
+    public const int Rounds = 3;
+
+    /// <summary>Rounds at most, over those whose fastest time was not seen often enough.</summary>
+    public const int MostRounds = 20;
+
+    /// <summary>How often that must be.</summary>
+    public const int Sightings = 4;
+
+    /// <summary>Seconds for each case in a further round: what disturbs lasts about as long, and many short looks see more than a few long ones.</summary>
+    public const double RepeatedBudget = 0.2;
+
+    // Seconds of calls, of one case in all rounds, after which it gets no further: it averages over what disturbs.
+    private const double LongSeconds = 30;
+
+    /// <summary>Measures.</summary>
+    /// <param name="measure">Measures all cases once, or only those of the given results.</param>
+    /// <param name="pause">Called before each round but the first, with its number from 2 and the cases in it: lets what disturbs pass.</param>
+    /// <returns>All results, round by round.</returns>
+    public static IReadOnlyList<BenchmarkResult> Measure(Func<IReadOnlyList<BenchmarkResult>, IReadOnlyList<BenchmarkResult>> measure, Action<int, int>? pause = null)
+    {
+        ArgumentNullException.ThrowIfNull(measure);
+        var results = new List<BenchmarkResult>(measure([]));
+        for (int round = 2; round <= MostRounds; round++)
+        {
+            BenchmarkResult[] open = [.. results.GroupBy(r => r.Key, StringComparer.Ordinal).Where(g => round <= Rounds || IsOpen([.. g])).Select(g => g.First())];
+            if (open.Length == 0)
+            {
+                break;
+            }
+
+            pause?.Invoke(round, open.Length);
+            results.AddRange(measure(round <= Rounds ? [] : open));
+        }
+
+        return results;
+    }
+
+    private static bool IsOpen(BenchmarkResult[] results) => !FastestTimes.AreSeen(results, Sightings) && results.Sum(r => r.Calls * r.Median) < LongSeconds;
+}
