@@ -11,20 +11,20 @@ public class BenchmarkComparisonTests
     private const int Cases = 20;
 
     [Test]
-    public void Noise_is_ignored_in_ten_runs([Range(1, 10)] int run)
+    public void Noise_is_ignored_in_ten_runs([Range(1, 10)] int run, [Values] Clock clock)
     {
-        var baseline = new Machine(0).Baseline();
-        var machine = new Machine(run);
+        var baseline = new Machine(0) { Clock = clock }.Baseline();
+        var machine = new Machine(run) { Clock = clock };
         var compared = BenchmarkComparison.Compare(baseline, machine.Run(), 0.1, machine.Again);
         Assert.That(compared, Has.Count.EqualTo(Cases));
         Assert.That(compared.Where(c => c.Slower).Select(c => c.Result.Key), Is.Empty);
     }
 
     [Test]
-    public void A_planted_slowdown_of_a_fifth_is_found_in_ten_runs([Range(1, 10)] int run)
+    public void A_planted_slowdown_of_a_fifth_is_found_in_ten_runs([Range(1, 10)] int run, [Values] Clock clock)
     {
-        var baseline = new Machine(0).Baseline();
-        var machine = new Machine(run) { Planted = 7, Slowdown = 1.2 };
+        var baseline = new Machine(0) { Clock = clock }.Baseline();
+        var machine = new Machine(run) { Clock = clock, Planted = 7, Slowdown = 1.2 };
         var compared = BenchmarkComparison.Compare(baseline, machine.Run(), 0.1, machine.Again);
         Assert.That(compared.Where(c => c.Slower).Select(c => c.Result.Name), Is.EqualTo(new[] { "case7" }));
     }
@@ -35,12 +35,13 @@ public class BenchmarkComparisonTests
         var again = new List<string>();
         var pauses = new List<(int, int)>();
         var baseline = new Machine(0).Run();
-        BenchmarkResult[] results = [.. baseline.Select((r, i) => i == 3 ? r with { Fast = 2 * r.Fast } : r)];
+        BenchmarkResult[] results = [.. baseline.Select((r, i) => i == 3 ? r with { Fast = 2 * r.Fast, Least = 2 * r.Least } : r)];
         double disturbed = 2;
-        var compared = BenchmarkComparison.Compare(baseline, results, 0.1, result =>
+        var compared = BenchmarkComparison.Compare(baseline, results, 0.1, slow =>
         {
-            again.Add(result.Name);
-            return result with { Fast = baseline[3].Fast * (disturbed /= 1.5) };
+            again.AddRange(slow.Select(r => r.Name));
+            disturbed /= 1.5;
+            return [baseline[3] with { Fast = disturbed * baseline[3].Fast, Least = disturbed * baseline[3].Least }];
         }, (round, slower) => pauses.Add((round, slower)));
         Assert.That(pauses, Is.EqualTo(new[] { (0, 1), (1, 1) }), "before each repetition, and only where there is one");
         Assert.That(again, Is.EqualTo(new[] { "case3", "case3" }), "twice: 2, 1.33, 0.89");
@@ -49,20 +50,20 @@ public class BenchmarkComparisonTests
     }
 
     // Baseline and result: the clock's time and the processors', the pace, and whether the machine was idle. 1.2 is a slowdown, 1.05 is none.
-    [TestCase(1.2, 1.2, 1, 0, 1.2, TestName = "Idle: clock and processors agree")]
-    [TestCase(2, 1, 1, 0, 2, TestName = "Idle: a lost thread shows by the clock only")]
-    [TestCase(5, 1.05, 1, 0.2, 1.05, TestName = "Busy: waiting does not count")]
-    [TestCase(0.7, 1.2, 1, 0.2, 1.2, TestName = "Busy: a slowdown shows though the clock says otherwise")]
-    [TestCase(1.3, 1.3, 1.25, 0, 1.04, TestName = "A slower processor is no slower case")]
-    [TestCase(1.05, 1.05, 0.8, 0, 1.05, TestName = "A faster processor makes no case slower")]
-    public void What_counts_depends_on_how_busy_the_machine_was(double clock, double processor, double pace, double waited, double ratio)
+    [TestCase(1.2, 1.2, 1, 0, 1.2, 10, TestName = "Idle: clock and processors agree")]
+    [TestCase(2, 1, 1, 0, 2, 10, TestName = "Idle: a lost thread shows by the clock only")]
+    [TestCase(5, 1.05, 1, 0.2, 1.05, 1, TestName = "Busy: waiting does not count")]
+    [TestCase(0.7, 1.2, 1, 0.2, 1.2, 10, TestName = "Busy: a slowdown shows though the clock says otherwise")]
+    [TestCase(1.3, 1.3, 1.25, 0, 1.04, 3, TestName = "A slower processor is no slower case")]
+    [TestCase(1.05, 1.05, 0.8, 0, 1.05, 1, TestName = "A faster processor makes no case slower")]
+    public void What_counts_depends_on_how_busy_the_machine_was(double clock, double processor, double pace, double waited, double ratio, int measurements)
     {
         var one = new Machine(0).Run()[0] with { Least = 0.9, Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 3e-4, 0) };
         var now = one with { Least = 0.9 * clock, Fast = 9, Processor = 2 * processor, Pace = new MachinePace(3e-4 * pace, 3e-4 * pace, waited) };
-        var compared = BenchmarkComparison.Compare([one], [now], 0.1, _ => now).Single();
+        var compared = BenchmarkComparison.Compare([one], [now], 0.1, _ => [now]).Single();
         Assert.That(compared.Times.Ratio, Is.EqualTo(ratio).Within(1e-9));
         Assert.That(compared.Slower, Is.EqualTo(ratio > 1.1));
-        Assert.That(compared.Measurements, Is.EqualTo(ratio > 1.1 ? BenchmarkComparison.Sightings : 1), "until the fastest time was seen often enough");
+        Assert.That(compared.Measurements, Is.EqualTo(measurements), "until the fastest time was seen ten times, or the yardstick three times");
         Assert.That(compared.Times.ByClock, Is.EqualTo(waited == 0));
     }
 
@@ -79,7 +80,7 @@ public class BenchmarkComparisonTests
     {
         var one = new Machine(0).Run()[0];
         BenchmarkResult[] baseline = [.. new[] { 1.4, 1.02, 1, 1.5, 1.01, 1.03, 1.1 }.Select(fast => one with { Fast = fast })];
-        ComparedBenchmark Compared(double fast, int results = 7) => BenchmarkComparison.Compare(baseline[..results], [one with { Fast = fast }], 0.1, _ => null).Single();
+        ComparedBenchmark Compared(double fast, int results = 7) => BenchmarkComparison.Compare(baseline[..results], [one with { Fast = fast }], 0.1, _ => []).Single();
         Assert.That(Compared(1.13).Slower, Is.False, "10 % more than 1.03");
         Assert.That(Compared(1.13).BaselineSpread, Is.EqualTo(0.5).Within(1e-9));
         Assert.That(Compared(1.2).Slower, Is.True, "though the baseline was that slow too, now and then");
@@ -94,7 +95,7 @@ public class BenchmarkComparisonTests
         int Measured(Func<int, double> times, double median = 1e-3)
         {
             int calls = 0;
-            return BenchmarkComparison.Compare([one], [one with { Fast = times(0), Median = median }], 0.1, r => r with { Fast = times(++calls) }).Single().Measurements;
+            return BenchmarkComparison.Compare([one], [one with { Fast = times(0), Median = median }], 0.1, r => [r[0] with { Fast = times(++calls) }]).Single().Measurements;
         }
 
         Assert.That(Measured(_ => 1.2), Is.EqualTo(BenchmarkComparison.Sightings));
@@ -108,7 +109,7 @@ public class BenchmarkComparisonTests
     public void Of_several_rounds_now_the_best_counts()
     {
         var one = new Machine(0).Run()[0] with { Fast = 1 };
-        var compared = BenchmarkComparison.Compare([one], [one with { Fast = 1.3 }, one with { Fast = 1.05 }], 0.1, _ => null).Single();
+        var compared = BenchmarkComparison.Compare([one], [one with { Fast = 1.3 }, one with { Fast = 1.05 }], 0.1, _ => []).Single();
         Assert.That((compared.Times.Ratio, compared.Measurements, compared.Slower), Is.EqualTo((1.05, 2, false)));
     }
 
@@ -125,11 +126,31 @@ public class BenchmarkComparisonTests
     public void A_busy_measurement_does_not_hide_what_the_clock_shows_on_an_idle_machine()
     {
         var idle = new Machine(0).Run()[0] with { Least = 9, Fast = 10, Processor = 20, Pace = new MachinePace(3e-4, 3e-4, 0) };
-        var busy = idle with { Fast = 40, Pace = new MachinePace(3e-4, 3e-4, 0.2) };
+        var busy = idle with { Least = 30, Fast = 40, Pace = new MachinePace(3e-4, 3e-4, 0.2) };
 
         // One thread of two is lost: twice the time, no more processor time.
-        var compared = BenchmarkComparison.Compare([idle, busy], [idle with { Least = 18, Fast = 20 }, busy], 0.1, _ => null).Single();
+        var compared = BenchmarkComparison.Compare([idle, busy, idle, idle, idle], [idle with { Least = 18, Fast = 20 }, busy], 0.1, _ => []).Single();
         Assert.That((compared.Times.Ratio, compared.Times.ByClock, compared.Slower), Is.EqualTo((2.0, true, true)));
+    }
+
+    [Test]
+    public void A_fast_call_is_fast_on_a_busy_machine_too()
+    {
+        var idle = new Machine(0).Run()[0] with { Least = 9, Fast = 10, Processor = 20, Pace = new MachinePace(3e-4, 3e-4, 0) };
+        var compared = BenchmarkComparison.Compare(
+            [idle], [idle with { Least = 12 }, idle with { Least = 9.1, Pace = new MachinePace(3e-4, 3e-4, 0.2) }], 0.1, _ => []).Single();
+        Assert.That((compared.Times.Now, compared.Times.ByClock, compared.Slower), Is.EqualTo((9.1, true, false)));
+    }
+
+    [Test]
+    public void A_slow_yardstick_does_not_excuse_what_was_measured_once()
+    {
+        var one = new Machine(0).Run()[0] with { Least = 1, Fast = 1, Processor = 2, Pace = new MachinePace(3e-4, 3e-4, 0) };
+        var slow = one with { Least = 1.2, Pace = new MachinePace(3.4e-4, 3.4e-4, 0) };
+        int again = 0;
+        var compared = BenchmarkComparison.Compare([one], [slow], 0.1, _ => [++again == 1 ? slow with { Pace = one.Pace } : slow]).Single();
+        Assert.That((compared.Times.Ratio, compared.Slower), Is.EqualTo((1.2, true)), "the yardstick's fastest counts");
+        Assert.That(compared.Measurements, Is.EqualTo(BenchmarkComparison.Sightings));
     }
 
     [Test]
@@ -140,7 +161,7 @@ public class BenchmarkComparisonTests
         ComparedBenchmark Compared(BenchmarkResult then, params BenchmarkResult[] now)
         {
             int next = 0;
-            return BenchmarkComparison.Compare([then], [now[next++]], 0.1, _ => next < now.Length ? now[next++] : null).Single();
+            return BenchmarkComparison.Compare([then], [now[next++]], 0.1, _ => next < now.Length ? [now[next++]] : []).Single();
         }
 
         Assert.That(Compared(one, slow, slow), Has.Property("Slower").False.And.Property("Overloaded").True);
@@ -157,7 +178,20 @@ public class BenchmarkComparisonTests
         [
             one with { Name = "other" }, one with { Cold = true }, one with { Precision = Precision.Bf16 }, one with { Sizes = [new CaseSize("N", 7)] },
         ];
-        Assert.That(BenchmarkComparison.Compare([one], others, 0.1, _ => null), Is.Empty);
+        Assert.That(BenchmarkComparison.Compare([one], others, 0.1, _ => []), Is.Empty);
+    }
+
+    /// <summary>What a simulated machine knows beside the times of calls.</summary>
+    public enum Clock
+    {
+        /// <summary>Nothing, as of a GPU.</summary>
+        Calls,
+
+        /// <summary>The pace of a processor that is idle at times.</summary>
+        Idle,
+
+        /// <summary>The pace of one that never is.</summary>
+        Busy,
     }
 
     private sealed class Machine(int run)
@@ -166,15 +200,18 @@ public class BenchmarkComparisonTests
 
         private int _measured;
 
+        public Clock Clock { get; init; }
+
         public int Planted { get; init; } = -1;
 
         public double Slowdown { get; init; } = 1;
 
-        public IReadOnlyList<BenchmarkResult> Baseline() => BenchmarkBaseline.Measure(only => only.Count == 0 ? Run() : [.. only.Select(Again)]);
+        public IReadOnlyList<BenchmarkResult> Baseline() => BenchmarkBaseline.Measure(only => only.Count == 0 ? Run() : Again(only));
 
         public BenchmarkResult[] Run() => [.. Enumerable.Range(0, Cases).Select(Measure)];
 
-        public BenchmarkResult Again(BenchmarkResult result) => Measure(int.Parse(result.Name.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture));
+        public BenchmarkResult[] Again(IReadOnlyList<BenchmarkResult> results) =>
+            [.. results.Select(r => Measure(int.Parse(r.Name.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture)))];
 
         // Up to 8 % slower at times, and four measurements in ten by up to a half; a quarter of the calls are disturbed, some by a multiple of their time.
         private BenchmarkResult Measure(int index)
@@ -195,7 +232,17 @@ public class BenchmarkComparisonTests
                 Unit = "items/s",
                 Work = 1,
                 AllocatedBytes = 0,
+                Least = Clock == Clock.Calls ? 0 : times[0],
+                Processor = Clock == Clock.Calls ? 0 : 2 * time * (1 + (0.05 * random.NextFloat())),
+                Pace = Clock == Clock.Calls ? null : Pace(random),
             };
+        }
+
+        // The yardstick varies by a tenth. Half of the measurements of an idle machine see other work, too.
+        private MachinePace Pace(CounterRandom random)
+        {
+            double pace = 3e-4 * (1 + (0.1 * random.NextFloat()));
+            return new MachinePace(pace, pace, Clock == Clock.Busy || random.NextFloat() < 0.5f ? 0.1 : 0);
         }
     }
 }

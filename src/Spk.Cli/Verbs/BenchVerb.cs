@@ -11,8 +11,9 @@ namespace Spk.Cli.Verbs;
 /// <summary>Times the engine on this machine, against what the machine can do, an earlier run, or other libraries.</summary>
 internal sealed class BenchVerb : Verb
 {
-    // Before a round of a baseline, and, more and more, before what seems slower is measured again, in budgets of such a measurement and seconds.
-    private const double RoundPause = 5, RepetitionPause = 2.5, LongestPause = 5;
+    // Times the budget of a further measurement: before a round of a baseline, and, once more with each, before what seems slower is measured again.
+    private const double RoundPause = 5, RepetitionPause = 2.5;
+    private const double LongestPauseSeconds = 5;
 
     private readonly Argument<string[]> _cases = new("CASE")
     {
@@ -22,7 +23,7 @@ internal sealed class BenchVerb : Verb
 
     private readonly Option<bool> _list = new("--list") { Description = "Show the cases." };
     private readonly Option<double> _budget = new("--budget") { Description = "Seconds for each case.", HelpName = "S", DefaultValueFactory = _ => 1 };
-    private readonly Option<bool> _quick = new("--quick") { Description = "A tenth of a second for each case: to see the order of magnitude." };
+    private readonly Option<bool> _quick = new("--quick") { Description = "A tenth of a second for each case, after a warm-up: to see the order of magnitude." };
     private readonly Option<bool> _cold = new("--cold") { Description = "Empty the caches before each call; without it they are as warm as repetition makes them." };
     private readonly Option<string> _precision = new("--precision")
     {
@@ -33,14 +34,14 @@ internal sealed class BenchVerb : Verb
     private readonly Option<string> _save = new("--save") { Description = "Write the results to a JSON file.", HelpName = "FILE" };
     private readonly Option<int?> _rounds = new("--rounds")
     {
-        Description = "Measure everything so many times, one case after the other; default: once, and with --save 3 times, then what varies up to 20 times, until its fastest time was seen four times.",
+        Description = "Measure everything so many times, one case after the other; default: once, and with --save 3 times, then what varies up to 20 times and 0.2 s each, until its fastest time was seen four times.",
         HelpName = "N",
     };
 
     private readonly Option<string> _baseline = new("--baseline") { Description = "Compare with results that --save wrote on this machine; on a busy one by the fastest call, or processor time.", HelpName = "FILE" };
     private readonly Option<double?> _failOver = new("--fail-over")
     {
-        Description = "With --baseline: fail if a case, measured up to 31 times, never comes near what the baseline reached several times, by more than this many per cent, or if the machine was too busy to tell.",
+        Description = "With --baseline: fail if a case, measured again up to 30 times, stays slower by more than this many per cent than the baseline was at least four times, or if the machine was too busy to tell.",
         HelpName = "PERCENT",
     };
 
@@ -117,25 +118,27 @@ internal sealed class BenchVerb : Verb
             result => context.Note(BenchmarkText.Line(result, peers?.Fastest(result, threads) is { } fastest ? result.Throughput / fastest.Throughput : null)),
             (name, reason) => context.Note($"{name}: {reason}"),
             context.Stop);
-        var results = Rounds(options, wanted, Measure, context);
-        var written = new BenchmarkFile(machine, results);
-        if (options.GetValue(_save) is { } save)
+        void Save(IReadOnlyList<BenchmarkResult> soFar)
         {
-            written.Write(save);
+            if (options.GetValue(_save) is { } file)
+            {
+                new BenchmarkFile(machine, soFar).Write(file);
+            }
         }
 
+        var results = Rounds(options, wanted, Measure, Save, context);
         var compared = baseline is null ? [] : BenchmarkComparison.Compare(
             baseline.Results,
             results,
             allowed,
-            result => BenchmarkRun.Measure(Only([result], wanted), ceilings, cancellation: context.Stop) is [var repeated, ..] ? repeated : null,
+            slow => BenchmarkRun.Measure(Only(slow, wanted), ceilings, cancellation: context.Stop),
             (round, slower) => PauseBefore(round, slower, wanted, context));
         if (baseline is not null && compared.Count == 0)
         {
             throw new DataFormatException($"{options.GetValue(_baseline)}: holds none of the cases measured now: measure the baseline with the same cases, precision and cache.");
         }
 
-        var json = written.ToJson();
+        var json = new BenchmarkFile(machine, results).ToJson();
         if (baseline is not null)
         {
             json["compared"] = new JsonArray([.. compared.Select(c => (JsonNode)new JsonObject { ["case"] = c.Result.Key, ["ratio"] = c.Times.Ratio, ["measurements"] = c.Measurements, ["byClock"] = c.Times.ByClock, ["slower"] = c.Slower, ["overloaded"] = c.Overloaded })]);
@@ -155,17 +158,18 @@ internal sealed class BenchVerb : Verb
         return slower + overloaded > 0 && options.GetValue(_failOver) is not null ? ExitCode.Failure : ExitCode.Ok;
     }
 
-    private List<BenchmarkResult> Rounds(
-        ParseResult options, BenchmarkOptions wanted, Func<BenchmarkOptions, IReadOnlyList<BenchmarkResult>> measure, CommandContext context)
+    private IReadOnlyList<BenchmarkResult> Rounds(
+        ParseResult options, BenchmarkOptions wanted, Func<BenchmarkOptions, IReadOnlyList<BenchmarkResult>> measure, Action<IReadOnlyList<BenchmarkResult>> save, CommandContext context)
     {
         if (options.GetValue(_rounds) is null && options.GetValue(_save) is not null)
         {
-            return [.. BenchmarkBaseline.Measure(
+            return BenchmarkBaseline.Measure(
                 only => measure(only.Count == 0 ? wanted : Only(only, wanted)),
                 (round, cases) => Pause(
                     round <= BenchmarkBaseline.Rounds ? $"round {round} of {BenchmarkBaseline.Rounds}" : $"round {round} of at most {BenchmarkBaseline.MostRounds} over what varies, {cases} cases",
                     RoundPause * Repeated(wanted),
-                    context))];
+                    context),
+                save);
         }
 
         int rounds = options.GetValue(_rounds) ?? 1;
@@ -178,6 +182,7 @@ internal sealed class BenchVerb : Verb
             }
 
             results.AddRange(measure(wanted));
+            save(results);
         }
 
         return results;
@@ -188,7 +193,7 @@ internal sealed class BenchVerb : Verb
     {
         Cases = [.. results.Select(r => r.Name).Distinct(StringComparer.Ordinal)],
         Keys = [.. results.Select(r => r.Key)],
-        Precisions = [.. results.Select(r => r.Precision).Distinct()],
+        Precisions = [.. wanted.Precisions.Where(precision => results.Any(r => r.Precision == precision))],
         Budget = Repeated(wanted),
     };
 
@@ -198,7 +203,7 @@ internal sealed class BenchVerb : Verb
     // slower stays so.
     private static void PauseBefore(int round, int slower, BenchmarkOptions wanted, CommandContext context) => Pause(
         $"{slower} seem slower: measured again, {round + 1} of at most {BenchmarkComparison.Repetitions} times",
-        Math.Min(RepetitionPause * Repeated(wanted) * (round + 1), LongestPause),
+        Math.Min(RepetitionPause * Repeated(wanted) * (round + 1), LongestPauseSeconds),
         context);
 
     private static void Pause(string note, double seconds, CommandContext context)

@@ -9,11 +9,10 @@ namespace Spk.Training.Benchmarks;
 /// comes back from run to run. The fastest time now is therefore compared with what the baseline (<see cref="BenchmarkBaseline"/>) reached several times, and a
 /// case that seems slower is measured again, at other times, until it does not, or its own fastest time was seen so often that no faster one is to be
 /// expected. A case that varies so much that its baseline reached its fastest time but once must become slower by that much more to be found.</para>
-/// <para>Where work that never changes takes longer than it did, times are relative to it (<see cref="MachinePace"/>). On a busy machine short calls are
-/// compared by the fastest of them, which nothing disturbed, and long ones by processor time, which waiting for a processor does not add to. Where the
-/// machine was idle both times, in any of the measurements, the clock alone counts, and only those do: a call that lost its second thread takes no more
-/// processor time, and threads that wait awake for work take some that nobody misses. Where other work kept the processors in all measurements, nothing
-/// can be told, and that is what is said.</para>
+/// <para>Where work that never changes takes longer than it did, times are relative to it (<see cref="MachinePace"/>). Where the machine was idle at times in both
+/// runs the clock alone counts: a call that lost its second thread takes no more processor time, and threads that wait awake for work take some that
+/// nobody misses. Else short calls are compared by the fastest of them, which nothing disturbed, and long ones by processor time, which waiting for a
+/// processor does not add to. Where other work kept the processors in all measurements, nothing can be told, and that is what is said.</para>
 /// </remarks>
 public static class BenchmarkComparison
 {
@@ -23,9 +22,11 @@ public static class BenchmarkComparison
     /// <summary>How often its fastest time must have been seen to end that earlier.</summary>
     public const int Sightings = 10;
 
-    // Calls that take seconds average what disturbs, and thirty times as many take too long: seconds of calls, after so many repetitions.
-    private const double LongSeconds = 60;
-    private const int LongRepetitions = 5;
+    /// <summary>The same where calls are long.</summary>
+    internal const int LongRepetitions = 5;
+
+    // By fewer measurements the yardstick seems slow by accident.
+    private const int FewestForPace = 3;
 
     // Other work does not make anything that much slower.
     private const double BeyondOverload = 100;
@@ -34,7 +35,7 @@ public static class BenchmarkComparison
     /// <param name="baseline">The earlier results, several of each case.</param>
     /// <param name="results">The new ones.</param>
     /// <param name="allowed">How much slower a case may be: 0.1 for a tenth.</param>
-    /// <param name="again">Measures a case anew; null where it cannot be.</param>
+    /// <param name="again">Measures the cases of some results anew; without those that cannot be.</param>
     /// <param name="pause">Called before a repetition, 0 to <see cref="Repetitions"/> − 1, with the number of cases that seem slower: the longer it takes, the longer may be what
     /// disturbs.</param>
     /// <returns>All cases that both have.</returns>
@@ -42,7 +43,7 @@ public static class BenchmarkComparison
         IReadOnlyList<BenchmarkResult> baseline,
         IReadOnlyList<BenchmarkResult> results,
         double allowed,
-        Func<BenchmarkResult, BenchmarkResult?> again,
+        Func<IReadOnlyList<BenchmarkResult>, IReadOnlyList<BenchmarkResult>> again,
         Action<int, int>? pause = null)
     {
         ArgumentNullException.ThrowIfNull(baseline);
@@ -55,19 +56,16 @@ public static class BenchmarkComparison
         // Round by round over all that seem slower: a disturbance that lasts a while has time to end.
         for (int round = 0; round < Repetitions; round++)
         {
-            var slower = cases.Where(c => IsOpen(c.Before, c.Now, allowed)).ToArray();
-            if (slower.Length == 0)
+            var slower = cases.Where(c => c.Now.Count > round && IsOpen(c.Before, c.Now, allowed)).ToDictionary(c => c.Now[0].Key, c => c.Now, StringComparer.Ordinal);
+            if (slower.Count == 0)
             {
                 break;
             }
 
-            pause?.Invoke(round, slower.Length);
-            foreach (var (_, now) in slower)
+            pause?.Invoke(round, slower.Count);
+            foreach (var repeated in again([.. slower.Values.Select(now => now[0])]))
             {
-                if (again(now[0]) is { } repeated)
-                {
-                    now.Add(repeated);
-                }
+                slower[repeated.Key].Add(repeated);
             }
         }
 
@@ -77,9 +75,10 @@ public static class BenchmarkComparison
     // Whether a case seems slower, and measuring it again may show that it is not.
     private static bool IsOpen(BenchmarkResult[] before, List<BenchmarkResult> now, double allowed)
     {
-        double ratio = FastestTimes.Compare(before, now).Ratio;
-        bool takesLong = now.Count > LongRepetitions && now.Sum(r => r.Calls * r.Median) > LongSeconds;
-        return ratio > 1 + allowed && ratio < BeyondOverload && !takesLong && !FastestTimes.AreSeen(now, Sightings);
+        var times = FastestTimes.Compare(before, now);
+        double ratio = now.Count < FewestForPace ? times.Now / times.Before : times.Ratio;
+        bool isEnough = now.Count > LongRepetitions && now[0].Median > BenchmarkBaseline.LongSeconds;
+        return ratio > 1 + allowed && ratio < BeyondOverload && !isEnough && !FastestTimes.AreSeen(now, Sightings, before);
     }
 
     private static ComparedBenchmark Verdict(BenchmarkResult[] before, List<BenchmarkResult> now, double allowed)
