@@ -22,7 +22,7 @@ public static class BenchmarkComparison
     /// <summary>How often its fastest time must have been seen to end that earlier.</summary>
     public const int Sightings = 10;
 
-    /// <summary>The same where calls are long.</summary>
+    /// <summary>How often a case with long calls is measured again: they average over what disturbs.</summary>
     internal const int LongRepetitions = 5;
 
     // By fewer measurements the yardstick seems slow by accident.
