@@ -27,7 +27,7 @@ public class BenchmarkBaselineTests
                 asked.Add(string.Join(' ', names));
                 return [.. names.Select(name => Result(name, Times[name][Math.Min(asked.Count, Times[name].Length) - 1]))];
             },
-            (round, cases) => pauses.Add((round, cases)));
+            pause: (round, cases) => pauses.Add((round, cases)));
         Assert.That(asked.Take(3), Is.All.EqualTo("steady disturbed restless long"));
         Assert.That(asked[3..8], Is.EqualTo(new[]
         {

@@ -55,6 +55,7 @@ public class BenchmarkRunTests
             foreach (var one in group.Make(device))
             {
                 Assert.That(one.Name, Does.StartWith(group.Prefix));
+                Assert.That(BenchmarkCatalog.GroupsOf([BenchmarkResult.KeyOf(one.Name, one.Sizes, Precision.Fp32, cold: false)]), Has.Member(group), $"asked for {one.Name}");
                 Assert.That(sizes.Add($"{one.Name} {string.Join(',', one.Sizes)}"), Is.True, $"{one.Name} cannot be told from another case");
                 one.Run();
                 one.Owned?.Dispose();
@@ -68,6 +69,34 @@ public class BenchmarkRunTests
         Assert.That(() => BenchmarkRun.Measure(new BenchmarkOptions { Cases = ["sgemmm"] }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("'sgemmm'"));
         Assert.That(() => BenchmarkRun.Measure(new BenchmarkOptions { Budget = 0 }), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("0 s"));
     }
+
+    [Test]
+    public void Sizes_choose_among_cases_of_one_name()
+    {
+        var missing = new List<string>();
+        IReadOnlyList<BenchmarkResult> Measure(params string[] cases) =>
+            BenchmarkRun.Measure(new BenchmarkOptions { Cases = cases, Threads = 1, Budget = 0.01 }, failed: (name, reason) => missing.Add($"{name}: {reason}"));
+        var all = Measure("crop_gather");
+        Assert.That(all, Has.Count.EqualTo(1));
+        Assert.That(Measure(all[0].Key).Single().Key, Is.EqualTo(all[0].Key));
+        Assert.That(missing, Is.Empty);
+
+        // Two operations of one group: the bracket keeps the longer name out.
+        Assert.That(Measure("stats_pool_forward [", "crop_gather [none").Select(r => r.Name), Is.EqualTo(new[] { "stats_pool_forward" }));
+        Assert.That(missing.Single(), Does.StartWith("crop_gather [none: this device has no case"));
+        Assert.That(() => Measure("crop_gather [none"), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("'crop_gather [none'"));
+    }
+
+    [TestCase("kmeans_small [", "kmeans_small")]
+    [TestCase("kmeans", "kmeans kmeans_batch kmeans_small")]
+    [TestCase("kmeans [", "kmeans")]
+    [TestCase("conv1d_forward", "conv1d")]
+    [TestCase("conv1d_norm_inference", "conv1d_norm")]
+    [TestCase("cosine_score", "cosine_score cosine_score_eer")]
+    [TestCase("gem", "gemm")]
+    [TestCase("fast", "")]
+    public void Names_choose_the_fewest_groups(string asked, string groups) =>
+        Assert.That(string.Join(' ', BenchmarkCatalog.GroupsOf([asked]).Select(g => g.Prefix).Distinct().Order(StringComparer.Ordinal)), Is.EqualTo(groups));
 
     [Test]
     public void Cases_that_a_cpu_leaves_out_say_so() =>

@@ -15,26 +15,15 @@ internal sealed class BenchVerb : Verb
     private const double RoundPause = 5, RepetitionPause = 2.5;
     private const double LongestPauseSeconds = 5;
 
-    private readonly Argument<string[]> _cases = new("CASE")
-    {
-        Description = "Time cases whose names start with this; default: all. --list shows them.",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
+    private const double QuickBudget = 0.1;
 
     private readonly Option<bool> _list = new("--list") { Description = "Show the cases." };
-    private readonly Option<double> _budget = new("--budget") { Description = "Seconds for each case.", HelpName = "S", DefaultValueFactory = _ => 1 };
     private readonly Option<bool> _quick = new("--quick") { Description = "A tenth of a second for each case, after a warm-up: to see the order of magnitude." };
-    private readonly Option<bool> _cold = new("--cold") { Description = "Empty the caches before each call; without it they are as warm as repetition makes them." };
-    private readonly Option<string> _precision = new("--precision")
-    {
-        Description = "Arithmetic of products: fp32, tf32, bf16, several separated by commas; default: fp32, and all on a GPU.",
-        HelpName = "KIND",
-    };
 
     private readonly Option<string> _save = new("--save") { Description = "Write the results to a JSON file.", HelpName = "FILE" };
     private readonly Option<int?> _rounds = new("--rounds")
     {
-        Description = "Measure everything so many times, one case after the other; default: once, and with --save 3 times, then what varies up to 20 times and 0.2 s each, until its fastest time was seen four times.",
+        Description = "Measure everything so many times, each time in a process of its own, a second after the last; default: once, and with --save 3 times, then what varies up to 20 times and 0.2 s each, until its fastest time was seen four times.",
         HelpName = "N",
     };
 
@@ -46,17 +35,19 @@ internal sealed class BenchVerb : Verb
     };
 
     private readonly Option<string> _peers = new("--peers") { Description = "Compare with results of other libraries: JSON lines with case, params and throughput.", HelpName = "FILE" };
+    private readonly BenchOptions _what;
 
     public BenchVerb() : base("bench", "Time kernels, training steps and clustering on this machine: time, share of what the machine can do, memory allocated.")
     {
-        Arguments.Add(_cases);
-        foreach (Option option in new Option[] { _list, _budget, _quick, _cold, _precision, _save, _rounds, _baseline, _failOver, _peers })
+        _what = new BenchOptions(this);
+        foreach (Option option in new Option[] { _list, _quick, _save, _rounds, _baseline, _failOver, _peers })
         {
             Options.Add(option);
         }
 
         Subcommands.Add(new BenchScalingVerb());
         Subcommands.Add(new BenchReportVerb());
+        Subcommands.Add(new BenchWorkerVerb());
         Action = new OwnWork();
         Validators.Add(result =>
         {
@@ -95,15 +86,17 @@ internal sealed class BenchVerb : Verb
         var peers = options.GetValue(_peers) is { } file ? PeerResults.Read(file) : null;
         double allowed = (options.GetValue(_failOver) ?? 10) / 100;
         var (machine, ceilings, threads) = Describe(options, context);
-        var wanted = new BenchmarkOptions
+        var wanted = _what.Read(options, context, isCpu: threads > 0);
+        if (wanted.Device == "auto")
         {
-            Cases = options.GetValue(_cases) ?? [],
-            Device = context.Device,
-            Threads = context.Threads,
-            Precisions = Precisions(options.GetValue(_precision), isCpu: threads > 0),
-            Budget = options.GetValue(_quick) ? 0.1 : options.GetValue(_budget),
-            Cold = options.GetValue(_cold),
-        };
+            wanted = wanted with { Device = threads > 0 ? "cpu" : "cuda" }; // Every process on the same, or none.
+        }
+
+        if (options.GetValue(_quick))
+        {
+            wanted = wanted with { Budget = QuickBudget };
+        }
+
         wanted.Validate();
         foreach (var (name, value) in machine)
         {
@@ -112,12 +105,31 @@ internal sealed class BenchVerb : Verb
 
         context.Note("");
         context.Note(BenchmarkText.Head(peers is not null));
-        IReadOnlyList<BenchmarkResult> Measure(BenchmarkOptions what) => BenchmarkRun.Measure(
-            what,
-            ceilings,
-            result => context.Note(BenchmarkText.Line(result, peers?.Fastest(result, threads) is { } fastest ? result.Throughput / fastest.Throughput : null)),
-            (name, reason) => context.Note($"{name}: {reason}"),
-            context.Stop);
+        void Show(BenchmarkResult result) =>
+            context.Note(BenchmarkText.Line(result, peers?.Fastest(result, threads) is { } fastest ? result.Throughput / fastest.Throughput : null));
+        var remarks = new HashSet<string>(StringComparer.Ordinal);
+        void Remark(string remark)
+        {
+            if (remarks.Add(remark))
+            {
+                context.Note(remark);
+            }
+        }
+
+        IReadOnlyList<BenchmarkResult> Repeat(IReadOnlyList<BenchmarkResult> only, Action<BenchmarkResult> report) =>
+            BenchProcess.Measure(only.Count == 0 ? wanted : Only(only, wanted), ceilings, report, Remark, context.Stop);
+        bool isFirst = true;
+        IReadOnlyList<BenchmarkResult> Measure(IReadOnlyList<BenchmarkResult> only)
+        {
+            if (!isFirst)
+            {
+                return Repeat(only, Show);
+            }
+
+            isFirst = false;
+            return BenchmarkRun.Measure(wanted, ceilings, Show, (name, reason) => Remark($"{name}: {reason}"), context.Stop);
+        }
+
         void Save(IReadOnlyList<BenchmarkResult> soFar)
         {
             if (options.GetValue(_save) is { } file)
@@ -126,12 +138,23 @@ internal sealed class BenchVerb : Verb
             }
         }
 
-        var results = Rounds(options, wanted, Measure, Save, context);
+        int? asked = options.GetValue(_rounds);
+        bool makesBaseline = asked is null && options.GetValue(_save) is not null;
+        int rounds = makesBaseline ? BenchmarkBaseline.Rounds : asked ?? 1;
+        var results = BenchmarkBaseline.Measure(
+            Measure,
+            rounds,
+            makesBaseline ? BenchmarkBaseline.MostRounds : 0,
+            (round, cases) => Pause(
+                round <= rounds ? $"round {round} of {rounds}" : $"round {round} of at most {BenchmarkBaseline.MostRounds} over what varies, {cases} cases",
+                RoundPause * Repeated(wanted),
+                context),
+            Save);
         var compared = baseline is null ? [] : BenchmarkComparison.Compare(
             baseline.Results,
             results,
             allowed,
-            slow => BenchmarkRun.Measure(Only(slow, wanted), ceilings, cancellation: context.Stop),
+            slow => Repeat(slow, _ => { }),
             (round, slower) => PauseBefore(round, slower, wanted, context));
         if (baseline is not null && compared.Count == 0)
         {
@@ -158,41 +181,10 @@ internal sealed class BenchVerb : Verb
         return slower + overloaded > 0 && options.GetValue(_failOver) is not null ? ExitCode.Failure : ExitCode.Ok;
     }
 
-    private IReadOnlyList<BenchmarkResult> Rounds(
-        ParseResult options, BenchmarkOptions wanted, Func<BenchmarkOptions, IReadOnlyList<BenchmarkResult>> measure, Action<IReadOnlyList<BenchmarkResult>> save, CommandContext context)
-    {
-        if (options.GetValue(_rounds) is null && options.GetValue(_save) is not null)
-        {
-            return BenchmarkBaseline.Measure(
-                only => measure(only.Count == 0 ? wanted : Only(only, wanted)),
-                (round, cases) => Pause(
-                    round <= BenchmarkBaseline.Rounds ? $"round {round} of {BenchmarkBaseline.Rounds}" : $"round {round} of at most {BenchmarkBaseline.MostRounds} over what varies, {cases} cases",
-                    RoundPause * Repeated(wanted),
-                    context),
-                save);
-        }
-
-        int rounds = options.GetValue(_rounds) ?? 1;
-        var results = new List<BenchmarkResult>();
-        for (int round = 1; round <= rounds; round++)
-        {
-            if (round > 1)
-            {
-                context.Note($"round {round} of {rounds}");
-            }
-
-            results.AddRange(measure(wanted));
-            save(results);
-        }
-
-        return results;
-    }
-
     // Of what was wanted, only these cases, and briefly.
     private static BenchmarkOptions Only(IReadOnlyList<BenchmarkResult> results, BenchmarkOptions wanted) => wanted with
     {
-        Cases = [.. results.Select(r => r.Name).Distinct(StringComparer.Ordinal)],
-        Keys = [.. results.Select(r => r.Key)],
+        Cases = [.. results.Select(r => r.Key)],
         Precisions = [.. wanted.Precisions.Where(precision => results.Any(r => r.Precision == precision))],
         Budget = Repeated(wanted),
     };
@@ -220,22 +212,10 @@ internal sealed class BenchVerb : Verb
         var ceilings = MachineCeilings.Of(device);
         var machine = new Dictionary<string, string>(MachineDescription.Of(device, ceilings))
         {
-            ["cache"] = options.GetValue(_cold) ? "emptied before each call" : "warm: calls are repeated on the same memory",
+            ["cache"] = _what.IsCold(options) ? "emptied before each call" : "warm: calls are repeated on the same memory",
             ["command"] = TypedCommand.Of(options, _save, _baseline, _failOver, _peers, GlobalOptions.Json, GlobalOptions.Quiet),
         };
         return (machine, ceilings, (device as CpuDevice)?.Threads ?? 0);
-    }
-
-    private static Precision[] Precisions(string? text, bool isCpu)
-    {
-        if (text is null)
-        {
-            return isCpu ? [Precision.Fp32] : Enum.GetValues<Precision>();
-        }
-
-        return [.. text.Split(',').Select(word => Enum.TryParse<Precision>(word, ignoreCase: true, out var precision) && Enum.IsDefined(precision)
-            ? precision
-            : throw new InvalidOptionException($"--precision takes fp32, tf32 and bf16, not '{word}'."))];
     }
 
     private static void List(CommandContext context)

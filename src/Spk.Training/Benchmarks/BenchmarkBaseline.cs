@@ -22,27 +22,33 @@ public static class BenchmarkBaseline
     /// <summary>Seconds of calls that average over what disturbs, and take too long for many rounds.</summary>
     internal const double LongSeconds = 0.5;
 
-    /// <summary>Measures.</summary>
+    /// <summary>Measures, round by round. Each round should run in a process of its own: in some processes a case is slower throughout.</summary>
     /// <param name="measure">Measures all cases once, or only those of the given results.</param>
+    /// <param name="rounds">Rounds over all cases.</param>
+    /// <param name="mostRounds">Rounds at most, of which those beyond <paramref name="rounds"/> are over what varies; 0 for none of them.</param>
     /// <param name="pause">Called before each round but the first, with its number from 2 and the cases in it: lets what disturbs pass.</param>
     /// <param name="done">Hears of all results after each round: they may take many minutes, and whoever ends them keeps what there is.</param>
     /// <returns>All results, round by round.</returns>
     public static IReadOnlyList<BenchmarkResult> Measure(
-        Func<IReadOnlyList<BenchmarkResult>, IReadOnlyList<BenchmarkResult>> measure, Action<int, int>? pause = null, Action<IReadOnlyList<BenchmarkResult>>? done = null)
+        Func<IReadOnlyList<BenchmarkResult>, IReadOnlyList<BenchmarkResult>> measure,
+        int rounds = Rounds,
+        int mostRounds = MostRounds,
+        Action<int, int>? pause = null,
+        Action<IReadOnlyList<BenchmarkResult>>? done = null)
     {
         ArgumentNullException.ThrowIfNull(measure);
         var results = new List<BenchmarkResult>(measure([]));
         done?.Invoke(results);
-        for (int round = 2; round <= MostRounds; round++)
+        for (int round = 2; round <= Math.Max(rounds, mostRounds); round++)
         {
-            BenchmarkResult[] open = [.. results.GroupBy(r => r.Key, StringComparer.Ordinal).Where(g => round <= Rounds || IsOpen([.. g])).Select(g => g.First())];
+            BenchmarkResult[] open = [.. results.GroupBy(r => r.Key, StringComparer.Ordinal).Where(g => round <= rounds || IsOpen([.. g])).Select(g => g.First())];
             if (open.Length == 0)
             {
                 break;
             }
 
             pause?.Invoke(round, open.Length);
-            results.AddRange(measure(round <= Rounds ? [] : open));
+            results.AddRange(measure(round <= rounds ? [] : open));
             done?.Invoke(results);
         }
 

@@ -13,8 +13,4 @@ internal sealed record BenchmarkGroup(string Prefix, string Summary, Func<Device
 
     /// <summary>Whether a CPU would take too long for it.</summary>
     public bool NeedsGpu { get; init; }
-
-    /// <summary>Whether one of the asked prefixes may name a case of it; all do where none is asked for.</summary>
-    public bool MayHold(IReadOnlyList<string> prefixes) =>
-        prefixes.Count == 0 || prefixes.Any(p => p.StartsWith(Prefix, StringComparison.Ordinal) || Prefix.StartsWith(p, StringComparison.Ordinal));
 }

@@ -6,11 +6,8 @@ namespace Spk.Training.Benchmarks;
 /// <summary>What to time, and how long.</summary>
 public sealed record BenchmarkOptions
 {
-    /// <summary>Prefixes of the names of the cases wanted; none for all.</summary>
+    /// <summary>What the keys of the cases wanted start with (<see cref="BenchmarkResult.Key"/>): names, or names with sizes; none for all.</summary>
     public IReadOnlyList<string> Cases { get; init; } = [];
-
-    /// <summary>Of these cases only those with such keys (<see cref="BenchmarkResult.Key"/>); none for all.</summary>
-    public IReadOnlyList<string> Keys { get; init; } = [];
 
     /// <summary><c>cpu</c>, <c>cuda</c>, <c>cuda:N</c> or <c>auto</c>.</summary>
     public string Device { get; init; } = "cpu";
@@ -39,7 +36,7 @@ public sealed record BenchmarkOptions
 
         foreach (string name in Cases)
         {
-            if (!BenchmarkCatalog.Groups.Any(g => g.MayHold([name])))
+            if (!BenchmarkCatalog.GroupsOf([name]).Any())
             {
                 throw new InvalidOptionException($"No benchmark's name starts with '{name}': `spk bench --list` shows them.");
             }

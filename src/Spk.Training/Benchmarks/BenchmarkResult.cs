@@ -67,6 +67,11 @@ public sealed record BenchmarkResult
     /// <summary>The sizes in a line.</summary>
     public string SizesText => string.Join(", ", Sizes);
 
+    /// <summary>The same with its share of what a machine can do at most.</summary>
+    /// <param name="ceilings">The machine; null where it is unknown.</param>
+    public BenchmarkResult WithBound(MachineCeilings? ceilings) =>
+        this with { ShareOfBound = ceilings?.Bound(Bytes, Operations, Precision) is > 0 and { } bound ? bound / Median : null };
+
     internal static string KeyOf(string name, IReadOnlyList<CaseSize> sizes, Precision precision, bool cold) =>
         $"{name} [{string.Join(", ", sizes)}] {precision.ToString().ToLowerInvariant()}{(cold ? " cold" : "")}";
 
@@ -126,8 +131,9 @@ public sealed record BenchmarkResult
     }
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <param name="json">The object.</param>
     /// <exception cref="JsonException">A figure is missing or of the wrong kind.</exception>
-    internal static BenchmarkResult FromJson(JsonElement json)
+    public static BenchmarkResult FromJson(JsonElement json)
     {
         double Number(string name) => json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number
             ? value.GetDouble()

@@ -18,8 +18,9 @@ public static class BenchmarkRun
     private const double LongestWarmUp = 2;
 
     // The runtime compiles anew what was called some thirty times, in the background, a tenth of a second after it last met something new. Where it
-    // has compiled nothing for so long, and for as many calls, it is done.
-    private const double SettledSeconds = 0.3;
+    // has compiled nothing for so long, and for as many calls, it is done. For longer calls the time alone counts: methods that run a few times in each cost
+    // little, and loops are compiled anew while they run.
+    private const double SettledSeconds = 0.3, SettledCallSeconds = 10e-3;
     private const int SettledCalls = 40;
 
     // What moves so much a call, far more than caches hold, and computes so little with it is bound by memory; operations a byte.
@@ -35,7 +36,7 @@ public static class BenchmarkRun
     /// <param name="options">What, where, how long.</param>
     /// <param name="ceilings">What the device can do at most; null where unknown.</param>
     /// <param name="report">Hears each result as it comes.</param>
-    /// <param name="failed">Hears of cases that the device cannot run: name and reason.</param>
+    /// <param name="failed">Hears of cases that the device cannot run, or that do not exist: name and reason.</param>
     /// <param name="cancellation">Ends it between two calls.</param>
     /// <returns>The results.</returns>
     /// <exception cref="InvalidOptionException">The options are invalid, no case has such a name, or all that have need a GPU.</exception>
@@ -51,7 +52,7 @@ public static class BenchmarkRun
         // Held for the whole run: making a GPU's context anew for every group takes longer than most groups.
         using var keptOpen = Device.Open(options.Device, options.Threads);
         using var yardstick = keptOpen is CpuDevice cpu ? new Yardstick(cpu.Threads) : null;
-        foreach (var group in BenchmarkCatalog.Groups.Where(g => g.MayHold(options.Cases)))
+        foreach (var group in BenchmarkCatalog.GroupsOf(options.Cases))
         {
             if (group.NeedsGpu && keptOpen is CpuDevice)
             {
@@ -83,12 +84,17 @@ public static class BenchmarkRun
 
         if (results.Count > 0 || anyFailed)
         {
+            foreach (string prefix in options.Cases.Where(prefix => !anyFailed && !results.Any(r => r.Key.StartsWith(prefix, StringComparison.Ordinal))))
+            {
+                failed?.Invoke(prefix, "this device has no case that starts with this; `spk bench NAME` shows the sizes of NAME.");
+            }
+
             return results;
         }
 
         string asked = string.Join(" or ", options.Cases.Select(c => $"'{c}'"));
         throw new InvalidOptionException(
-            anyNeedsGpu ? $"Benchmarks whose names start with {asked} need a GPU: use --device cuda." : $"No benchmark's name starts with {asked}: `spk bench --list` shows them.");
+            anyNeedsGpu ? $"Benchmarks whose names start with {asked} need a GPU: use --device cuda." : $"No benchmark starts with {asked}: `spk bench --list` shows the names, a run the sizes.");
     }
 
     private static void MeasureGroup(
@@ -102,7 +108,7 @@ public static class BenchmarkRun
             {
                 if (IsWanted(one, device, options))
                 {
-                    var result = MeasureCase(one, device, yardstick, options, ceilings, flush, cancellation);
+                    var result = MeasureCase(one, device, yardstick, options, flush, cancellation).WithBound(ceilings);
                     results.Add(result);
                     report?.Invoke(result);
                 }
@@ -118,11 +124,12 @@ public static class BenchmarkRun
     }
 
     private static bool IsWanted(BenchmarkCase one, Device device, BenchmarkOptions options) =>
-        (options.Cases.Count == 0 || options.Cases.Any(prefix => one.Name.StartsWith(prefix, StringComparison.Ordinal)))
-        && (options.Keys.Count == 0 || options.Keys.Contains(BenchmarkResult.KeyOf(one.Name, one.Sizes, device.Precision, options.Cold)));
+        options.Cases.Count == 0 || options.Cases.Any(prefix => KeyOf(one, device, options).StartsWith(prefix, StringComparison.Ordinal));
+
+    private static string KeyOf(BenchmarkCase one, Device device, BenchmarkOptions options) => BenchmarkResult.KeyOf(one.Name, one.Sizes, device.Precision, options.Cold);
 
     internal static BenchmarkResult MeasureCase(
-        BenchmarkCase one, Device device, Yardstick? yardstick, BenchmarkOptions options, MachineCeilings? ceilings, CacheFlush? flush, CancellationToken cancellation)
+        BenchmarkCase one, Device device, Yardstick? yardstick, BenchmarkOptions options, CacheFlush? flush, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
         double patience = Math.Max(LeastPatience, Patience * options.Budget);
@@ -182,14 +189,13 @@ public static class BenchmarkRun
             Least = times[0],
             Processor = yardstick is null || processor.Count == 0 ? 0 : processor[processor.Count / 4],
             Pace = pace,
-            ShareOfBound = ceilings?.Bound(one.Bytes, one.Operations, device.Precision) is > 0 and { } bound ? bound / median : null,
         };
     }
 
     // The duration of the last call. The first time in a process it goes on until the runtime compiles nothing more.
     private static double WarmUp(BenchmarkCase one, Device device, BenchmarkOptions options, double patience, Stopwatch clock, CancellationToken cancellation)
     {
-        bool isSettled = !Settled.TryAdd(BenchmarkResult.KeyOf(one.Name, one.Sizes, device.Precision, options.Cold), true);
+        bool isSettled = !Settled.TryAdd(KeyOf(one, device, options), true);
         double once = 0, lastCompiled = 0, least = Math.Min(LongestWarmUp, options.Budget);
         long compiled = 0;
         for (int i = 0, since = 0; i < 1 || (i < WarmUpCalls && clock.Elapsed.TotalSeconds < patience) || clock.Elapsed.TotalSeconds < least || !isSettled; i++, since++)
@@ -202,7 +208,7 @@ public static class BenchmarkRun
                 (compiled, lastCompiled, since) = (count, now, 0);
             }
 
-            isSettled |= now > LongestWarmUp || (now - lastCompiled > SettledSeconds && since > SettledCalls);
+            isSettled |= now > LongestWarmUp || (now - lastCompiled > SettledSeconds && (since > SettledCalls || once > SettledCallSeconds));
         }
 
         return once;

@@ -62,7 +62,7 @@ public static class ScalingRun
         var one = axis.Make(device, size);
         using var owned = one.Owned;
         using var yardstick = device is CpuDevice cpu ? new Yardstick(cpu.Threads) : null;
-        var result = BenchmarkRun.MeasureCase(one, device, yardstick, new BenchmarkOptions { Budget = options.Budget }, null, null, cancellation);
+        var result = BenchmarkRun.MeasureCase(one, device, yardstick, new BenchmarkOptions { Budget = options.Budget }, null, cancellation);
         var memory = device.Memory;
         return new ScalingPoint(size, result.Median, result.Fast, result.Slow, result.Calls, memory.Persistent + memory.Peak + result.AllocatedBytes, result.Pace?.Waited ?? 0);
     }
