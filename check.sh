@@ -28,21 +28,21 @@ step() { printf '\n== %s\n' "$1"; }
 step "restore"
 dotnet restore Spk.slnx --verbosity quiet
 
-step "format and build"
-# Side by side: neither keeps two cores busy.
-results=artifacts/test-results launches=$PWD/artifacts/launches
-rm -rf "$results" "$launches" && mkdir -p "$results" "$launches"
-trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
-dotnet format Spk.slnx --no-restore --verify-no-changes --severity warn > "$results/format.txt" 2>&1 & format=$!
+step "format"
+dotnet format Spk.slnx --no-restore --verify-no-changes --severity warn
+
+step "build"
 dotnet build Spk.slnx --configuration Release --no-restore --verbosity quiet
-wait "$format" || { cat "$results/format.txt" >&2; exit 1; }
 
 step "tests${slow:+ (without the slow ones)}"
 # Three processes side by side, because a single one keeps one core busy: the launches that the sanitizers see again, the other tests in the emulator, the rest.
+results=artifacts/test-results launches=$PWD/artifacts/launches
+rm -rf "$results" "$launches" && mkdir -p "$results" "$launches"
 run_tests() { # name, filter
   dotnet test tests/Spk.Tests.csproj --configuration Release --no-build --results-directory "$results" \
     --logger "trx;LogFileName=$1.trx" --logger "console;verbosity=minimal" --filter "$2$slow" > "$results/$1.txt" 2>&1
 }
+trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
 status=0
 (if $sanitize; then export SPK_EMULATOR_RECORD=$launches; fi; run_tests sanitized "TestCategory=Sanitized") & sanitized=$!
 run_tests emulated "TestCategory!=Sanitized&FullyQualifiedName~cuda, " & emulated=$!

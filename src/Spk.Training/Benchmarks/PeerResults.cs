@@ -47,7 +47,7 @@ public sealed class PeerResults
     public PeerLine? Fastest(BenchmarkResult result, int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(result);
-        return _rows.Where(row => row.IsSameWork(result, threads)).MaxBy(row => row.Throughput) is { } row ? new PeerLine(row.Case, row.Throughput) : null;
+        return _rows.Where(row => row.IsSameWork(result, threads)).MaxBy(row => row.Throughput) is { } row ? new PeerLine(row.Case, row.Throughput, row.Spread) : null;
     }
 
     /// <summary>The peers' machine and versions in words, where the file tells.</summary>
@@ -87,7 +87,8 @@ public sealed class PeerResults
                 sizes.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name, p => p.Value.GetDouble()),
                 sizes.TryGetProperty("precision", out var precision) ? precision.GetString() : null,
                 element.TryGetProperty("threads", out var threads) ? threads.GetInt32() : 0,
-                throughput.GetDouble()));
+                throughput.GetDouble(),
+                element.TryGetProperty("median_s", out var median) && element.TryGetProperty("min_s", out var least) && least.GetDouble() > 0 ? (median.GetDouble() / least.GetDouble()) - 1 : null));
         }
     }
 
@@ -106,7 +107,7 @@ public sealed class PeerResults
     }
 
     // A peer's case may have a longer name (kmeans_faiss for kmeans) and leave out sizes that are fixed there.
-    private sealed record Row(string Case, IReadOnlyDictionary<string, double> Sizes, string? Precision, int Threads, double Throughput)
+    private sealed record Row(string Case, IReadOnlyDictionary<string, double> Sizes, string? Precision, int Threads, double Throughput, double? Spread)
     {
         public bool IsSameWork(BenchmarkResult result, int threads) =>
             Case.StartsWith(result.Name, StringComparison.Ordinal)
@@ -120,4 +121,5 @@ public sealed class PeerResults
 /// <summary>A measurement of another library.</summary>
 /// <param name="Case">Its name, which may name the library too.</param>
 /// <param name="Throughput">Units of work per second.</param>
-public sealed record PeerLine(string Case, double Throughput);
+/// <param name="Spread">How far the median of its calls, which the throughput is of, lies above the fastest: 0.1 for a tenth; null where the file does not tell.</param>
+public sealed record PeerLine(string Case, double Throughput, double? Spread = null);

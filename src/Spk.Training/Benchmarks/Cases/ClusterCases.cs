@@ -17,6 +17,8 @@ internal static class ClusterCases
                 float[] x = Inputs.Blobs(rows, dimension, clusters, 7);
                 return [.. IterationCounts.Select(iterations => Clusters(d, x, dimension, clusters, iterations))];
             })),
+        new("kmeans_bounded", "the same labels, without comparing rows that provably keep theirs", d =>
+            [Clusters(d, Inputs.Blobs(100_000, 192, 1000, 7), 192, 1000, 20, KMeansAlgorithm.Bounded)]),
         new("kmeans_small", "many small k-means problems in one call", SmallClusters),
         new("kmeans_batch", "32 large k-means problems in one call, on a GPU", LargeClusters) { NeedsGpu = true },
     ];
@@ -27,18 +29,18 @@ internal static class ClusterCases
         return Clusters(device, x, dimension, clusters, iterations);
     }
 
-    private static BenchmarkCase Clusters(Device device, float[] x, int dimension, int clusters, int iterations)
+    private static BenchmarkCase Clusters(Device device, float[] x, int dimension, int clusters, int iterations, KMeansAlgorithm algorithm = KMeansAlgorithm.Lloyd)
     {
         int rows = x.Length / dimension;
         float[] first = x.AsSpan(0, clusters * dimension).ToArray();
         return new(
-            "kmeans",
+            algorithm == KMeansAlgorithm.Bounded ? "kmeans_bounded" : "kmeans",
             [new("N", rows), new("D", dimension), new("K", clusters), new("iters", iterations)],
             "point-iterations/s",
             (double)rows * iterations,
-            () => KMeans.Fit(x, dimension, new KMeansOptions { Clusters = clusters, MaximumIterations = iterations, Tolerance = 0 }, first, device: device))
+            () => KMeans.Fit(x, dimension, new KMeansOptions { Clusters = clusters, MaximumIterations = iterations, Tolerance = 0, Algorithm = algorithm }, first, device: device))
         {
-            Operations = 2.0 * rows * dimension * clusters * iterations,
+            Operations = algorithm == KMeansAlgorithm.Bounded ? 0 : 2.0 * rows * dimension * clusters * iterations, // Bounds save a share that depends on the rows.
         };
     }
 

@@ -57,7 +57,9 @@ internal static class ResultTables
             [
                 Name(result), result.SizesText, result.Unit, best.Case,
                 ReportCell.Number(Slashed(same.Select(s => s.Peer is { } peer ? BenchmarkFormat.Rate(peer.Throughput) : "–"))),
+                ReportCell.Number(Slashed(same.Select(s => Percent(s.Peer?.Spread)))),
                 ReportCell.Number(Slashed(ours.Select(r => r is null ? "–" : BenchmarkFormat.Rate(r.Throughput)))),
+                ReportCell.Number(Slashed(ours.Select(r => Percent(r is { Least: > 0 } ? (r.Median / r.Least) - 1 : null)))),
                 ReportCell.Number(Slashed(same.Select(s => s is { Ours: { } our, Peer: { } peer } ? Ratio(our.Throughput / peer.Throughput) : "–"))),
                 ReportCell.Number(Ratio(highest / best.Throughput)),
             ]);
@@ -65,7 +67,7 @@ internal static class ResultTables
 
         if (rows.Count > 0)
         {
-            MarkdownTable.Append(text, ["case", "sizes", "unit", "fastest peer", "peer", "ours", "ratio, run by run", "our best to the peers' best"], rows);
+            MarkdownTable.Append(text, ["case", "sizes", "unit", "fastest peer", "peer", "spread", "ours", "spread", "ratio, run by run", "our best to the peers' best"], rows);
         }
     }
 
@@ -118,13 +120,20 @@ internal static class ResultTables
         from result in section.Runs.SelectMany(r => r.File.Results).DistinctBy(r => r.Key)
         select (result, section.Runs.Select(r => r.File.Find(result.Key)).ToArray());
 
-    // By the median over cases: a single one may have met a disturbance.
+    // By the median over cases, a single one may have met a disturbance; what all but that met is said, too.
     private static string Busy(IEnumerable<double> waited)
     {
         double[] sorted = [.. waited.Order()];
-        return sorted.Length == 0 ? ""
-            : sorted[sorted.Length / 2] is var median && median < MachinePace.IdleWaiting ? "; the machine was idle"
-            : string.Create(CultureInfo.InvariantCulture, $"; the machine was busy, each thread waited {median:F2} s a second");
+        if (sorted.Length == 0)
+        {
+            return "";
+        }
+
+        double median = sorted[sorted.Length / 2];
+        int disturbed = sorted.Count(w => w >= MachinePace.IdleWaiting);
+        return median >= MachinePace.IdleWaiting ? string.Create(CultureInfo.InvariantCulture, $"; the machine was busy, each thread waited {median:F2} s a second, in one case {sorted[^1]:F2}")
+            : disturbed == 0 ? "; the machine was idle"
+            : string.Create(CultureInfo.InvariantCulture, $"; the machine was idle but for {disturbed} of {sorted.Length} measurements, in which each thread waited up to {sorted[^1]:F2} s a second");
     }
 
     private static int ThreadsOf(ResultSection section) => ResultSection.Threads(section.Runs[0].File);
@@ -135,6 +144,8 @@ internal static class ResultTables
     private static string Slashed(IEnumerable<string> values) => string.Join(" / ", values);
 
     private static string Ratio(double value) => value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "F2", CultureInfo.InvariantCulture);
+
+    private static string Percent(double? share) => share is { } known ? string.Create(CultureInfo.InvariantCulture, $"{100 * known:F0} %") : "–";
 
     private static string PerSecond(double count, BenchmarkResult result) =>
         count > 0 ? (1e-9 * count / result.Median).ToString("#,0.#", CultureInfo.InvariantCulture) : "–";
