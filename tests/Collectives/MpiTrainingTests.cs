@@ -31,17 +31,17 @@ public class MpiTrainingTests
     {
         MpiRun.Require();
         string recipe = Recipe(Sgd);
-        Assert.That(CommandLine.Run(Pretrain(recipe, "one", "--set", "training.maximumSteps=10")).Code, Is.Zero);
-        Assert.That(MpiRun.Finish(MpiRun.Start(_folder.Root, Pretrain(recipe, "two", "--set", "training.maximumSteps=5", "evaluation.trials=none.txt"))).Code, Is.Zero);
-        var (code, output, error) = MpiRun.Finish(MpiRun.Start(_folder.Root, [.. Pretrain(recipe, "two", "--set", "training.maximumSteps=10"), "--resume", "--json"]));
+        Assert.That(CommandLine.Run(Pretrain(recipe, "one", "--set", "training.maximumSteps=20")).Code, Is.Zero);
+        Assert.That(MpiRun.Finish(MpiRun.Start(_folder.Root, Pretrain(recipe, "two", "--set", "training.maximumSteps=10", "evaluation.trials=none.txt"))).Code, Is.Zero);
+        var (code, output, error) = MpiRun.Finish(MpiRun.Start(_folder.Root, [.. Pretrain(recipe, "two", "--set", "training.maximumSteps=20"), "--resume", "--json"]));
         Assert.That(code, Is.Zero, error);
         using (var json = JsonDocument.Parse(output))
         {
-            Assert.That(json.RootElement.GetProperty("steps").GetInt64(), Is.EqualTo(10), "one object: only rank 0 prints");
+            Assert.That(json.RootElement.GetProperty("steps").GetInt64(), Is.EqualTo(20), "one object: only rank 0 prints");
         }
 
         double[] one = Losses("one"), two = Losses("two");
-        Assert.That(two, Has.Length.EqualTo(10));
+        Assert.That(two, Has.Length.EqualTo(20));
         Assert.That(two[0], Is.EqualTo(one[0]).Within(Tolerance.SharedStep * one[0]));
         Close.Assert(two, one, Tolerance.SharedCourse * one.Min(), "losses");
         var moved = Embedding("two").Zip(Embedding("one"), (a, b) => Math.Abs(a - b)).Max();
