@@ -26,9 +26,10 @@ internal static class Inputs
     }
 
     /// <summary>
-    /// Unit rows of weak structure, as the peers' scripts use them: Lloyd must not reach its fixed point within the timed iterations.
+    /// Unit rows of weak structure, as the peers' scripts use them: Lloyd must not reach its fixed point within the timed iterations. A row is its cluster's centre, times
+    /// the separation, and noise of as many dimensions.
     /// </summary>
-    public static float[] Blobs(int count, int dimension, int clusters, ulong seed)
+    public static float[] Blobs(int count, int dimension, int clusters, ulong seed, float separation = 0.3f)
     {
         var random = new CounterRandom(seed, RandomPurpose.Initialization);
         float[] centres = new float[clusters * dimension], rows = new float[count * dimension];
@@ -43,7 +44,7 @@ internal static class Inputs
             var centre = centres.AsSpan(random.NextInt(clusters) * dimension, dimension);
             for (int d = 0; d < dimension; d++)
             {
-                row[d] = (0.3f * centre[d]) + random.NextNormal();
+                row[d] = (separation * centre[d]) + random.NextNormal();
             }
 
             TensorPrimitives.Divide(row, TensorPrimitives.Norm(row), row);
