@@ -8,7 +8,8 @@ public enum KMeansAlgorithm
 
     /// <summary>
     /// The same labels and centroids as <see cref="Lloyd"/>, but rows that provably keep their label are not compared (bounds after
-    /// Hamerly, "Making k-means even faster", SDM 2010). Pays off once few centroids move. Needs 4 bytes more a row.
+    /// Hamerly, "Making k-means even faster", SDM 2010). Pays off where later iterations move few
+    /// centroids, and less the more dimensions there are. Needs 8 bytes more a row, and a copy of the centroids.
     /// </summary>
     Bounded,
 

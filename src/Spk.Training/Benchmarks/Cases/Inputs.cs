@@ -26,8 +26,8 @@ internal static class Inputs
     }
 
     /// <summary>
-    /// Unit rows of weak structure, as the peers' scripts use them: Lloyd must not reach its fixed point within the timed iterations. A row is its cluster's centre, times
-    /// the separation, and noise of as many dimensions.
+    /// Rows of separation × their cluster's centre + normal noise, scaled to length 1. The default is the weak structure of the peers' scripts, with which Lloyd
+    /// does not reach its fixed point within the timed iterations.
     /// </summary>
     public static float[] Blobs(int count, int dimension, int clusters, ulong seed, float separation = 0.3f)
     {

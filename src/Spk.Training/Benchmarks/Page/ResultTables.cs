@@ -101,7 +101,7 @@ internal static class ResultTables
     /// <summary>One line for each curve.</summary>
     public static void Curves(StringBuilder text, ScalingFile file)
     {
-        text.Append(CultureInfo.InvariantCulture, $"{file.Machine.GetValueOrDefault("date", "no date")}, {file.Machine.GetValueOrDefault("processor", "")}, {file.Machine.GetValueOrDefault("device", "")}: `{file.Machine.GetValueOrDefault("command", "spk bench scaling")}`{Busy(file.Curves.SelectMany(c => c.Points).Select(p => p.Waited))}\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"{file.Machine.GetValueOrDefault("date", "no date")}, {file.Machine.GetValueOrDefault("processor", "")}, {file.Machine.GetValueOrDefault("device", "")}: `{file.Machine.GetValueOrDefault("command", "spk bench scaling")}`{Busy(file.Curves.SelectMany(c => c.Points).Select(p => p.Waited).OfType<double>())}\n\n");
         MarkdownTable.Append(text, ["curve", "what is timed", "varied", "time", "power", "power, larger half", "memory", "power, larger half"],
         [
             .. file.Curves.Select(c => (IReadOnlyList<ReportCell>)
@@ -120,7 +120,7 @@ internal static class ResultTables
         from result in section.Runs.SelectMany(r => r.File.Results).DistinctBy(r => r.Key)
         select (result, section.Runs.Select(r => r.File.Find(result.Key)).ToArray());
 
-    // By the median over cases, a single one may have met a disturbance; what all but that met is said, too.
+    // Busy or idle by the median over cases; how many were disturbed, and how much, is said too.
     private static string Busy(IEnumerable<double> waited)
     {
         double[] sorted = [.. waited.Order()];

@@ -10,8 +10,8 @@ namespace Spk.Training.Benchmarks.Scaling;
 /// <param name="Slow">Seconds that nine calls in ten stayed below.</param>
 /// <param name="Calls">Calls that were timed.</param>
 /// <param name="Bytes">The device's tensors at their peak, and what a call allocates beside; arrays of the caller are not counted.</param>
-/// <param name="Waited">Seconds a second that each thread waited for processors that others had: 0 on an idle machine.</param>
-public readonly record struct ScalingPoint(double Size, double Median, double Fast, double Slow, int Calls, double Bytes, double Waited);
+/// <param name="Waited">Seconds a second that each thread waited for processors that others had: 0 on an idle machine; null where nobody counted.</param>
+public readonly record struct ScalingPoint(double Size, double Median, double Fast, double Slow, int Calls, double Bytes, double? Waited);
 
 /// <summary>Cost by size.</summary>
 /// <param name="Name">Name of the axis.</param>
@@ -56,7 +56,8 @@ public sealed record ScalingCurve(string Name, string Summary, string SizeName, 
         Text(json, "size"),
         [.. json.GetProperty("points").EnumerateArray().Select(p => new ScalingPoint(
             p.GetProperty("size").GetDouble(), p.GetProperty("median_s").GetDouble(), p.GetProperty("fast_s").GetDouble(),
-            p.GetProperty("slow_s").GetDouble(), p.GetProperty("calls").GetInt32(), p.GetProperty("memory_bytes").GetDouble(), p.GetProperty("waited").GetDouble()))]);
+            p.GetProperty("slow_s").GetDouble(), p.GetProperty("calls").GetInt32(), p.GetProperty("memory_bytes").GetDouble(),
+            p.TryGetProperty("waited", out var waited) && waited.ValueKind == JsonValueKind.Number ? waited.GetDouble() : null))]);
 
     private static string Text(JsonElement json, string name) => json.GetProperty(name).GetString() ?? throw new JsonException($"'{name}' is no text");
 

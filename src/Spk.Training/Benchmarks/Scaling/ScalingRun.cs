@@ -64,6 +64,6 @@ public static class ScalingRun
         using var yardstick = device is CpuDevice cpu ? new Yardstick(cpu.Threads) : null;
         var result = BenchmarkRun.MeasureCase(one, device, yardstick, new BenchmarkOptions { Budget = options.Budget }, null, cancellation);
         var memory = device.Memory;
-        return new ScalingPoint(size, result.Median, result.Fast, result.Slow, result.Calls, memory.Persistent + memory.Peak + result.AllocatedBytes, result.Pace?.Waited ?? 0);
+        return new ScalingPoint(size, result.Median, result.Fast, result.Slow, result.Calls, memory.Persistent + memory.Peak + result.AllocatedBytes, result.Pace?.Waited);
     }
 }
