@@ -8,8 +8,8 @@ using Spk.Training.Benchmarks;
 namespace Spk.Cli;
 
 /// <summary>
-/// Times cases in a process of their own. Where code and memory come to lie differs from one process to the next, and makes a case slower or faster in
-/// all its calls: who repeats a measurement in the same process only repeats that.
+/// Times cases in a process of their own. In some processes a case was slower in all its calls, for a reason that is not known (decision 17): who repeats a
+/// measurement in the same process only repeats that.
 /// </summary>
 internal static class BenchProcess
 {
