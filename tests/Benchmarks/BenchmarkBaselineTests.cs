@@ -21,8 +21,9 @@ public class BenchmarkBaselineTests
         var asked = new List<string>();
         var pauses = new List<(int, int)>();
         var results = BenchmarkBaseline.Measure(
-            only =>
+            (round, only) =>
             {
+                Assert.That(round, Is.EqualTo(asked.Count + 1));
                 string[] names = [.. only.Count == 0 ? Times.Keys : only.Select(r => r.Name)];
                 asked.Add(string.Join(' ', names));
                 return [.. names.Select(name => Result(name, Times[name][Math.Min(asked.Count, Times[name].Length) - 1]))];
@@ -45,7 +46,7 @@ public class BenchmarkBaselineTests
     public void A_steady_machine_needs_one_round_more()
     {
         int rounds = 0;
-        BenchmarkBaseline.Measure(_ =>
+        BenchmarkBaseline.Measure((_, _) =>
         {
             rounds++;
             return [Result("steady", 1)];

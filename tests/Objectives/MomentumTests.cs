@@ -7,6 +7,7 @@ using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Tests.Support;
 using Spk.Training.Objectives;
+using Spk.Training.Optimization;
 
 namespace Spk.Tests.Objectives;
 
@@ -64,6 +65,7 @@ public class MomentumTests(TestDevice on)
         var momentum = new MomentumEncoder(context, trained, new MomentumSpec { Start = 0.9, Curve = curve }, "momentum.encoder.");
         trained.Allocate(3);
         momentum.Allocate();
+        var optimizer = Optimizer.Create(new OptimizerSpec { Kind = OptimizerKind.Sgd, Momentum = 0 }, trained);
         double[] want = Samples.ToDouble(Samples.Read(trained.Values));
         Assert.That(Samples.Read(momentum.Parameters.Values), Is.EqualTo(Samples.Read(trained.Values)), "it starts as a copy");
         for (int step = 0; step < steps; step++)
@@ -71,7 +73,7 @@ public class MomentumTests(TestDevice on)
             float[] now = Samples.Normal(step + 1, trained.Values.Count);
             trained.Values.CopyFrom(now);
             trained.Buffers[0].Value.CopyFrom(Samples.Normal(99, trained.Buffers[0].Shape.Count));
-            momentum.Follow(step);
+            optimizer.Step(0, average: momentum.Following(step));
             double m = curve == MomentumCurve.Constant ? 0.9 : 1 - (0.1 * (1 + Math.Cos(Math.PI * step / steps)) / 2);
             for (int i = 0; i < want.Length; i++)
             {

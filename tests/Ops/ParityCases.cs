@@ -171,6 +171,12 @@ internal static class ParityCases
         new("Adam", Sums, d => Update(d, (v, g, m, s, step) => Adam.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
         new("AdamW", Sums, d => Update(d, (v, g, m, s, step) => AdamW.Step(v, g, m, s, step, new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1 }))),
         new("Sgd", Sums, d => Update(d, (v, g, m, s, step) => Sgd.Step(v, g, m, new SgdSettings { LearningRate = 0.01, Momentum = 0.9, Nesterov = true, WeightDecay = 0.1 }))),
+        new("Adam with a clip and an average", Sums, d =>
+        {
+            var average = Constant(d, 3, 3333);
+            var settings = new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1, GradientFactor = 0.3 };
+            return [.. Update(d, (v, g, m, s, step) => Adam.Step(v, g, m, s, step, settings, average: new MovingAverage(average, 0.9))), Samples.Read(average)];
+        }),
         new("Ema", Sums, d => Update(d, (v, g, m, s, step) => Ema.Step(v, g, 0.9))),
         new("GradientNorm", Sums, d =>
         {

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Spk.Engine.Autograd;
 using Spk.Engine.Devices;
+using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Tests.Support;
@@ -75,17 +76,56 @@ public class OptimizerTests
     }
 
     [Test]
-    public void The_clip_bounds_the_norm_over_all_sets()
+    public void The_clip_bounds_the_norm_over_all_sets([Values] bool known)
     {
         using var device = new CpuDevice(1);
         var (optimizer, sets) = Make(device, new() { Kind = OptimizerKind.Sgd, Momentum = 0, ClipNorm = 1 });
         sets[0].Trainable[0].Value.Grad!.AsSpan()[0] = 3;
         sets[1].Trainable[0].Value.Grad!.AsSpan()[0] = 4;
-        Assert.That(optimizer.LastGradientNorm, Is.NaN);
-        optimizer.Step(0);
-        Assert.That(optimizer.LastGradientNorm, Is.EqualTo(5));
-        Assert.That(sets[0].Gradients.AsSpan()[0], Is.EqualTo(0.6f).Within(1e-6));
-        Assert.That(sets[1].Gradients.AsSpan()[0], Is.EqualTo(0.8f).Within(1e-6));
+        float first = sets[0].Values.AsSpan()[0], second = sets[1].Values.AsSpan()[0];
+        Assert.That(optimizer.NormOfGradients(), Is.EqualTo(5));
+        optimizer.Step(0.5, known ? 5 : null);
+        Assert.That(sets[0].Values.AsSpan()[0], Is.EqualTo(first - 0.3f).Within(1e-6));
+        Assert.That(sets[1].Values.AsSpan()[0], Is.EqualTo(second - 0.4f).Within(1e-6));
+    }
+
+    [Test]
+    public void A_clip_of_each_parameter_bounds_their_norms()
+    {
+        using var device = new CpuDevice(1);
+        var (optimizer, sets) = Make(device, new() { Kind = OptimizerKind.Sgd, Momentum = 0, ClipNorm = 1, ClipScope = GradientClipScope.EachParameter });
+        sets[0].Trainable[0].Value.Grad!.AsSpan()[0] = 3;
+        sets[1].Trainable[0].Value.Grad!.AsSpan()[0] = 0.5f;
+        float first = sets[0].Values.AsSpan()[0], second = sets[1].Values.AsSpan()[0];
+        optimizer.Step(0.5);
+        Assert.That(sets[0].Values.AsSpan()[0], Is.EqualTo(first - 0.5f).Within(1e-6));
+        Assert.That(sets[1].Values.AsSpan()[0], Is.EqualTo(second - 0.25f).Within(1e-6));
+    }
+
+    [Test]
+    public void An_average_follows_parameters_at_every_rate()
+    {
+        using var device = new CpuDevice(2);
+        var set = Encoder(device);
+        var optimizer = Optimizer.Create(new() { Kind = OptimizerKind.Sgd, Momentum = 0 }, set, p => p.Name == "bias" ? 0 : 1);
+        var average = device.AllocatePersistent(set.Values.Shape);
+        set.Gradients.CopyFrom([.. Enumerable.Repeat(1f, set.Gradients.Count)]);
+        float[] before = Samples.Read(set.Values);
+        int bias = set.OffsetOf(set.Trainable[1]);
+        Assert.That(optimizer.NormOfGradients(), Is.EqualTo(Math.Sqrt(bias)).Within(1e-12), "what stays as it is counts as 0");
+        optimizer.Step(0.25, average: new MovingAverage(average, 0.5));
+        float[] after = Samples.Read(set.Values);
+        Assert.That(after, Is.EqualTo(before.Select((v, i) => i < bias ? v - 0.25f : v)).Within(1e-6));
+        Assert.That(Samples.Read(average), Is.EqualTo(after.Select(v => 0.5f * v)));
+    }
+
+    [Test]
+    public void An_average_fits_one_set_alone()
+    {
+        using var device = new CpuDevice(1);
+        var (optimizer, sets) = Make(device, new());
+        var average = new MovingAverage(device.AllocatePersistent(sets[0].Values.Shape), 0.9);
+        Assert.That(() => optimizer.Step(0, average: average), Throws.TypeOf<ShapeException>().With.Message.Contains("2 parameter sets"));
     }
 
     [TestCaseSource(nameof(Specs))]
@@ -114,14 +154,20 @@ public class OptimizerTests
 
     private static (Optimizer Optimizer, ParameterSet[] Sets) Make(CpuDevice device, OptimizerSpec spec)
     {
-        var encoder = new ParameterSet(device);
-        encoder.Add("weight", new Shape(7, 9), Initializer.XavierNormal(7, 9));
-        encoder.Add("bias", new Shape(7), Initializer.UniformFanIn(9));
-        encoder.Allocate(1);
+        var encoder = Encoder(device);
         var head = new ParameterSet(device);
         head.Add("head.weight", new Shape(33, 7), Initializer.XavierNormal(7, 33));
         head.Allocate(2);
         return (Optimizer.Create(spec, encoder, head), [encoder, head]);
+    }
+
+    private static ParameterSet Encoder(CpuDevice device)
+    {
+        var encoder = new ParameterSet(device);
+        encoder.Add("weight", new Shape(7, 9), Initializer.XavierNormal(7, 9));
+        encoder.Add("bias", new Shape(7), Initializer.UniformFanIn(9));
+        encoder.Allocate(1);
+        return encoder;
     }
 
     private static void Run(Optimizer optimizer, ParameterSet[] sets, int from, int to)

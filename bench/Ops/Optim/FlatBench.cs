@@ -20,6 +20,8 @@ public abstract class FlatBench
 
     protected Tensor Second { get; private set; } = null!;
 
+    protected Tensor Average { get; private set; } = null!;
+
     [GlobalSetup]
     public void Setup()
     {
@@ -27,6 +29,7 @@ public abstract class FlatBench
         var shape = new Shape(Parameters);
         (Values, Gradients) = (Device.AllocatePersistent(shape), Device.AllocatePersistent(shape));
         (First, Second) = (Device.AllocatePersistent(shape), Device.AllocatePersistent(shape));
+        Average = Device.AllocatePersistent(shape);
         var random = BenchDevice.Random(Device, shape, 1);
         random.AsSpan().CopyTo(Values.AsSpan());
         random.AsSpan().CopyTo(Gradients.AsSpan());

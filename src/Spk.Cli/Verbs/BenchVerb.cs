@@ -118,17 +118,9 @@ internal sealed class BenchVerb : Verb
 
         IReadOnlyList<BenchmarkResult> Repeat(IReadOnlyList<BenchmarkResult> only, Action<BenchmarkResult> report) =>
             BenchProcess.Measure(only.Count == 0 ? wanted : Only(only, wanted), ceilings, report, Remark, context.Stop);
-        bool isFirst = true;
-        IReadOnlyList<BenchmarkResult> Measure(IReadOnlyList<BenchmarkResult> only)
-        {
-            if (!isFirst)
-            {
-                return Repeat(only, Show);
-            }
-
-            isFirst = false;
-            return BenchmarkRun.Measure(wanted, ceilings, Show, (name, reason) => Remark($"{name}: {reason}"), context.Stop);
-        }
+        IReadOnlyList<BenchmarkResult> Measure(int round, IReadOnlyList<BenchmarkResult> only) => round == 1
+            ? BenchmarkRun.Measure(wanted, ceilings, Show, (name, reason) => Remark($"{name}: {reason}"), context.Stop)
+            : Repeat(only, Show);
 
         void Save(IReadOnlyList<BenchmarkResult> soFar)
         {

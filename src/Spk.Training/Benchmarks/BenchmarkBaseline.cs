@@ -23,21 +23,21 @@ public static class BenchmarkBaseline
     internal const double LongSeconds = 0.5;
 
     /// <summary>Measures, round by round. Each round should run in a process of its own: in some processes a case is slower throughout.</summary>
-    /// <param name="measure">Measures all cases once, or only those of the given results.</param>
+    /// <param name="measure">Measures in the round of a number, from 1: all cases where no results are given, else only those of the results.</param>
     /// <param name="rounds">Rounds over all cases.</param>
     /// <param name="mostRounds">Rounds at most, of which those beyond <paramref name="rounds"/> are over what varies; 0 for none of them.</param>
     /// <param name="pause">Called before each round but the first, with its number from 2 and the cases in it: lets what disturbs pass.</param>
     /// <param name="done">Hears of all results after each round: they may take many minutes, and whoever ends them keeps what there is.</param>
     /// <returns>All results, round by round.</returns>
     public static IReadOnlyList<BenchmarkResult> Measure(
-        Func<IReadOnlyList<BenchmarkResult>, IReadOnlyList<BenchmarkResult>> measure,
+        Func<int, IReadOnlyList<BenchmarkResult>, IReadOnlyList<BenchmarkResult>> measure,
         int rounds = Rounds,
         int mostRounds = MostRounds,
         Action<int, int>? pause = null,
         Action<IReadOnlyList<BenchmarkResult>>? done = null)
     {
         ArgumentNullException.ThrowIfNull(measure);
-        var results = new List<BenchmarkResult>(measure([]));
+        var results = new List<BenchmarkResult>(measure(1, []));
         done?.Invoke(results);
         for (int round = 2; round <= Math.Max(rounds, mostRounds); round++)
         {
@@ -48,7 +48,7 @@ public static class BenchmarkBaseline
             }
 
             pause?.Invoke(round, open.Length);
-            results.AddRange(measure(round <= rounds ? [] : open));
+            results.AddRange(measure(round, round <= rounds ? [] : open));
             done?.Invoke(results);
         }
 

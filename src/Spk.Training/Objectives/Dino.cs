@@ -5,6 +5,7 @@ using Spk.Engine.Encoders;
 using Spk.Engine.Models;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Loss;
+using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Training.Checkpoints;
 using Spk.Training.Data;
@@ -132,11 +133,13 @@ public sealed class Dino : Objective
     }
 
     /// <inheritdoc/>
+    public override MovingAverage? Average => _teacher.Following(_place.Step);
+
+    /// <inheritdoc/>
     public override void Update()
     {
         PrototypeDistill.UpdateCentre(_centre, _statistics, _spec.CentreMomentum);
         _sampling?.Collect(_first!, _second!);
-        _teacher.Follow(_place.Step);
     }
 
     internal override void VisitState(StateVisitor visitor, long step)

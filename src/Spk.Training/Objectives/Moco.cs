@@ -4,6 +4,7 @@ using Spk.Engine.Encoders;
 using Spk.Engine.Numerics;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Ops.Loss;
+using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Training.Checkpoints;
@@ -150,6 +151,9 @@ public sealed class Moco : Objective
     }
 
     /// <inheritdoc/>
+    public override MovingAverage? Average => _momentum.Following(_place.Step);
+
+    /// <inheritdoc/>
     public override void Update()
     {
         _sampling?.Collect(_ownKeys);
@@ -157,8 +161,6 @@ public sealed class Moco : Objective
         {
             _queues[i].Store(_keys[i], _speakers, _place.Step * Context.Batch);
         }
-
-        _momentum.Follow(_place.Step);
     }
 
     internal override void VisitState(StateVisitor visitor, long step)

@@ -51,7 +51,7 @@ internal sealed class MomentumEncoder
         }
     }
 
-    /// <summary>Follows the trained parameters after a step.</summary>
+    /// <summary>What the optimiser is to do with its parameters as it moves the trained ones.</summary>
     /// <param name="step">The step, from 0.</param>
-    public void Follow(long step) => Ema.Step(Parameters.Values, _trained.Values, _schedule.At(step));
+    public MovingAverage Following(long step) => new(Parameters.Values, _schedule.At(step));
 }

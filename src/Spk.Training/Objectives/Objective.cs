@@ -1,6 +1,7 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Encoders;
 using Spk.Engine.Models;
+using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
 using Spk.Training.Checkpoints;
@@ -128,7 +129,10 @@ public abstract class Objective
     /// <returns>A tensor of one element.</returns>
     public abstract Tensor Loss(Tape? tape, in StepFeatures features);
 
-    /// <summary>Follows a step of the optimiser: momentum encoders, queues, centres.</summary>
+    /// <summary>What the optimiser's next step takes along: <see cref="MomentumParameters"/> as an average of <see cref="Parameters"/>; null where there are none.</summary>
+    public virtual MovingAverage? Average => null;
+
+    /// <summary>Follows a step of the optimiser: queues, centres.</summary>
     public virtual void Update() { }
 
     /// <summary>Shows a checkpoint everything besides parameters that the next step depends on.</summary>

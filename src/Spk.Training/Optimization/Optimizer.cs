@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Spk.Engine.Autograd;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
+using Spk.Interop;
 
 namespace Spk.Training.Optimization;
 
@@ -65,11 +66,6 @@ public sealed class Optimizer
         }
     }
 
-    /// <summary>
-    /// Norm of all gradients before clipping, at the last step; NaN before the first step, and where the spec does not clip.
-    /// </summary>
-    public double LastGradientNorm { get; private set; } = double.NaN;
-
     /// <summary>Makes an optimiser with fresh state.</summary>
     /// <param name="spec">Its settings.</param>
     /// <param name="sets">Allocated parameter sets (encoder, head …), in a fixed order.</param>
@@ -98,25 +94,48 @@ public sealed class Optimizer
         return new Optimizer(spec, [set], rateOf);
     }
 
-    /// <summary>Clips the gradients if the spec says so, then updates all values.</summary>
-    /// <param name="learningRate">Rate of this step, 0 or more.</param>
-    /// <exception cref="Spk.Interop.InvalidOptionException">The rate is negative or not finite.</exception>
-    public void Step(double learningRate)
+    /// <summary>The norm of all gradients before clipping. Those of parameters that stay as they are count as 0, and are set to it.</summary>
+    /// <returns>0 or more; NaN or infinite where a gradient is.</returns>
+    public double NormOfGradients()
     {
         ForgetFrozen();
-        if (Spec.ClipNorm is { } highest)
+        double squares = 0;
+        foreach (var set in _sets)
         {
-            LastGradientNorm = Clip(highest);
+            double norm = GradientNorm.Compute(set.Gradients);
+            squares += norm * norm;
         }
 
+        return Math.Sqrt(squares);
+    }
+
+    /// <summary>Updates all values, by clipped gradients if the spec says so.</summary>
+    /// <param name="learningRate">Rate of this step, 0 or more.</param>
+    /// <param name="gradientNorm">What <see cref="NormOfGradients"/> gave, where it was asked for; null to have it computed if a clip needs it.</param>
+    /// <param name="average">An average of all values, which follows them; null for none.</param>
+    /// <exception cref="Spk.Interop.InvalidOptionException">The rate is negative or not finite.</exception>
+    /// <exception cref="ShapeException">The average is not laid out like the values of the one set.</exception>
+    public void Step(double learningRate, double? gradientNorm = null, MovingAverage? average = null)
+    {
+        if (average is { } following && (_sets.Length != 1 || following.Values.Count != _sets[0].Values.Count))
+        {
+            throw new ShapeException($"An average of {following.Values.Count} elements cannot follow {_sets.Length} parameter sets, the first of {_sets[0].Values.Count}.");
+        }
+
+        double factor = Clip(gradientNorm);
         _stepCount++;
         for (int i = 0; i < _sets.Length; i++)
         {
             foreach (var run in _runs[i])
             {
+                MovingAverage? averageOfRun = average is { } all ? all with { Values = run.Of(all.Values) } : null;
                 if (run.Factor > 0)
                 {
-                    Step(i, run, learningRate * run.Factor);
+                    Step(i, run, learningRate * run.Factor, factor, averageOfRun);
+                }
+                else if (averageOfRun is { } still)
+                {
+                    Ema.Step(still.Values, run.Of(_sets[i].Values), still.Momentum);
                 }
             }
         }
@@ -136,7 +155,7 @@ public sealed class Optimizer
         }
     }
 
-    private void Step(int set, Run run, double learningRate)
+    private void Step(int set, Run run, double learningRate, double gradientFactor, in MovingAverage? average)
     {
         var (values, gradients) = (run.Of(_sets[set].Values), run.Of(_sets[set].Gradients));
         int first = set * _statesPerSet;
@@ -148,8 +167,9 @@ public sealed class Optimizer
                 Momentum = Spec.Momentum,
                 WeightDecay = Spec.WeightDecay,
                 Nesterov = Spec.Nesterov,
+                GradientFactor = gradientFactor,
             };
-            Sgd.Step(values, gradients, _statesPerSet == 0 ? null : run.Of(_states[first].Value), settings, run.Undecayed);
+            Sgd.Step(values, gradients, _statesPerSet == 0 ? null : run.Of(_states[first].Value), settings, run.Undecayed, average);
             return;
         }
 
@@ -160,38 +180,37 @@ public sealed class Optimizer
             Beta2 = Spec.Beta2,
             Epsilon = Spec.Epsilon,
             WeightDecay = Spec.WeightDecay,
+            GradientFactor = gradientFactor,
         };
         if (Spec.Kind == OptimizerKind.Adam)
         {
-            Adam.Step(values, gradients, run.Of(_states[first].Value), run.Of(_states[first + 1].Value), _stepCount, adam, run.Undecayed);
+            Adam.Step(values, gradients, run.Of(_states[first].Value), run.Of(_states[first + 1].Value), _stepCount, adam, run.Undecayed, average);
         }
         else
         {
-            AdamW.Step(values, gradients, run.Of(_states[first].Value), run.Of(_states[first + 1].Value), _stepCount, adam, run.Undecayed);
+            AdamW.Step(values, gradients, run.Of(_states[first].Value), run.Of(_states[first + 1].Value), _stepCount, adam, run.Undecayed, average);
         }
     }
 
-    private double Clip(double highest)
+    // Scales the gradients, or gives the factor that the update multiplies them by.
+    private double Clip(double? norm)
     {
-        double squares = 0;
-        for (int i = 0; i < _sets.Length; i++)
+        if (Spec.ClipNorm is not { } highest)
         {
-            double norm = Spec.ClipScope == GradientClipScope.EachParameter
-                ? GradientNorm.ClipEach(_sets[i], highest)
-                : GradientNorm.Compute(_sets[i].Gradients);
-            squares += norm * norm;
+            return 1;
         }
 
-        double total = Math.Sqrt(squares);
         if (Spec.ClipScope == GradientClipScope.All)
         {
-            for (int i = 0; i < _sets.Length; i++)
-            {
-                GradientNorm.ScaleToNorm(_sets[i].Gradients, total, highest);
-            }
+            return GradientNorm.ClipFactor(norm ?? NormOfGradients(), highest);
         }
 
-        return total;
+        foreach (var set in _sets)
+        {
+            GradientNorm.ClipEach(set, highest);
+        }
+
+        return 1;
     }
 
     // Neighbours of one rate are updated together; with one rate for all that is the whole set.

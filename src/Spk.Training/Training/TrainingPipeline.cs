@@ -5,7 +5,6 @@ using Spk.Engine.Devices;
 using Spk.Engine.Encoders;
 using Spk.Engine.Features;
 using Spk.Engine.Models;
-using Spk.Engine.Ops.Optim;
 using Spk.Interop;
 using Spk.Training.Data;
 using Spk.Training.Objectives;
@@ -181,10 +180,10 @@ internal sealed class TrainingPipeline : IDisposable
         FiniteGuard.CheckLoss(
             loss, step + 1, Parameters, ("waves (after augmentation)", batch.Waves), ("features", _features.Views), ("embeddings", Objective.Embeddings));
         _device.Collective.Average(Parameters.Gradients);
-        double norm = GradientNorm.Compute(Parameters.Gradients);
+        double norm = Optimizer.NormOfGradients();
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
         double rate = _learningRate.At(step);
-        Optimizer.Step(rate);
+        Optimizer.Step(rate, norm, Objective.Average);
         Profile?.End(StepStage.Optimizer, _device);
         Objective.Update();
         Profile?.End(StepStage.Update, _device);

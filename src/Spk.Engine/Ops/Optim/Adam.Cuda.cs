@@ -12,12 +12,13 @@ public static unsafe partial class Adam
 
     /// <summary>One step with the kernel of Adam or AdamW, which take the same arguments.</summary>
     internal static void CudaStep(
-        CudaDevice cuda, KernelId kernel, Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, Tensor? undecayed, Factors factors) =>
+        CudaDevice cuda, KernelId kernel, Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, Tensor? undecayed, Tensor? average, Factors factors) =>
         cuda.Launch(
             kernel, new LaunchShape((values.Count + CudaThreads - 1) / CudaThreads, CudaThreads), values.Address, gradients.Address, mean.Address,
-            meanSquare.Address, undecayed?.Address ?? 0, undecayed is null ? 0 : undecayed.Count / 2, values.Count, KernelArgument.Structure(&factors));
+            meanSquare.Address, undecayed?.Address ?? 0, undecayed is null ? 0 : undecayed.Count / 2,
+            average?.Address ?? 0, values.Count, KernelArgument.Structure(&factors));
 
     private static void CudaStep(
-        CudaDevice cuda, Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, Tensor? undecayed, in Factors factors) =>
-        CudaStep(cuda, StepKernel, values, gradients, mean, meanSquare, undecayed, factors);
+        CudaDevice cuda, Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, Tensor? undecayed, Tensor? average, in Factors factors) =>
+        CudaStep(cuda, StepKernel, values, gradients, mean, meanSquare, undecayed, average, factors);
 }

@@ -8,7 +8,7 @@ namespace Spk.Engine.Ops.Optim;
 /// Adam with bias correction (Kingma and Ba 2015); weight decay is coupled: it is added to the gradient (L2), as in PyTorch's Adam.
 /// </summary>
 /// <remarks>
-/// g += λ p; m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; p −= lr · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). One pass over flat
+/// g = factor · gradient + λ p; m = β₁ m + (1 − β₁) g; v = β₂ v + (1 − β₂) g²; p −= lr · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). One pass over flat
 /// vectors; a NaN in a gradient reaches value and state.
 /// </remarks>
 public static partial class Adam
@@ -23,14 +23,15 @@ public static partial class Adam
     /// <param name="undecayed">
     /// Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.
     /// </param>
+    /// <param name="average">An average that follows the values in the same pass; null for none.</param>
     /// <exception cref="ShapeException">The vectors differ in length.</exception>
     /// <exception cref="InvalidOptionException">A hyper-parameter is out of range.</exception>
     public static void Step(
-        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed = null) =>
-        Step(values, gradients, mean, meanSquare, step, settings, undecayed, decoupled: false);
+        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed = null, MovingAverage? average = null) =>
+        Step(values, gradients, mean, meanSquare, step, settings, undecayed, average, decoupled: false);
 
     internal static void Step(
-        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed, bool decoupled)
+        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed, MovingAverage? average, bool decoupled)
     {
         ArgumentNullException.ThrowIfNull(values);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
@@ -38,19 +39,20 @@ public static partial class Adam
         OptimChecks.RequireLike(values, mean, nameof(mean));
         OptimChecks.RequireLike(values, meanSquare, nameof(meanSquare));
         OptimChecks.RequireRuns(values, undecayed);
+        average?.Require(values);
         settings.Validate();
-        var factors = Factors.Of(settings, step, decoupled);
+        var factors = Factors.Of(settings, step, decoupled, average);
         if (values.Device is not CudaDevice cuda)
         {
-            CpuStep(Cpu.Of(values.Device), values, gradients, mean, meanSquare, undecayed, factors);
+            CpuStep(Cpu.Of(values.Device), values, gradients, mean, meanSquare, undecayed, average?.Values, factors);
         }
         else if (decoupled)
         {
-            AdamW.CudaStep(cuda, values, gradients, mean, meanSquare, undecayed, factors);
+            AdamW.CudaStep(cuda, values, gradients, mean, meanSquare, undecayed, average?.Values, factors);
         }
         else
         {
-            CudaStep(cuda, values, gradients, mean, meanSquare, undecayed, factors);
+            CudaStep(cuda, values, gradients, mean, meanSquare, undecayed, average?.Values, factors);
         }
     }
 
@@ -75,7 +77,13 @@ public static partial class Adam
 
         public float Decoupled { get; private init; }
 
-        public static Factors Of(in AdamSettings settings, long step, bool decoupled)
+        public float Gradient { get; private init; }
+
+        public float Keep { get; private init; }
+
+        public float Take { get; private init; }
+
+        public static Factors Of(in AdamSettings settings, long step, bool decoupled, in MovingAverage? average)
         {
             // The corrections near 1 at late steps, and the products, are formed in f64 and rounded once.
             double correction1 = 1 - Math.Pow(settings.Beta1, step);
@@ -91,6 +99,9 @@ public static partial class Adam
                 Epsilon = (float)settings.Epsilon,
                 Coupled = decoupled ? 0 : (float)settings.WeightDecay,
                 Decoupled = decoupled ? (float)(-settings.LearningRate * settings.WeightDecay) : 0,
+                Gradient = (float)settings.GradientFactor,
+                Keep = average?.Keep ?? 0,
+                Take = average?.Take ?? 0,
             };
         }
     }

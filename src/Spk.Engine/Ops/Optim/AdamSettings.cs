@@ -24,8 +24,12 @@ public readonly record struct AdamSettings
     /// <summary>λ, 0 or more: added to the gradient as λ·p by <see cref="Adam"/>, taken from the values by <see cref="AdamW"/>.</summary>
     public double WeightDecay { get; init; }
 
+    /// <summary>What the gradient is multiplied by as it is read, 0 or more: <see cref="GradientNorm.ClipFactor"/>.</summary>
+    public double GradientFactor { get; init; } = 1;
+
     internal void Validate()
     {
+        OptimChecks.RequireAtLeastZero(GradientFactor, "gradient factor");
         OptimChecks.RequireAtLeastZero(LearningRate, "learning rate");
         OptimChecks.RequireBelowOne(Beta1, "beta1");
         OptimChecks.RequireBelowOne(Beta2, "beta2");

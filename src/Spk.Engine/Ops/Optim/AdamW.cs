@@ -20,9 +20,10 @@ public static partial class AdamW
     /// <param name="undecayed">
     /// Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.
     /// </param>
+    /// <param name="average">An average that follows the values in the same pass; null for none.</param>
     /// <exception cref="ShapeException">The vectors differ in length.</exception>
     /// <exception cref="InvalidOptionException">A hyper-parameter is out of range.</exception>
     public static void Step(
-        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed = null) =>
-        CpuStep(values, gradients, mean, meanSquare, step, settings, undecayed);
+        Tensor values, Tensor gradients, Tensor mean, Tensor meanSquare, long step, in AdamSettings settings, Tensor? undecayed = null, MovingAverage? average = null) =>
+        CpuStep(values, gradients, mean, meanSquare, step, settings, undecayed, average);
 }

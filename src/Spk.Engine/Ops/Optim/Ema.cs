@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spk.Engine.Devices.Cuda;
 using Spk.Engine.Tensors;
 using Spk.Interop;
@@ -18,11 +17,7 @@ public static partial class Ema
     {
         ArgumentNullException.ThrowIfNull(target);
         OptimChecks.RequireLike(target, source, nameof(source));
-        if (!(momentum >= 0 && momentum <= 1))
-        {
-            throw new InvalidOptionException($"momentum = {momentum.ToString(CultureInfo.InvariantCulture)} is out of range: it must be 0 to 1.");
-        }
-
+        OptimChecks.RequireZeroToOne(momentum, nameof(momentum));
         if (target.Device is CudaDevice cuda)
         {
             CudaStep(cuda, target, source, momentum);

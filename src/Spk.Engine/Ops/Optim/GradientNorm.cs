@@ -51,27 +51,8 @@ public static partial class GradientNorm
     /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
     public static double Clip(Tensor gradients, double highest)
     {
-        double norm = Compute(gradients);
-        ScaleToNorm(gradients, norm, highest);
-        return norm;
-    }
-
-    /// <summary>Scales by a norm that is known, such as that of several vectors together.</summary>
-    /// <param name="gradients">f32, contiguous; changed in place.</param>
-    /// <param name="norm">The norm; nothing is done where it is not finite.</param>
-    /// <param name="highest">The norm to clip to, above 0.</param>
-    /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
-    public static void ScaleToNorm(Tensor gradients, double norm, double highest)
-    {
-        ArgumentNullException.ThrowIfNull(gradients);
-        OptimChecks.RequireLike(gradients, gradients, nameof(gradients));
-        if (!(highest > 0))
-        {
-            throw new InvalidOptionException($"gradient clip = {highest.ToString(CultureInfo.InvariantCulture)} is out of range: it must be above 0.");
-        }
-
-        double factor = highest / (norm + Slack);
-        if (factor < 1 && double.IsFinite(norm))
+        double norm = Compute(gradients), factor = ClipFactor(norm, highest);
+        if (factor < 1)
         {
             if (gradients.Device is CudaDevice cuda)
             {
@@ -82,6 +63,23 @@ public static partial class GradientNorm
                 CpuScale(Cpu.Of(gradients.Device), gradients, (float)factor);
             }
         }
+
+        return norm;
+    }
+
+    /// <summary>What gradients are multiplied by to clip them: an optimiser does it as it reads them, which saves a pass.</summary>
+    /// <param name="norm">Their norm, or that of several vectors together.</param>
+    /// <param name="highest">The norm to clip to, above 0.</param>
+    /// <returns>highest/(norm + 1e-6) where that is below 1, else 1; 1 where the norm is not finite.</returns>
+    /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
+    public static double ClipFactor(double norm, double highest)
+    {
+        if (!(highest > 0))
+        {
+            throw new InvalidOptionException($"gradient clip = {highest.ToString(CultureInfo.InvariantCulture)} is out of range: it must be above 0.");
+        }
+
+        return double.IsFinite(norm) ? Math.Min(1, highest / (norm + Slack)) : 1;
     }
 
     /// <summary>Clips the gradient of every trained parameter by its own norm (DINO's recipe clips each at 3).</summary>

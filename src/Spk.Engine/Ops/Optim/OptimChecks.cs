@@ -23,6 +23,14 @@ internal static class OptimChecks
         }
     }
 
+    public static void RequireZeroToOne(double value, string name)
+    {
+        if (!(value >= 0 && value <= 1))
+        {
+            throw new InvalidOptionException($"{name} = {value.ToString(CultureInfo.InvariantCulture)} is out of range: it must be 0 to 1.");
+        }
+    }
+
     public static void RequireLike(Tensor values, Tensor other, string name)
     {
         ArgumentNullException.ThrowIfNull(other, name);

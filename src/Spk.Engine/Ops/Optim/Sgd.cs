@@ -6,7 +6,7 @@ namespace Spk.Engine.Ops.Optim;
 
 /// <summary>Stochastic gradient descent with momentum, Nesterov's variant and coupled weight decay, as in PyTorch.</summary>
 /// <remarks>
-/// g += λ p; b = μ b + g (the first step's b is g, which zeros give); p −= lr · (nesterov ? g + μ b : b). A NaN in a gradient
+/// g = factor · gradient + λ p; b = μ b + g (the first step's b is g, which zeros give); p −= lr · (nesterov ? g + μ b : b). A NaN in a gradient
 /// reaches value and state.
 /// </remarks>
 public static partial class Sgd
@@ -19,13 +19,15 @@ public static partial class Sgd
     /// <param name="undecayed">
     /// Runs of elements without weight decay: pairs (start, end) as i32, ascending, end excluded; null means all decay.
     /// </param>
+    /// <param name="average">An average that follows the values in the same pass; null for none.</param>
     /// <exception cref="ShapeException">The vectors differ in length, or a momentum has no buffer.</exception>
     /// <exception cref="InvalidOptionException">A hyper-parameter is out of range.</exception>
-    public static void Step(Tensor values, Tensor gradients, Tensor? buffer, in SgdSettings settings, Tensor? undecayed = null)
+    public static void Step(Tensor values, Tensor gradients, Tensor? buffer, in SgdSettings settings, Tensor? undecayed = null, MovingAverage? average = null)
     {
         ArgumentNullException.ThrowIfNull(values);
         OptimChecks.RequireLike(values, gradients, nameof(gradients));
         OptimChecks.RequireRuns(values, undecayed);
+        average?.Require(values);
         settings.Validate();
         if (settings.Momentum > 0)
         {
@@ -40,11 +42,11 @@ public static partial class Sgd
         var momentum = settings.Momentum > 0 ? buffer : null;
         if (values.Device is CudaDevice cuda)
         {
-            CudaStep(cuda, values, gradients, momentum, settings, undecayed);
+            CudaStep(cuda, values, gradients, momentum, settings, undecayed, average);
         }
         else
         {
-            CpuStep(Cpu.Of(values.Device), values, gradients, momentum, settings, undecayed);
+            CpuStep(Cpu.Of(values.Device), values, gradients, momentum, settings, undecayed, average);
         }
     }
 }

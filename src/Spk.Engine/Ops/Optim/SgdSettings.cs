@@ -5,6 +5,9 @@ namespace Spk.Engine.Ops.Optim;
 /// <summary>Hyper-parameters of one step of stochastic gradient descent.</summary>
 public readonly record struct SgdSettings
 {
+    /// <summary>Creates plain descent: no momentum, no decay, a rate of 0.</summary>
+    public SgdSettings() { }
+
     /// <summary>Step size of this step, 0 or more.</summary>
     public double LearningRate { get; init; }
 
@@ -17,8 +20,12 @@ public readonly record struct SgdSettings
     /// <summary>Step along g + μ·buffer instead of the buffer; needs a momentum.</summary>
     public bool Nesterov { get; init; }
 
+    /// <summary>What the gradient is multiplied by as it is read, 0 or more: <see cref="GradientNorm.ClipFactor"/>.</summary>
+    public double GradientFactor { get; init; } = 1;
+
     internal void Validate()
     {
+        OptimChecks.RequireAtLeastZero(GradientFactor, "gradient factor");
         OptimChecks.RequireAtLeastZero(LearningRate, "learning rate");
         OptimChecks.RequireBelowOne(Momentum, "momentum");
         OptimChecks.RequireAtLeastZero(WeightDecay, "weight decay");

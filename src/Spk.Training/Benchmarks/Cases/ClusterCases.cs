@@ -28,8 +28,15 @@ internal static class ClusterCases
         return Clusters(device, x, dimension, clusters, iterations);
     }
 
-    private static BenchmarkCase Clusters(Device device, float[] x, int dimension, int clusters, int iterations) =>
-        Clusters(device, "kmeans", KMeansAlgorithm.Lloyd, x, dimension, clusters, iterations) with { Operations = 2.0 * x.Length * clusters * iterations };
+    private static BenchmarkCase Clusters(Device device, float[] x, int dimension, int clusters, int iterations) => new(
+        "kmeans",
+        Sizes(x, dimension, clusters, iterations),
+        "point-iterations/s",
+        (double)x.Length / dimension * iterations,
+        Fit(device, KMeansAlgorithm.Lloyd, x, dimension, clusters, iterations))
+    {
+        Operations = 2.0 * x.Length * clusters * iterations,
+    };
 
     // Apart enough that most rows keep their label after some iterations, near enough that it takes about twenty until none changes. What bounds save depends
     // on the rows, so that operations are not counted. GPUs compare all rows either way.
@@ -42,24 +49,20 @@ internal static class ClusterCases
 
         const int Rows = 20_000, Dimension = 192, K = 256, Most = 60;
         float[] x = Inputs.Blobs(Rows, Dimension, K, 7, separation: 0.5f);
-        return
-        [
-            Clusters(device, "kmeans_separated_lloyd", KMeansAlgorithm.Lloyd, x, Dimension, K, Most) with { Unit = "fits/s", Work = 1 },
-            Clusters(device, "kmeans_separated_bounded", KMeansAlgorithm.Bounded, x, Dimension, K, Most) with { Unit = "fits/s", Work = 1 },
-        ];
+        BenchmarkCase Whole(string name, KMeansAlgorithm algorithm) =>
+            new(name, Sizes(x, Dimension, K, Most), "fits/s", 1, Fit(device, algorithm, x, Dimension, K, Most));
+        return [Whole("kmeans_separated_lloyd", KMeansAlgorithm.Lloyd), Whole("kmeans_separated_bounded", KMeansAlgorithm.Bounded)];
     }
 
-    private static BenchmarkCase Clusters(Device device, string name, KMeansAlgorithm algorithm, float[] x, int dimension, int clusters, int iterations)
+    private static CaseSize[] Sizes(float[] x, int dimension, int clusters, int iterations) =>
+        [new("N", x.Length / dimension), new("D", dimension), new("K", clusters), new("iters", iterations)];
+
+    // From the first rows.
+    private static Action Fit(Device device, KMeansAlgorithm algorithm, float[] x, int dimension, int clusters, int iterations)
     {
-        int rows = x.Length / dimension;
         float[] first = x.AsSpan(0, clusters * dimension).ToArray();
         var options = new KMeansOptions { Clusters = clusters, MaximumIterations = iterations, Tolerance = 0, Algorithm = algorithm };
-        return new(
-            name,
-            [new("N", rows), new("D", dimension), new("K", clusters), new("iters", iterations)],
-            "point-iterations/s",
-            (double)rows * iterations,
-            () => KMeans.Fit(x, dimension, options, first, device: device));
+        return () => KMeans.Fit(x, dimension, options, first, device: device);
     }
 
     private static IReadOnlyList<BenchmarkCase> SmallClusters(Device device) =>

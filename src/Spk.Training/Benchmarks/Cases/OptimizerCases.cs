@@ -30,7 +30,13 @@ internal static class OptimizerCases
         Tensor values = device.AllocatePersistent(shape), mean = device.AllocatePersistent(shape), meanSquare = device.AllocatePersistent(shape);
         var gradients = Inputs.Random(device, shape, 1);
         long step = 0;
-        return [Case("adam", 28, () => Adam.Step(values, gradients, mean, meanSquare, ++step, new AdamSettings { LearningRate = 1e-4 }))];
+        var average = device.AllocatePersistent(shape);
+        var settings = new AdamSettings { LearningRate = 1e-4 };
+        return
+        [
+            Case("adam", 28, () => Adam.Step(values, gradients, mean, meanSquare, ++step, settings)),
+            Case("adam_ema", 36, () => Adam.Step(values, gradients, mean, meanSquare, ++step, settings, average: new MovingAverage(average, 0.99))),
+        ];
     }
 
     private static BenchmarkCase Case(string name, double bytesOfEach, Action step) =>
