@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Spk.Cli;
+using Spk.Cli.Terminal;
 using Spk.Tests.Support;
 using Spk.Training.Benchmarks;
 
@@ -22,6 +23,18 @@ public class BenchTests
         var run = CommandLine.Run("bench", "--list");
         Assert.That(run.Code, Is.Zero);
         Assert.That(run.Output, Does.Contain("sgemm").And.Contain("pretrain_step").And.Contain("k-means"));
+    }
+
+    [Test]
+    public void The_command_beside_results_can_be_typed_again()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.At("chosen.json");
+        var run = CommandLine.Run([.. Short, "sgemm [M 256", "stats_pool_forward [batch 16, frames 200, channels 512]", "--save", file, "--rounds", "1"]);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(BenchmarkFile.Read(file).Machine["command"], Is.EqualTo(
+            "spk bench mix_noise --budget 0.02 --device cpu --threads 1 'sgemm [M 256' 'stats_pool_forward [batch 16, frames 200, channels 512]' --rounds 1"));
+        Assert.That(TypedCommand.Quoted("it's"), Is.EqualTo("'it'\\''s'"));
     }
 
     [Test]

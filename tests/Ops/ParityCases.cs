@@ -177,6 +177,12 @@ internal static class ParityCases
             var settings = new AdamSettings { LearningRate = 0.01, WeightDecay = 0.1, GradientFactor = 0.3 };
             return [.. Update(d, (v, g, m, s, step) => Adam.Step(v, g, m, s, step, settings, average: new MovingAverage(average, 0.9))), Samples.Read(average)];
         }),
+        new("Sgd with a clip and an average", Sums, d =>
+        {
+            var average = Constant(d, 3, 3333);
+            var settings = new SgdSettings { LearningRate = 0.01, Momentum = 0.9, WeightDecay = 0.1, GradientFactor = 0.3 };
+            return [.. Update(d, (v, g, m, s, step) => Sgd.Step(v, g, m, settings, average: new MovingAverage(average, 0.9))), Samples.Read(average)];
+        }),
         new("Ema", Sums, d => Update(d, (v, g, m, s, step) => Ema.Step(v, g, 0.9))),
         new("GradientNorm", Sums, d =>
         {

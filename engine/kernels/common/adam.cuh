@@ -9,8 +9,8 @@ struct AdamFactors {
   float epsilon;
   float coupled;    // Added to the gradient, times the value.
   float decoupled;  // Added to the value, times itself.
-  float gradient;   // What the gradient is multiplied by as it is read: a clip.
-  float keep, take; // average = keep · average + take · value, where there is one.
+  float gradient_factor;  // What the gradient is multiplied by as it is read: a clip.
+  float keep, take;       // average = keep · average + take · value, where there is one.
 };
 
 __device__ __forceinline__ void adam_update(float* __restrict__ values, const float* __restrict__ gradients, float* __restrict__ mean,
@@ -20,7 +20,7 @@ __device__ __forceinline__ void adam_update(float* __restrict__ values, const fl
   if (i >= count) return;
   bool decays = !is_undecayed(undecayed, runs, i);
   float p = values[i];
-  float g = fmaf(decays ? factors.coupled : 0.0f, p, factors.gradient * gradients[i]);
+  float g = fmaf(decays ? factors.coupled : 0.0f, p, factors.gradient_factor * gradients[i]);
   float m = fmaf(factors.beta1, mean[i], factors.rest1 * g);
   float v = fmaf(factors.beta2, mean_square[i], factors.rest2 * g * g);
   mean[i] = m;

@@ -1,4 +1,4 @@
-// target = momentum · target + rest · source: the weights of a momentum encoder. One thread an element; 12 bytes of each.
+// target = momentum · target + rest · source, as optimisers do it for a momentum encoder in their own pass. One thread an element; 12 bytes of each.
 #include "common/prelude.cuh"
 
 KERNEL_BOUNDS(256)

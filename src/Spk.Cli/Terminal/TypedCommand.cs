@@ -29,7 +29,7 @@ internal static class TypedCommand
 
             if (skipped == 0)
             {
-                words.Add(token.Value);
+                words.Add(Quoted(token.Value));
             }
 
             skipped = Math.Max(0, skipped - 1);
@@ -37,4 +37,9 @@ internal static class TypedCommand
 
         return string.Join(' ', words);
     }
+
+    /// <summary>A word as a shell takes it for one again.</summary>
+    internal static string Quoted(string word) => word.Length > 0 && word.All(c => char.IsLetterOrDigit(c) || "-_./,:=+@%".Contains(c, StringComparison.Ordinal))
+        ? word
+        : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

@@ -1,6 +1,7 @@
 using Spk.Engine.Autograd;
 using Spk.Engine.Ops.Encoder;
 using Spk.Engine.Tensors;
+using Spk.Interop;
 
 namespace Spk.Engine.Encoders;
 
@@ -15,9 +16,24 @@ public sealed class Res2Layer
     private readonly int _width;
     private readonly bool _firstUntouched;
 
-    internal Res2Layer(
+    /// <summary>Declares the parameters.</summary>
+    /// <param name="parameters">Where to declare.</param>
+    /// <param name="name">What the names begin with, without the last dot.</param>
+    /// <param name="channels">C, a multiple of <paramref name="groups"/>.</param>
+    /// <param name="groups">Groups of channels, 2 or more.</param>
+    /// <param name="kernel">Taps.</param>
+    /// <param name="dilation">Frames from tap to tap.</param>
+    /// <param name="padding">What lies beyond the ends.</param>
+    /// <param name="variant">Which group is passed on untouched.</param>
+    /// <exception cref="InvalidOptionException">There are fewer than two groups, or the channels cannot be shared evenly.</exception>
+    public Res2Layer(
         ParameterSet parameters, string name, int channels, int groups, int kernel, int dilation, Padding padding, EncoderVariant variant)
     {
+        if (groups < 2 || channels % groups != 0)
+        {
+            throw new InvalidOptionException($"A Res2 layer shares its channels evenly among two groups or more, which {channels} channels and {groups} groups do not.");
+        }
+
         _width = channels / groups;
         _firstUntouched = variant == EncoderVariant.Sslsv;
         _groups = new FrameBlock[groups - 1];

@@ -7,7 +7,7 @@ public static class BenchmarkCatalog
 {
     internal static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
-        .. AudioCases.Groups, .. FeatureCases.Groups, .. ProductCases.Groups, .. LayerCases.Groups, .. EncoderCases.Groups, .. LossCases.Groups,
+        .. AudioCases.Groups, .. FeatureCases.Groups, .. ProductCases.Groups, .. LayerCases.Groups, .. EncoderCases.Groups, .. EncoderLayerCases.Groups, .. LossCases.Groups,
         .. OptimizerCases.Groups, .. ClusterCases.Groups, .. ScoringCases.Groups, .. TrainingCases.Groups,
     ];
 

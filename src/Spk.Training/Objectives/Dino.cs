@@ -133,7 +133,7 @@ public sealed class Dino : Objective
     }
 
     /// <inheritdoc/>
-    public override MovingAverage? Average => _teacher.Following(_place.Step);
+    public override MovingAverage? MomentumAverage => _teacher.Following(_place.Step);
 
     /// <inheritdoc/>
     public override void Update()

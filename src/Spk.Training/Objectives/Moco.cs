@@ -151,7 +151,7 @@ public sealed class Moco : Objective
     }
 
     /// <inheritdoc/>
-    public override MovingAverage? Average => _momentum.Following(_place.Step);
+    public override MovingAverage? MomentumAverage => _momentum.Following(_place.Step);
 
     /// <inheritdoc/>
     public override void Update()

@@ -13,7 +13,8 @@ namespace Spk.Training.Objectives;
 /// <summary>
 /// What a run minimises, with all networks it needs: the trained encoder, heads, momentum encoders, queues. The trainer owns the
 /// step, so that no objective has a training loop of its own; it calls, in this order, <see cref="BeginEpoch"/> (before the first
-/// step of an epoch), <see cref="Input"/>, <see cref="Prepare"/>, <see cref="Loss"/>, the optimiser, <see cref="Update"/>.
+/// step of an epoch), <see cref="Input"/>, <see cref="Prepare"/>, <see cref="Loss"/>, the optimiser with
+/// <see cref="MomentumAverage"/>, <see cref="Update"/>.
 /// </summary>
 public abstract class Objective
 {
@@ -129,10 +130,13 @@ public abstract class Objective
     /// <returns>A tensor of one element.</returns>
     public abstract Tensor Loss(Tape? tape, in StepFeatures features);
 
-    /// <summary>What the optimiser's next step takes along: <see cref="MomentumParameters"/> as an average of <see cref="Parameters"/>; null where there are none.</summary>
-    public virtual MovingAverage? Average => null;
+    /// <summary>
+    /// What the optimiser's step is to take along: <see cref="MomentumParameters"/> as an average of <see cref="Parameters"/>; null where there are none.
+    /// Read it after <see cref="Prepare"/>, which says at which step of the run the momentum is.
+    /// </summary>
+    public virtual MovingAverage? MomentumAverage => null;
 
-    /// <summary>Follows a step of the optimiser: queues, centres.</summary>
+    /// <summary>Follows a step of the optimiser, which has moved momentum encoders already: queues, centres.</summary>
     public virtual void Update() { }
 
     /// <summary>Shows a checkpoint everything besides parameters that the next step depends on.</summary>

@@ -1,8 +1,10 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Spk.Engine.Autograd;
 using Spk.Engine.Ops.Optim;
 using Spk.Engine.Tensors;
 using Spk.Interop;
+using Tensor = Spk.Engine.Tensors.Tensor;
 
 namespace Spk.Training.Optimization;
 
@@ -22,6 +24,9 @@ public sealed class Optimizer
     private readonly OptimizerState[] _states;
     private readonly Run[][] _runs;
     private readonly int _statesPerSet;
+
+    // Of every trained parameter, set by set, as last computed; null where nothing clips by them.
+    private readonly double[][]? _normsOfEach;
     private long _stepCount;
 
     private Optimizer(OptimizerSpec spec, ParameterSet[] sets, Func<Parameter, double>? rateOf)
@@ -37,6 +42,7 @@ public sealed class Optimizer
         _statesPerSet = names.Length;
         _states = new OptimizerState[names.Length * sets.Length];
         _runs = new Run[sets.Length][];
+        _normsOfEach = spec is { ClipNorm: not null, ClipScope: GradientClipScope.EachParameter } ? [.. sets.Select(s => new double[s.Trainable.Count])] : null;
         for (int i = 0; i < sets.Length; i++)
         {
             string suffix = i == 0 ? "" : $".{i}";
@@ -100,10 +106,18 @@ public sealed class Optimizer
     {
         ForgetFrozen();
         double squares = 0;
-        foreach (var set in _sets)
+        for (int i = 0; i < _sets.Length; i++)
         {
-            double norm = GradientNorm.Compute(set.Gradients);
-            squares += norm * norm;
+            if (_normsOfEach is not null)
+            {
+                GradientNorm.ComputeEach(_sets[i], _normsOfEach[i]);
+                squares += TensorPrimitives.SumOfSquares<double>(_normsOfEach[i]);
+            }
+            else
+            {
+                double norm = GradientNorm.Compute(_sets[i].Gradients);
+                squares += norm * norm;
+            }
         }
 
         return Math.Sqrt(squares);
@@ -117,9 +131,9 @@ public sealed class Optimizer
     /// <exception cref="ShapeException">The average is not laid out like the values of the one set.</exception>
     public void Step(double learningRate, double? gradientNorm = null, MovingAverage? average = null)
     {
-        if (average is { } following && (_sets.Length != 1 || following.Values.Count != _sets[0].Values.Count))
+        if (average is { } given && (_sets.Length != 1 || given.Values.Count != _sets[0].Values.Count))
         {
-            throw new ShapeException($"An average of {following.Values.Count} elements cannot follow {_sets.Length} parameter sets, the first of {_sets[0].Values.Count}.");
+            throw new ShapeException($"An average of {given.Values.Count} elements cannot follow {_sets.Length} parameter sets, the first of {_sets[0].Values.Count}.");
         }
 
         double factor = Clip(gradientNorm);
@@ -128,14 +142,14 @@ public sealed class Optimizer
         {
             foreach (var run in _runs[i])
             {
-                MovingAverage? averageOfRun = average is { } all ? all with { Values = run.Of(all.Values) } : null;
+                MovingAverage? ofRun = average is { } follower ? follower with { Values = run.Of(follower.Values) } : null;
                 if (run.Factor > 0)
                 {
-                    Step(i, run, learningRate * run.Factor, factor, averageOfRun);
+                    Step(i, run, learningRate * run.Factor, factor, ofRun);
                 }
-                else if (averageOfRun is { } still)
+                else if (ofRun is { } alone)
                 {
-                    Ema.Step(still.Values, run.Of(_sets[i].Values), still.Momentum);
+                    Ema.Step(alone.Values, run.Of(_sets[i].Values), alone.Momentum);
                 }
             }
         }
@@ -200,14 +214,15 @@ public sealed class Optimizer
             return 1;
         }
 
-        if (Spec.ClipScope == GradientClipScope.All)
+        double all = norm ?? NormOfGradients();
+        if (_normsOfEach is null)
         {
-            return GradientNorm.ClipFactor(norm ?? NormOfGradients(), highest);
+            return GradientNorm.ClipFactor(all, highest);
         }
 
-        foreach (var set in _sets)
+        for (int i = 0; i < _sets.Length; i++)
         {
-            GradientNorm.ClipEach(set, highest);
+            GradientNorm.ClipEach(_sets[i], _normsOfEach[i], highest);
         }
 
         return 1;

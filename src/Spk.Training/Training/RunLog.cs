@@ -13,7 +13,7 @@ namespace Spk.Training;
 /// <param name="LearningRate">Rate used by the step.</param>
 /// <param name="Margin">Margin used by the step, 0 without one.</param>
 /// <param name="Statistics">What the objective shows besides its loss.</param>
-/// <param name="GradientNorm">Euclidean norm of all gradients before clipping.</param>
+/// <param name="GradientNorm">Euclidean norm of all gradients before clipping, without those of frozen parameters.</param>
 /// <param name="EmbeddingNorm">Mean Euclidean length of the embeddings before normalisation.</param>
 /// <param name="UtterancesPerSecond">Speed of this step.</param>
 /// <param name="DataShare">Share of the step spent on audio, 0 to 1.</param>

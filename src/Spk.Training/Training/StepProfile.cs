@@ -24,10 +24,10 @@ public enum StepStage
     /// <summary>Gradients.</summary>
     Backward,
 
-    /// <summary>Norm of the gradients, update of the parameters.</summary>
+    /// <summary>Norm of the gradients, update of the parameters and momentum encoders.</summary>
     Optimizer,
 
-    /// <summary>Momentum encoders, queues, references.</summary>
+    /// <summary>Queues, centres, references.</summary>
     Update,
 
     /// <summary>Reading embeddings and figures back for the log.</summary>

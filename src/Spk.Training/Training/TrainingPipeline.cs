@@ -183,7 +183,7 @@ internal sealed class TrainingPipeline : IDisposable
         double norm = Optimizer.NormOfGradients();
         FiniteGuard.CheckGradients(norm, step + 1, Parameters);
         double rate = _learningRate.At(step);
-        Optimizer.Step(rate, norm, Objective.Average);
+        Optimizer.Step(rate, norm, Objective.MomentumAverage);
         Profile?.End(StepStage.Optimizer, _device);
         Objective.Update();
         Profile?.End(StepStage.Update, _device);

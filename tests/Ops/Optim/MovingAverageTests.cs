@@ -24,17 +24,19 @@ public class MovingAverageTests(TestDevice on)
 
     [Category("Sanitized")]
     [Test]
-    public void An_average_has_the_bits_of_a_pass_of_its_own([Values] Rule rule, [Values(1, 16, 37, 16401)] int count, [Values(0, 0.99, 1)] double momentum)
+    public void An_average_has_the_bits_of_a_pass_of_its_own(
+        [Values] Rule rule, [Values(1, 16, 37, 16401)] int count, [Values(0, 0.99, 1)] double momentum, [Values] bool sparesSome)
     {
         using var device = on.Open();
+        var undecayed = sparesSome ? Undecayed(device, count) : null;
         var together = new State(device, count);
         var apart = new State(device, count);
         for (int step = 1; step <= 3; step++)
         {
             together.Gradients.CopyFrom(Samples.Normal(step, count));
             apart.Gradients.CopyFrom(Samples.Normal(step, count));
-            together.Step(rule, step, 1, new MovingAverage(together.Average, momentum));
-            apart.Step(rule, step, 1, null);
+            together.Step(rule, step, 1, new MovingAverage(together.Average, momentum), undecayed);
+            apart.Step(rule, step, 1, null, undecayed);
             Ema.Step(apart.Average, apart.Values, momentum);
         }
 
@@ -58,6 +60,7 @@ public class MovingAverageTests(TestDevice on)
         scaled.Step(rule, 1, 1, null);
         Assert.That(Samples.Read(read.Values), Is.EqualTo(Samples.Read(scaled.Values)));
         Assert.That(Samples.Read(read.First), Is.EqualTo(Samples.Read(scaled.First)));
+        Assert.That(Samples.Read(read.Second), Is.EqualTo(Samples.Read(scaled.Second)));
         Assert.That(Samples.Read(read.Gradients), Is.EqualTo(gradients), "the gradients stay");
     }
 
@@ -71,9 +74,18 @@ public class MovingAverageTests(TestDevice on)
         {
             Assert.That(() => state.Step(rule, 1, 1, new MovingAverage(five, 0.9)), Throws.TypeOf<ShapeException>().With.Message.Contains("average"));
             Assert.That(() => state.Step(rule, 1, 1, new MovingAverage(state.Average, 1.1)), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("momentum = 1.1"));
-            Assert.That(() => state.Step(rule, 1, -1, null), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("gradient factor"));
+            Assert.That(() => state.Step(rule, 1, 0, null), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("gradient factor"));
             Assert.That(() => state.Step(rule, 1, double.NaN, null), Throws.TypeOf<InvalidOptionException>().With.Message.Contains("gradient factor"));
         });
+    }
+
+    // The first element, and a run that ends within a vector and beyond a worker's share.
+    private static Tensor Undecayed(Device device, int count)
+    {
+        int[] runs = count < 20 ? [0, 1] : [0, 1, 17, count - 3];
+        var tensor = device.AllocatePersistent(new Shape(runs.Length), ElementType.Int32);
+        tensor.CopyIntsFrom(runs);
+        return tensor;
     }
 
     private sealed class State
@@ -97,7 +109,7 @@ public class MovingAverageTests(TestDevice on)
 
         public Tensor Second { get; }
 
-        public void Step(Rule rule, long step, double factor, MovingAverage? average)
+        public void Step(Rule rule, long step, double factor, MovingAverage? average, Tensor? undecayed = null)
         {
             var adam = new AdamSettings { LearningRate = Rate, WeightDecay = Decay, GradientFactor = factor };
             var sgd = new SgdSettings
@@ -111,13 +123,13 @@ public class MovingAverageTests(TestDevice on)
             switch (rule)
             {
                 case Rule.Adam:
-                    Adam.Step(Values, Gradients, First, Second, step, adam, average: average);
+                    Adam.Step(Values, Gradients, First, Second, step, adam, undecayed, average);
                     break;
                 case Rule.AdamW:
-                    AdamW.Step(Values, Gradients, First, Second, step, adam, average: average);
+                    AdamW.Step(Values, Gradients, First, Second, step, adam, undecayed, average);
                     break;
                 default:
-                    Sgd.Step(Values, Gradients, rule == Rule.Plain ? null : First, sgd, average: average);
+                    Sgd.Step(Values, Gradients, rule == Rule.Plain ? null : First, sgd, undecayed, average);
                     break;
             }
         }

@@ -51,7 +51,7 @@ public static unsafe partial class Adam
             var (beta1, rest1) = (Vector512.Create(Factors.Beta1), Vector512.Create(Factors.Rest1));
             var (beta2, rest2) = (Vector512.Create(Factors.Beta2), Vector512.Create(Factors.Rest2));
             var (stepSize, rootFactor, epsilon) = (Vector512.Create(Factors.StepSize), Vector512.Create(Factors.RootFactor), Vector512.Create(Factors.Epsilon));
-            var (decays, shrinks, factor) = (Vector512.Create(decay), Vector512.Create(shrink), Vector512.Create(Factors.Gradient));
+            var (decays, shrinks, factor) = (Vector512.Create(decay), Vector512.Create(shrink), Vector512.Create(Factors.GradientFactor));
             var (keep, take) = (Vector512.Create(Factors.Keep), Vector512.Create(Factors.Take));
             for (; i <= end - Vector512<float>.Count; i += Vector512<float>.Count)
             {
@@ -74,7 +74,7 @@ public static unsafe partial class Adam
             for (; i < end; i++)
             {
                 float p = Values[i];
-                float g = MathF.FusedMultiplyAdd(decay, p, Factors.Gradient * Gradients[i]);
+                float g = MathF.FusedMultiplyAdd(decay, p, Factors.GradientFactor * Gradients[i]);
                 float m = MathF.FusedMultiplyAdd(Factors.Beta1, Mean[i], Factors.Rest1 * g);
                 float v = MathF.FusedMultiplyAdd(Factors.Beta2, MeanSquare[i], Factors.Rest2 * g * g);
                 Mean[i] = m;

@@ -77,7 +77,7 @@ public static partial class Adam
 
         public float Decoupled { get; private init; }
 
-        public float Gradient { get; private init; }
+        public float GradientFactor { get; private init; }
 
         public float Keep { get; private init; }
 
@@ -99,7 +99,7 @@ public static partial class Adam
                 Epsilon = (float)settings.Epsilon,
                 Coupled = decoupled ? 0 : (float)settings.WeightDecay,
                 Decoupled = decoupled ? (float)(-settings.LearningRate * settings.WeightDecay) : 0,
-                Gradient = (float)settings.GradientFactor,
+                GradientFactor = (float)settings.GradientFactor,
                 Keep = average?.Keep ?? 0,
                 Take = average?.Take ?? 0,
             };

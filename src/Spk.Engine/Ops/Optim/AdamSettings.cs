@@ -1,6 +1,3 @@
-using System.Globalization;
-using Spk.Interop;
-
 namespace Spk.Engine.Ops.Optim;
 
 /// <summary>Hyper-parameters of one Adam or AdamW step.</summary>
@@ -24,19 +21,16 @@ public readonly record struct AdamSettings
     /// <summary>λ, 0 or more: added to the gradient as λ·p by <see cref="Adam"/>, taken from the values by <see cref="AdamW"/>.</summary>
     public double WeightDecay { get; init; }
 
-    /// <summary>What the gradient is multiplied by as it is read, 0 or more: <see cref="GradientNorm.ClipFactor"/>.</summary>
+    /// <summary>What the gradient is multiplied by as it is read, above 0: <see cref="GradientNorm.ClipFactor"/>.</summary>
     public double GradientFactor { get; init; } = 1;
 
     internal void Validate()
     {
-        OptimChecks.RequireAtLeastZero(GradientFactor, "gradient factor");
         OptimChecks.RequireAtLeastZero(LearningRate, "learning rate");
         OptimChecks.RequireBelowOne(Beta1, "beta1");
         OptimChecks.RequireBelowOne(Beta2, "beta2");
         OptimChecks.RequireAtLeastZero(WeightDecay, "weight decay");
-        if (!(Epsilon > 0) || !double.IsFinite(Epsilon))
-        {
-            throw new InvalidOptionException($"epsilon = {Epsilon.ToString(CultureInfo.InvariantCulture)} is out of range: it must be above 0.");
-        }
+        OptimChecks.RequireAboveZero(Epsilon, "epsilon");
+        OptimChecks.RequireAboveZero(GradientFactor, "gradient factor");
     }
 }

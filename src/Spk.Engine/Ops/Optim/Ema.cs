@@ -4,7 +4,10 @@ using Spk.Interop;
 
 namespace Spk.Engine.Ops.Optim;
 
-/// <summary>Exponential moving average of parameters: the momentum encoder of MoCo (He et al. 2020) and DINO (Caron et al. 2021).</summary>
+/// <summary>
+/// Exponential moving average: DINO's centre, parameters that no optimiser moves. The momentum encoders of MoCo (He et al. 2020) and DINO
+/// (Caron et al. 2021) follow in the optimiser's own pass (<see cref="MovingAverage"/>).
+/// </summary>
 public static partial class Ema
 {
     /// <summary>target = m·target + (1 − m)·source, in place.</summary>

@@ -32,12 +32,7 @@ public static partial class GradientNorm
     /// <exception cref="ShapeException">The span has another length.</exception>
     public static void ComputeEach(ParameterSet parameters, Span<double> norms)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
-        if (norms.Length != parameters.Trainable.Count)
-        {
-            throw new ShapeException($"There are {parameters.Trainable.Count} trained parameters, so as many norms, not {norms.Length}.");
-        }
-
+        RequireOneEach(parameters, norms);
         for (int i = 0; i < norms.Length; i++)
         {
             norms[i] = Compute(parameters.Trainable[i].Value.Grad!);
@@ -51,19 +46,8 @@ public static partial class GradientNorm
     /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
     public static double Clip(Tensor gradients, double highest)
     {
-        double norm = Compute(gradients), factor = ClipFactor(norm, highest);
-        if (factor < 1)
-        {
-            if (gradients.Device is CudaDevice cuda)
-            {
-                CudaScale(cuda, gradients, (float)factor);
-            }
-            else
-            {
-                CpuScale(Cpu.Of(gradients.Device), gradients, (float)factor);
-            }
-        }
-
+        double norm = Compute(gradients);
+        Scale(gradients, ClipFactor(norm, highest));
         return norm;
     }
 
@@ -84,19 +68,42 @@ public static partial class GradientNorm
 
     /// <summary>Clips the gradient of every trained parameter by its own norm (DINO's recipe clips each at 3).</summary>
     /// <param name="parameters">An allocated set; gradients are changed in place.</param>
+    /// <param name="norms">What <see cref="ComputeEach"/> gave.</param>
     /// <param name="highest">The norm to clip each to, above 0.</param>
-    /// <returns>The norm of all gradients together before clipping.</returns>
+    /// <exception cref="ShapeException">The span has another length.</exception>
     /// <exception cref="InvalidOptionException">The limit is not above 0.</exception>
-    public static double ClipEach(ParameterSet parameters, double highest)
+    public static void ClipEach(ParameterSet parameters, ReadOnlySpan<double> norms, double highest)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
-        double squares = 0;
-        for (int i = 0; i < parameters.Trainable.Count; i++)
+        RequireOneEach(parameters, norms);
+        for (int i = 0; i < norms.Length; i++)
         {
-            double norm = Clip(parameters.Trainable[i].Value.Grad!, highest);
-            squares += norm * norm;
+            Scale(parameters.Trainable[i].Value.Grad!, ClipFactor(norms[i], highest));
+        }
+    }
+
+    private static void Scale(Tensor gradients, double factor)
+    {
+        if (factor == 1)
+        {
+            return;
         }
 
-        return Math.Sqrt(squares);
+        if (gradients.Device is CudaDevice cuda)
+        {
+            CudaScale(cuda, gradients, (float)factor);
+        }
+        else
+        {
+            CpuScale(Cpu.Of(gradients.Device), gradients, (float)factor);
+        }
+    }
+
+    private static void RequireOneEach(ParameterSet parameters, ReadOnlySpan<double> norms)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (norms.Length != parameters.Trainable.Count)
+        {
+            throw new ShapeException($"There are {parameters.Trainable.Count} trained parameters, so as many norms, not {norms.Length}.");
+        }
     }
 }

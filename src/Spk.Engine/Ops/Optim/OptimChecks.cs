@@ -15,6 +15,14 @@ internal static class OptimChecks
         }
     }
 
+    public static void RequireAboveZero(double value, string name)
+    {
+        if (!(value > 0) || !double.IsFinite(value))
+        {
+            throw new InvalidOptionException($"{name} = {value.ToString(CultureInfo.InvariantCulture)} is out of range: it must be above 0.");
+        }
+    }
+
     public static void RequireBelowOne(double value, string name)
     {
         if (!(value >= 0 && value < 1))

@@ -20,15 +20,15 @@ public readonly record struct SgdSettings
     /// <summary>Step along g + μ·buffer instead of the buffer; needs a momentum.</summary>
     public bool Nesterov { get; init; }
 
-    /// <summary>What the gradient is multiplied by as it is read, 0 or more: <see cref="GradientNorm.ClipFactor"/>.</summary>
+    /// <summary>What the gradient is multiplied by as it is read, above 0: <see cref="GradientNorm.ClipFactor"/>.</summary>
     public double GradientFactor { get; init; } = 1;
 
     internal void Validate()
     {
-        OptimChecks.RequireAtLeastZero(GradientFactor, "gradient factor");
         OptimChecks.RequireAtLeastZero(LearningRate, "learning rate");
         OptimChecks.RequireBelowOne(Momentum, "momentum");
         OptimChecks.RequireAtLeastZero(WeightDecay, "weight decay");
+        OptimChecks.RequireAboveZero(GradientFactor, "gradient factor");
         if (Nesterov && Momentum == 0)
         {
             throw new InvalidOptionException("nesterov = true needs a momentum above 0 (0.9 is usual).");

@@ -8,6 +8,10 @@ internal static class ClusterCases
 {
     private static readonly int[] IterationCounts = [1, 20];
 
+    // Those of the published times of flash-kmeans (arXiv:2603.09229), in 128 dimensions.
+    private static readonly (int Problems, int Rows, int Clusters)[] FlashKMeansSizes =
+        [(32, 65_536, 1024), (32, 131_072, 1024), (8, 131_072, 1024), (32, 131_072, 128), (8, 131_072, 128)];
+
     public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
         .. new[] { (20_000, 192, 256), (100_000, 192, 1000), (100_000, 512, 1000) }.Select(sizes => new BenchmarkGroup(
@@ -19,7 +23,8 @@ internal static class ClusterCases
             })),
         new("kmeans_separated", "k-means of clusters that lie apart, to its end: Lloyd's, and with bounds, on a CPU", Separated),
         new("kmeans_small", "many small k-means problems in one call", SmallClusters),
-        new("kmeans_batch", "32 large k-means problems in one call, on a GPU", LargeClusters) { NeedsGpu = true },
+        .. FlashKMeansSizes.Select(sizes => new BenchmarkGroup(
+            "kmeans_batch", "large k-means problems in one call, on a GPU", d => LargeClusters(d, sizes.Problems, sizes.Rows, sizes.Clusters)) { NeedsGpu = true }),
     ];
 
     public static BenchmarkCase Clusters(Device device, int rows, int dimension, int clusters, int iterations)
@@ -69,9 +74,9 @@ internal static class ClusterCases
         [Batch(device, "kmeans_small", Problems(64, rows: 2000, dimension: 192, clusters: 20), iterations: 20)];
 
     // Rows are sent each time: an iteration is a nineteenth of the difference.
-    private static IReadOnlyList<BenchmarkCase> LargeClusters(Device device)
+    private static IReadOnlyList<BenchmarkCase> LargeClusters(Device device, int count, int rows, int clusters)
     {
-        var problems = Problems(32, rows: 65_536, dimension: 128, clusters: 1024);
+        KMeansProblem[] problems = [.. Enumerable.Repeat(Problems(1, rows, dimension: 128, clusters)[0], count)]; // Each is sent, so that the device holds all.
         return [.. IterationCounts.Select(iterations => Batch(device, "kmeans_batch", problems, iterations))];
     }
 

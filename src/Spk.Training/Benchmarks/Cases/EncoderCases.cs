@@ -11,8 +11,11 @@ namespace Spk.Training.Benchmarks.Cases;
 /// <summary>Whole encoders on features of two seconds: inference, and a step with an optimiser.</summary>
 internal static class EncoderCases
 {
-    private static readonly EncoderSpec XVector = new() { Kind = "tdnn", Bins = 40, Width = 512, LastWidth = 512, EmbeddingSize = 512, Segment = false };
-    private static readonly EncoderSpec Ecapa = new() { Kind = "ecapa", Variant = EncoderVariant.Wespeaker, Bins = 80, Width = 512, LastWidth = 1536, EmbeddingSize = 192 };
+    /// <summary>The x-vector of the tables.</summary>
+    public static readonly EncoderSpec XVector = new() { Kind = "tdnn", Bins = 40, Width = 512, LastWidth = 512, EmbeddingSize = 512, Segment = false };
+
+    /// <summary>The ECAPA-TDNN of the tables.</summary>
+    public static readonly EncoderSpec Ecapa = new() { Kind = "ecapa", Variant = EncoderVariant.Wespeaker, Bins = 80, Width = 512, LastWidth = 1536, EmbeddingSize = 192 };
 
     // The encoder of the small recipes.
     private static readonly EncoderSpec Small = new() { Kind = "tdnn", Bins = 40, Width = 128, EmbeddingSize = 128 };

@@ -11,8 +11,8 @@ internal static class OptimizerCases
 
     public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
-        new("adam", "a step of Adam", AdamStep) { HasProducts = false },
-        new("ema", "a step of a momentum encoder", d =>
+        new("adam", "a step of Adam, alone and with a momentum encoder", AdamStep) { HasProducts = false },
+        new("ema", "a moving average of parameters, by itself", d =>
         {
             var (mean, values) = (d.AllocatePersistent(new Shape(Count)), Inputs.Random(d, new Shape(Count), 1));
             return [Case("ema", 12, () => Ema.Step(mean, values, 0.99))];
