@@ -55,6 +55,7 @@ public class ClusteringMemoryTests
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
     public void K_means_on_a_gpu_takes_what_was_estimated(TestDevice on)
     {
+        on.OneOrderIsEnough();
         const int rows = 700, dimension = 40;
         using var device = on.Open();
         float[] values = Samples.Normal(1, rows * dimension);
@@ -74,6 +75,7 @@ public class ClusteringMemoryTests
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Cuda))]
     public void K_means_on_a_gpu_takes_what_was_estimated_for_rounded_rows(TestDevice on)
     {
+        on.OneOrderIsEnough();
         const int rows = 600, dimension = 1024;
         const long rounded = rows * dimension * sizeof(ushort);
         var options = new KMeansOptions { Clusters = 3, Initialization = KMeansInitialization.Parallel, MaximumIterations = 1 };

@@ -70,6 +70,17 @@ public sealed class TestDevice
         return new CudaDevice(driver) { Precision = precision, AlwaysOnWarpgroups = onWarpgroups };
     }
 
+    /// <summary>
+    /// Skips all orders of threads but one: for tests of what the order cannot change, such as memory that is taken or threads of the host.
+    /// </summary>
+    public void OneOrderIsEnough()
+    {
+        if (ThreadOrder > 0)
+        {
+            Assert.Ignore("skipped, optional: what the order of threads cannot change is tested in one order");
+        }
+    }
+
     public override string ToString() => Name;
 
     private static CudaDriver? Load()

@@ -84,6 +84,7 @@ public sealed class ConvolveRirTests(TestDevice on)
     [Test]
     public void A_warm_augmentation_allocates_nothing()
     {
+        on.OneOrderIsEnough();
         using var device = on.Open(1);
         var source = new MemorySource(new short[9000], new short[500]);
         var bank = new RirBank(device, [Samples.Normal(8, 50)], 200);

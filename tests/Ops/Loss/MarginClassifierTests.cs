@@ -288,6 +288,7 @@ public class MarginClassifierTests(TestDevice on)
     [Test]
     public void Thread_count_does_not_change_bits()
     {
+        on.OneOrderIsEnough();
         Assert.That(Run(2), Is.EqualTo(Run(1)));
 
         float[] Run(int threads)
@@ -305,6 +306,7 @@ public class MarginClassifierTests(TestDevice on)
     [Test]
     public void Steady_state_allocates_nothing()
     {
+        on.OneOrderIsEnough();
         using var device = on.Open();
         var parameters = new ParameterSet(device);
         var x = parameters.Add("x", new Shape(64, 24), Initializer.XavierNormal(1, 1));

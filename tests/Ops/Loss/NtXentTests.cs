@@ -190,6 +190,7 @@ public class NtXentTests(TestDevice on)
     [Test]
     public void Thread_count_does_not_change_bits([Values] bool symmetric)
     {
+        on.OneOrderIsEnough();
         Assert.That(Run(2), Is.EqualTo(Run(1)));
         Assert.That(Run(5), Is.EqualTo(Run(1)));
 
@@ -212,6 +213,7 @@ public class NtXentTests(TestDevice on)
     [Test]
     public void Steady_state_allocates_nothing([Values] bool symmetric)
     {
+        on.OneOrderIsEnough();
         using var device = on.Open();
         var parameters = new ParameterSet(device);
         // Small: the test host allocates a little every second on its own threads.
