@@ -8,7 +8,8 @@
 // the product that made x measured it, the chunks are its tiles of 64 or 128 rows. A second kernel merges them in f64: 16 lanes a channel, each a run of
 // neighbouring chunks in order, then the lanes in order. Chunks and lanes follow from the shape and the kind of product, never from timing: the same bits
 // always.
-// Traffic in training: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward.
+// Traffic in training: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward. The backward
+// pass sums dx by the way, where the map that made x has a bias, whose gradient that is.
 #include "common/prelude.cuh"
 
 namespace {
@@ -209,20 +210,32 @@ batch_norm_gradient_combine(const float* __restrict__ partial, int chunks, int r
 }
 EXPORT_KERNEL(batch_norm_gradient_combine)
 
-// Grid (channels / 32, chunks), block (32, 8). dx may be dy's memory: each element is read before it is written.
+// sums [chunks, channels], Σ dx of each chunk for the bias of the map ahead, may be null. Grid (channels / 32, chunks), block (32, 8). dx may be dy's
+// memory: each element is read before it is written.
 KERNEL_BOUNDS(CHANNELS* LANES)
 batch_norm_gradient_apply(const float* __restrict__ x, int stride_x, const float* dy, int stride_dy, float* dx, int stride_dx, int accumulate,
                           int rows, int channels, int rows_each, float slope, const float* __restrict__ statistics,
-                          const float* __restrict__ factors) {
+                          const float* __restrict__ factors, float* __restrict__ sums) {
+  __shared__ float lanes[LANES][CHANNELS];
   int channel = blockIdx.x * CHANNELS + threadIdx.x, end = min(rows, int(blockIdx.y + 1) * rows_each);
-  if (channel >= channels) return;
-  float mean = statistics[channel], scale = factors[channel], offset = factors[channels + channel], factor = factors[2 * channels + channel];
-  for (int row = blockIdx.y * rows_each + threadIdx.y; row < end; row += LANES) {
-    float value = x[int64_t(row) * stride_x + channel];
-    float gradient = scale * dy[int64_t(row) * stride_dy + channel] - offset - (activate(value, slope) - mean) * factor;
-    if (!(value > 0.0f)) gradient *= slope;
-    float* target = dx + int64_t(row) * stride_dx + channel;
-    *target = accumulate != 0 ? *target + gradient : gradient;
+  float sum = 0.0f;
+  if (channel < channels) {
+    float mean = statistics[channel], scale = factors[channel], offset = factors[channels + channel], factor = factors[2 * channels + channel];
+    for (int row = blockIdx.y * rows_each + threadIdx.y; row < end; row += LANES) {
+      float value = x[int64_t(row) * stride_x + channel];
+      float gradient = scale * dy[int64_t(row) * stride_dy + channel] - offset - (activate(value, slope) - mean) * factor;
+      if (!(value > 0.0f)) gradient *= slope;
+      float* target = dx + int64_t(row) * stride_dx + channel;
+      *target = accumulate != 0 ? *target + gradient : gradient;
+      sum += gradient;
+    }
+  }
+  if (sums == nullptr) return;
+  lanes[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y == 0 && channel < channels) {
+    for (int lane = 1; lane < LANES; lane++) sum += lanes[lane][threadIdx.x];
+    sums[int64_t(blockIdx.y) * channels + channel] = sum;
   }
 }
 EXPORT_KERNEL(batch_norm_gradient_apply)

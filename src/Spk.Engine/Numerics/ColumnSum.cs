@@ -11,14 +11,23 @@ internal static unsafe class ColumnSum
     // Rows summed by one task; partial sums are then added in row order, so the bits do not depend on the threads.
     private const int RowsPerChunk = 512;
 
-    /// <summary>result[c] (=|+=) Σ_r x[r, c].</summary>
+    /// <summary>result[c] (=|+=) Σ_r x[r, c]. What made x may have summed runs of rows.</summary>
     public static void Run(CpuDevice cpu, Tensor x, float* result, bool accumulate)
     {
         int rows = x.Shape.Rows, columns = x.Shape.Last;
-        int chunks = (rows + RowsPerChunk - 1) / RowsPerChunk;
-        float* partial = cpu.SharedScratch((long)Math.Max(1, chunks) * columns);
-        var body = new Body { X = x.Data, Stride = x.RowStride, Rows = rows, Columns = columns, Partial = partial };
-        cpu.Workers.For(chunks, ref body);
+        int chunks = x.RunSums?.Shape[0] ?? ((rows + RowsPerChunk - 1) / RowsPerChunk);
+        float* partial;
+        if (x.RunSums is { } sums)
+        {
+            partial = sums.Data;
+        }
+        else
+        {
+            partial = cpu.SharedScratch((long)Math.Max(1, chunks) * columns);
+            var body = new Body { X = x.Data, Stride = x.RowStride, Rows = rows, Columns = columns, Partial = partial };
+            cpu.Workers.For(chunks, ref body);
+        }
+
         for (int c = 0; c < columns; c++)
         {
             double sum = accumulate ? result[c] : 0.0;

@@ -71,6 +71,12 @@ public sealed unsafe class Tensor
     /// </summary>
     public void BeginGradient() => (RequiresGrad, _grad) = (true, null);
 
+    /// <summary>
+    /// Of a gradient: its sums over runs of rows, [runs, C], which the op that wrote it left for the bias of the map it belongs to; null where none did, or
+    /// where others have written since.
+    /// </summary>
+    internal Tensor? RunSums { get; set; }
+
     /// <summary>When the workspace last handed this object out: a number that grows with every tensor it hands out.</summary>
     internal long HandedOut { get; set; }
 
@@ -89,6 +95,7 @@ public sealed unsafe class Tensor
         RowStride = shape.Last;
         RequiresGrad = false;
         _grad = null;
+        RunSums = null;
         _parent = null;
         _parentOffset = 0;
     }
@@ -126,11 +133,17 @@ public sealed unsafe class Tensor
                 }
             }
 
+            for (var owner = _parent; owner is not null; owner = owner._parent)
+            {
+                owner._grad?.RunSums = null;
+            }
+
             accumulate = true;
             return Grad!;
         }
 
         accumulate = _grad is not null;
+        _grad?.RunSums = null;
         return _grad ??= Device.Workspace.Rent(Shape, ElementType);
     }
 
@@ -148,6 +161,7 @@ public sealed unsafe class Tensor
         }
 
         _grad = gradient;
+        gradient.RunSums = null;
         return true;
     }
 

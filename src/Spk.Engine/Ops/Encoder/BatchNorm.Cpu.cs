@@ -17,6 +17,8 @@ public static unsafe partial class BatchNorm
 
     private static int RowsEach(int rows) => Math.Clamp((rows + WantedChunks - 1) / WantedChunks, ShortestChunk, LongestChunk);
 
+    private static int Runs(int rows) => (rows + RowsEach(rows) - 1) / RowsEach(rows);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Activate(Vector512<float> x, Vector512<float> slope) =>
         Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512<float>.Zero), x, x * slope);

@@ -7,13 +7,13 @@ namespace Spk.Engine.Ops.Encoder;
 
 public static unsafe partial class BatchNorm
 {
-    private static void CpuBackward(CpuDevice device, Node node, Tensor dy, Tensor? dx, bool accumulate)
+    private static void CpuBackward(CpuDevice device, Node node, Tensor dy, Tensor? dx, bool accumulate, Tensor? sums)
     {
         var x = node.X;
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
         var factors = device.Workspace.Rent(new Shape(3, channels));
         var partial = device.Workspace.Rent(new Shape(chunks, 2, channels));
-        var sums = new GradientSumBody
+        var gradientSums = new GradientSumBody
         {
             X = x.Data,
             Dy = dy.Data,
@@ -26,7 +26,7 @@ public static unsafe partial class BatchNorm
             Channels = channels,
             Slope = node.Slope,
         };
-        device.Workers.For(chunks, ref sums);
+        device.Workers.For(chunks, ref gradientSums);
         var combine = new GradientCombineBody
         {
             Partial = partial.Data,
@@ -62,6 +62,7 @@ public static unsafe partial class BatchNorm
             StrideDx = dx.RowStride,
             Mean = node.Statistics.Data,
             Factors = factors.Data,
+            Sums = sums is null ? null : sums.Data,
             Rows = rows,
             Each = each,
             Channels = channels,
@@ -177,10 +178,10 @@ public static unsafe partial class BatchNorm
         }
     }
 
-    /// <summary>dx = activation'(x) · (scale·dy − offset − factor·(a − μ)).</summary>
+    /// <summary>dx = activation'(x) · (scale·dy − offset − factor·(a − μ)), and its sums over one run of rows where they are wanted.</summary>
     private struct GradientBody : IParallelBody
     {
-        public float* X, Dy, Dx, Mean, Factors;
+        public float* X, Dy, Dx, Mean, Factors, Sums;
         public nint StrideX, StrideDy, StrideDx;
         public int Rows, Each, Channels;
         public float Slope;
@@ -194,6 +195,12 @@ public static unsafe partial class BatchNorm
             float* scale = Factors;
             float* offset = Factors + Channels;
             float* factor = offset + Channels;
+            float* sums = Sums == null ? null : Sums + ((nint)index * Channels);
+            if (sums != null)
+            {
+                new Span<float>(sums, Channels).Clear();
+            }
+
             for (int row = start; row < end; row++)
             {
                 float* x = X + (row * StrideX);
@@ -213,6 +220,10 @@ public static unsafe partial class BatchNorm
                     }
 
                     gradient.Store(dx + c);
+                    if (sums != null)
+                    {
+                        (Vector512.Load(sums + c) + gradient).Store(sums + c);
+                    }
                 }
 
                 for (int c = lanes; c < Channels; c++)
@@ -221,6 +232,10 @@ public static unsafe partial class BatchNorm
                     float gradient = (scale[c] * dy[c]) - offset[c] - (centred * factor[c]);
                     gradient = x[c] > 0f ? gradient : gradient * Slope;
                     dx[c] = Accumulate ? dx[c] + gradient : gradient;
+                    if (sums != null)
+                    {
+                        sums[c] += gradient;
+                    }
                 }
             }
         }

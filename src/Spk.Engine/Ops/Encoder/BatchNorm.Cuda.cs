@@ -73,7 +73,7 @@ public static partial class BatchNorm
     private static void CudaScale(CudaDevice cuda, Tensor runningVariance, Tensor? gamma, float eps, Tensor scale) =>
         cuda.Launch(ScaleKernel, PerChannel(scale.Count), runningVariance.Address, gamma?.Address ?? 0, scale.Count, eps, scale.Address);
 
-    private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? dx, bool accumulate)
+    private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? dx, bool accumulate, Tensor? sums)
     {
         var x = node.X;
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
@@ -95,7 +95,7 @@ public static partial class BatchNorm
         {
             cuda.Launch(
                 GradientApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, dy.Address, dy.RowStride, dx.Address, dx.RowStride,
-                accumulate ? 1 : 0, rows, channels, each, node.Slope, node.Statistics.Address, factors.Address);
+                accumulate ? 1 : 0, rows, channels, each, node.Slope, node.Statistics.Address, factors.Address, sums?.Address ?? 0);
         }
     }
 

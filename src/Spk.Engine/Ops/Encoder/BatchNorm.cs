@@ -96,6 +96,7 @@ public static partial class BatchNorm
                 Cpu.Of(x.Device), x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
         }
 
+        bool sums = epilogue?.WantsRunSums(x) == true;
         epilogue?.UseUp();
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
@@ -108,6 +109,7 @@ public static partial class BatchNorm
             node.Statistics = statistics;
             node.Slope = negativeSlope;
             node.Training = training;
+            node.SumsGradient = sums;
         }
 
         return y;
@@ -198,7 +200,7 @@ public static partial class BatchNorm
         public Tensor X = null!, Y = null!, Statistics = null!;
         public Tensor? Gamma, Beta;
         public float Slope;
-        public bool Training;
+        public bool Training, SumsGradient;
 
         public override void Backward()
         {
@@ -215,14 +217,18 @@ public static partial class BatchNorm
                 dx = X.TakeGradient(dy) ? dy : X.GradForWrite(out accumulate);
             }
 
+            // What is added to others' gradients is not all that the map will see.
+            var sums = SumsGradient && dx is not null && !accumulate ? X.Device.Workspace.Rent(new Shape(Runs(X.Shape.Rows), X.Shape.Last)) : null;
             if (X.Device is CudaDevice cuda)
             {
-                CudaBackward(cuda, this, dy, dx, accumulate);
+                CudaBackward(cuda, this, dy, dx, accumulate, sums);
             }
             else
             {
-                CpuBackward(Cpu.Of(X.Device), this, dy, dx, accumulate);
+                CpuBackward(Cpu.Of(X.Device), this, dy, dx, accumulate, sums);
             }
+
+            dx?.RunSums = sums;
         }
     }
 }

@@ -21,6 +21,7 @@ public sealed class BatchNormEpilogue
 
     private Part _part;
     private Tensor? _result;
+    private bool _hasBias;
 
     // What the map is to do.
     private enum Part
@@ -75,8 +76,11 @@ public sealed class BatchNormEpilogue
         return Moments = y.Device.Workspace.Rent(new Shape(runs, 3, y.Shape.Last));
     }
 
-    /// <summary>Keeps what the map made.</summary>
-    internal void Record(Tensor y) => _result = y;
+    /// <summary>Keeps what the map made, and whether its bias will want the sums of the gradient.</summary>
+    internal void Record(Tensor y, bool hasBias) => (_result, _hasBias) = (y, hasBias);
+
+    /// <summary>Whether the map that made x will sum the gradient of x over its rows.</summary>
+    internal bool WantsRunSums(Tensor x) => _hasBias && ReferenceEquals(_result, x);
 
     /// <summary>Whether there are moments of what is to be normalised.</summary>
     internal bool HasMeasured(Tensor x, float slope) => Moments is not null && ReferenceEquals(_result, x) && Slope == slope;
@@ -142,5 +146,6 @@ public sealed class BatchNormEpilogue
     {
         (_part, Slope) = (part, slope);
         Mean = Scale = Shift = Moments = _result = null;
+        _hasBias = false;
     }
 }

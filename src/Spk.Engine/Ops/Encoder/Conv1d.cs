@@ -77,7 +77,7 @@ public static partial class Conv1d
             CpuForward(Cpu.Of(x.Device), geometry, x, weight, new ProductEpilogue(bias, norm), y);
         }
 
-        norm?.Record(y);
+        norm?.Record(y, tape is not null && bias is { RequiresGrad: true });
         if (tape is not null && (x.RequiresGrad || weight.RequiresGrad || bias is { RequiresGrad: true }))
         {
             y.RequiresGrad = true;

@@ -13,17 +13,24 @@ public static unsafe partial class Linear
     private static readonly KernelId ColumnSumsKernel = new(CudaSource, "linear_column_sums");
     private static readonly KernelId BiasGradientKernel = new(CudaSource, "linear_bias_gradient");
 
-    /// <summary>Σ over the rows of dy, per column: the gradient of a bias, for every op that has one.</summary>
+    /// <summary>Σ over the rows of dy, per column: the gradient of a bias, for every op that has one. What made dy may have summed runs of rows.</summary>
     internal static void CudaBiasGradient(CudaDevice cuda, Tensor dy, Tensor gradient, bool accumulate)
     {
-        int rows = dy.Shape.Rows, columns = dy.Shape.Last, chunks = (rows + CudaRowsEach - 1) / CudaRowsEach;
-        var partial = cuda.Workspace.Rent(new Shape(chunks, columns));
+        int columns = dy.Shape.Last;
+        var sums = dy.RunSums ?? CudaRunSums(cuda, dy);
         cuda.Launch(
-            ColumnSumsKernel, new LaunchShape((columns + CudaColumns - 1) / CudaColumns, CudaColumns, chunks, BlockY: CudaLanes), dy.Address,
-            dy.RowStride, rows, columns, CudaRowsEach, partial.Address);
-        cuda.Launch(
-            BiasGradientKernel, new LaunchShape((columns + CudaThreads - 1) / CudaThreads, CudaThreads), partial.Address, chunks, columns,
+            BiasGradientKernel, new LaunchShape((columns + CudaThreads - 1) / CudaThreads, CudaThreads), sums.Address, sums.Shape[0], columns,
             accumulate ? 1 : 0, gradient.Address);
+    }
+
+    private static Tensor CudaRunSums(CudaDevice cuda, Tensor dy)
+    {
+        int rows = dy.Shape.Rows, columns = dy.Shape.Last, runs = (rows + CudaRowsEach - 1) / CudaRowsEach;
+        var sums = cuda.Workspace.Rent(new Shape(runs, columns));
+        cuda.Launch(
+            ColumnSumsKernel, new LaunchShape((columns + CudaColumns - 1) / CudaColumns, CudaColumns, runs, BlockY: CudaLanes), dy.Address,
+            dy.RowStride, rows, columns, CudaRowsEach, sums.Address);
+        return sums;
     }
 
     private static void CudaForward(CudaDevice cuda, Tensor x, Tensor weight, Tensor? bias, BatchNormEpilogue? norm, Tensor y) =>
