@@ -6,7 +6,7 @@ namespace Spk.Cli.Terminal;
 /// <summary>Benchmarks as lines of a table.</summary>
 internal static class BenchmarkText
 {
-    private const int NameWidth = 34, SizesWidth = 54;
+    private const int NameWidth = 36, SizesWidth = 54;
 
     /// <summary>The head of the table.</summary>
     public static string Head(bool peers) =>

@@ -7,8 +7,9 @@ using Spk.Engine.Tensors;
 namespace Spk.Training.Benchmarks.Cases;
 
 /// <summary>
-/// The parts of an encoder's inference one by one, in the sizes in which <see cref="EncoderCases"/> runs them: where its time goes. One case stands for all
-/// parts of its sizes: of ECAPA-TDNN's three blocks, each has two layers of one tap and one set of gates.
+/// The parts of an encoder one by one, in the sizes in which <see cref="EncoderCases"/> runs them, in inference and in a step of training (forward and
+/// backward, from a gradient that is copied in): where its time goes. One case stands for all parts of its sizes: of ECAPA-TDNN's three blocks, each has two
+/// layers of one tap and one set of gates.
 /// </summary>
 internal static class EncoderLayerCases
 {
@@ -16,13 +17,15 @@ internal static class EncoderLayerCases
 
     public static IReadOnlyList<BenchmarkGroup> Groups { get; } =
     [
-        new("layers_xvector", "the layers of the x-vector, one by one, in inference", XVector),
-        new("layers_ecapa_c512", "the layers of ECAPA-TDNN, one by one, in inference", Ecapa),
+        new("layers_xvector", "the layers of the x-vector, one by one, in inference", d => XVector(d, "layers_xvector", training: false)),
+        new("layers_ecapa_c512", "the layers of ECAPA-TDNN, one by one, in inference", d => Ecapa(d, "layers_ecapa_c512", training: false)),
+        new("layers_step_xvector", "the layers of the x-vector, one by one, forward and backward", d => XVector(d, "layers_step_xvector", training: true)),
+        new("layers_step_ecapa_c512", "the layers of ECAPA-TDNN, one by one, forward and backward", d => Ecapa(d, "layers_step_ecapa_c512", training: true)),
     ];
 
-    private static List<BenchmarkCase> XVector(Device device)
+    private static List<BenchmarkCase> XVector(Device device, string prefix, bool training)
     {
-        var parts = new Parts(device, "layers_xvector", device is CpuDevice ? 64 : 256);
+        var parts = new Parts(device, prefix, device is CpuDevice ? 64 : 256, training);
         var spec = EncoderCases.XVector;
         int width = spec.Width, last = spec.LastWidth, frames = Frames;
         var cases = new List<BenchmarkCase>();
@@ -34,15 +37,15 @@ internal static class EncoderLayerCases
         }
 
         var pooled = parts.Input(frames, last);
-        cases.Add(parts.Case("pool", [new("channels", last), new("frames", frames)], 0, () => StatsPool.Forward(null, pooled)));
+        cases.Add(parts.Case("pool", [new("channels", last), new("frames", frames)], 0, tape => StatsPool.Forward(tape, pooled)));
         cases.Add(parts.Embedding(2 * last, spec.EmbeddingSize));
         parts.Allocate();
         return cases;
     }
 
-    private static List<BenchmarkCase> Ecapa(Device device)
+    private static List<BenchmarkCase> Ecapa(Device device, string prefix, bool training)
     {
-        var parts = new Parts(device, "layers_ecapa_c512", device is CpuDevice ? 32 : 128);
+        var parts = new Parts(device, prefix, device is CpuDevice ? 32 : 128, training);
         var spec = EncoderCases.Ecapa;
         int width = spec.Width, last = spec.LastWidth, group = width / spec.Scale;
         var x = parts.Input(Frames, width);
@@ -52,26 +55,26 @@ internal static class EncoderLayerCases
             CaseSize[] sizes = [new("channels", width), new("groups", spec.Scale), new("taps", 3), new("frames", Frames), new("dilation", dilation)];
             var res2 = new Res2Layer(parts.Parameters, $"res2.{dilation}", width, spec.Scale, 3, dilation, Padding.Zero, spec.Variant);
             var sums = parts.Input(Frames, width);
-            cases.Add(parts.Case("res2", sizes, 2.0 * (spec.Scale - 1) * group * group * 3 * Frames, () => res2.Forward(null, sums, training: false)));
+            cases.Add(parts.Case("res2", sizes, 2.0 * (spec.Scale - 1) * group * group * 3 * Frames, tape => res2.Forward(tape, sums, training)));
         }
 
         var (reduce, expand) = (parts.Linear("reduce", width, spec.Bottleneck), parts.Linear("expand", spec.Bottleneck, width));
-        cases.Add(parts.Case("gates", [new("channels", width), new("frames", Frames)], 0, () =>
-            SqueezeExcite.Forward(null, x, reduce.Weight, reduce.Bias, expand.Weight, expand.Bias, residual: x)));
+        cases.Add(parts.Case("gates", [new("channels", width), new("frames", Frames)], 0, tape =>
+            SqueezeExcite.Forward(tape, x, reduce.Weight, reduce.Bias, expand.Weight, expand.Bias, residual: x)));
 
         var aggregation = new Conv1dLayer(parts.Parameters, "aggregation", 3 * width, last);
         var all = parts.Input(Frames, 3 * width);
-        cases.Add(parts.Case("aggregation", [new("input", 3 * width), new("output", last), new("frames", Frames)], 2.0 * 3 * width * last * Frames, () =>
+        cases.Add(parts.Case("aggregation", [new("input", 3 * width), new("output", last), new("frames", Frames)], 2.0 * 3 * width * last * Frames, tape =>
         {
-            var y = aggregation.Forward(null, all);
-            Activation.Forward(null, y, ActivationKind.Relu, output: y);
+            var y = aggregation.Forward(tape, all);
+            return Activation.Forward(tape, y, ActivationKind.Relu, output: y);
         }));
 
         var (context, score) = (parts.Linear("context", 3 * last, spec.Bottleneck), parts.Linear("score", spec.Bottleneck, last));
         var attention = new AttentiveStatsParameters(context.Weight, context.Bias, score.Weight, score.Bias);
         var pooled = parts.Input(Frames, last);
-        cases.Add(parts.Case("pool", [new("channels", last), new("frames", Frames)], 4.0 * last * spec.Bottleneck * Frames, () =>
-            AttentiveStatsPool.Forward(null, pooled, attention, training: false, eps: 1e-7f, context: PoolVariance.UnbiasedPlusEps)));
+        cases.Add(parts.Case("pool", [new("channels", last), new("frames", Frames)], 4.0 * last * spec.Bottleneck * Frames, tape =>
+            AttentiveStatsPool.Forward(tape, pooled, attention, training, eps: 1e-7f, context: PoolVariance.UnbiasedPlusEps)));
         cases.Add(parts.Embedding(2 * last, spec.EmbeddingSize));
         parts.Allocate();
 
@@ -85,16 +88,17 @@ internal static class EncoderLayerCases
     }
 
     // What the layers of one encoder share.
-    private sealed class Parts(Device device, string prefix, int batch)
+    private sealed class Parts(Device device, string prefix, int batch, bool training)
     {
+        private readonly List<Tensor> _inputs = [];
         private int _layer;
 
         public ParameterSet Parameters { get; } = new(device);
 
         // All weights are declared before they get their memory.
-        public void Allocate() => Parameters.Allocate(1, gradients: false);
+        public void Allocate() => Parameters.Allocate(1, gradients: training);
 
-        public Tensor Input(int frames, int channels) => Inputs.Random(device, new Shape(batch, frames, channels), 1);
+        public Tensor Input(int frames, int channels, bool isComputed = true) => Input(new Shape(batch, frames, channels), isComputed);
 
         public LinearLayer Linear(string name, int inputs, int outputs) => new(Parameters, name, inputs, outputs);
 
@@ -102,25 +106,53 @@ internal static class EncoderLayerCases
         {
             int number = ++_layer, used = padding == Padding.Valid ? frames - (dilation * (taps - 1)) : frames;
             var block = new FrameBlock(Parameters, $"frames.{number}", inputs, outputs, taps, dilation, padding, activation);
-            var x = Input(frames, inputs);
+            bool isFirst = number == 1;
+            var x = Input(frames, inputs, isComputed: !isFirst);
             CaseSize[] sizes = [new("layer", number), new("input", inputs), new("output", outputs), new("taps", taps), new("frames", frames), new("dilation", dilation)];
-            return Case("frames", sizes, 2.0 * used * inputs * outputs * taps, () => block.Forward(null, x, training: false));
+            return Case("frames", sizes, 2.0 * used * inputs * outputs * taps, tape => block.Forward(tape, x, training), isFirst);
         }
 
         public BenchmarkCase Embedding(int inputs, int outputs)
         {
             var map = Linear("embedding", inputs, outputs);
-            var x = Inputs.Random(device, new Shape(batch, inputs), 1);
-            return Case("embedding", [new("input", inputs), new("output", outputs)], 2.0 * inputs * outputs, () => map.Forward(null, x));
+            var x = Input(new Shape(batch, inputs));
+            return Case("embedding", [new("input", inputs), new("output", outputs)], 2.0 * inputs * outputs, tape => map.Forward(tape, x));
         }
 
-        public BenchmarkCase Case(string name, CaseSize[] sizes, double operationsOfEach, Action op) => new($"{prefix}_{name}", [new("batch", batch), .. sizes], "utt/s", batch, () =>
+        // Features want no gradient, so the first layer has a product less in its backward pass.
+        public BenchmarkCase Case(string name, CaseSize[] sizes, double productOfEach, Func<Tape?, Tensor> op, bool isFirst = false)
         {
-            device.Workspace.Reset();
-            op();
-        })
+            var tape = training ? new Tape() : null;
+            Tensor? gradient = null;
+            int products = !training ? 1 : isFirst ? 2 : 3;
+            return new($"{prefix}_{name}", [new("batch", batch), .. sizes], "utt/s", batch, () =>
+            {
+                device.Workspace.Reset();
+                if (tape is null)
+                {
+                    op(null);
+                    return;
+                }
+
+                tape.Clear();
+                _inputs.ForEach(input => input.BeginGradient());
+                var y = op(tape);
+                tape.Backward(y, Add.Copy(null, gradient ??= Inputs.Random(device, y.Shape, 2), device.Workspace.Rent(y.Shape)));
+            })
+            {
+                Operations = products * productOfEach * batch,
+            };
+        }
+
+        private Tensor Input(Shape shape, bool isComputed = true)
         {
-            Operations = operationsOfEach * batch,
-        };
+            var input = Inputs.Random(device, shape, 1);
+            if (training && isComputed)
+            {
+                _inputs.Add(input);
+            }
+
+            return input;
+        }
     }
 }
