@@ -34,7 +34,14 @@ public static unsafe partial class CosineTopK
     private static readonly KernelId WarpgroupSearchKernel =
         new(CudaSource, "cosine_top_k_wgmma", StreamedRows.SharedBytes(MostResident, MostPieces - MostResident, LargeTile) + ListBytes(LargeTile, MostSearched));
 
-    private static void CudaSearch(CudaDevice cuda, Tensor queries, Tensor keys, Tensor cosines, Tensor indices)
+    /// <summary>Searches unit rows.</summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="queries">f32 [N, D], N of 1 or more.</param>
+    /// <param name="keys">f32 [M, D].</param>
+    /// <param name="cosines">f32 [N, k], out; k of at most <see cref="MostSearched"/> and M.</param>
+    /// <param name="indices">i32 [N, k], out.</param>
+    /// <param name="wantedBlocks">Among how many blocks keys are shared where rows are few; the result does not depend on it.</param>
+    internal static void CudaSearch(CudaDevice cuda, Tensor queries, Tensor keys, Tensor cosines, Tensor indices, int wantedBlocks = WantedBlocks)
     {
         int rows = queries.Shape[0], width = queries.Shape[1], count = keys.Shape[0], neighbours = cosines.Shape[1];
         var workspace = cuda.Workspace;
@@ -43,7 +50,7 @@ public static unsafe partial class CosineTopK
         bool onWarpgroups = cuda.Precision == Precision.Bf16 && StreamedRows.IsOn(cuda) && WarpgroupGemm.Suits(cuda, q, y.Transposed) && cuda.Has(WarpgroupSearchKernel);
         int tile = onWarpgroups || (rows >= LargeTile && count >= LargeTile) ? LargeTile : SmallTile;
         int rowTiles = CudaGemm.DivideUp(rows, tile), keyTiles = CudaGemm.DivideUp(count, tile);
-        int each = CudaGemm.DivideUp(keyTiles, Math.Clamp(WantedBlocks / rowTiles, 1, keyTiles)), parts = CudaGemm.DivideUp(keyTiles, each);
+        int each = CudaGemm.DivideUp(keyTiles, Math.Clamp(wantedBlocks / rowTiles, 1, keyTiles)), parts = CudaGemm.DivideUp(keyTiles, each);
         nint lists = parts == 1 ? 0 : workspace.Rent(new Shape(parts, rows, neighbours, sizeof(ulong) / sizeof(float))).Address;
         if (onWarpgroups)
         {
