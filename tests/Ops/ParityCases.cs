@@ -149,13 +149,13 @@ internal static class ParityCases
             var state = Constant(d, 2, 2);
             return [Samples.Read(compactness), Samples.Read(DialogueCompactness.Weigh(compactness, state, new DialogueWeightOptions())), Samples.Read(state)];
         }),
-        new("CosineTopK", Sums, d =>
+        .. new[] { ("CosineTopK", 20), ("CosineTopK of long lists", 50) }.Select(one => new ParityCase(one.Item1, Sums, d =>
         {
-            var (cosines, indices) = CosineTopK.Forward(Constant(d, 1, 5, 37), Constant(d, 2, 700, 37), 20);
-            int[] which = new int[100];
+            var (cosines, indices) = CosineTopK.Forward(Constant(d, 1, 5, 37), Constant(d, 2, 700, 37), one.Item2);
+            int[] which = new int[indices.Count];
             indices.CopyIntsTo(which);
             return [Samples.Read(cosines), [.. which.Select(i => (float)i)]];
-        }),
+        })),
         .. Enum.GetValues<ClusterMetric>().SelectMany(metric => (ParityCase[])
         [
             new($"KMeansAssign {metric}", Sums, d => Assigned(d, metric, 150, 70, 37)),

@@ -60,7 +60,7 @@ internal sealed record CamsatData(Tensor Rows, Tensor[] Views, Tensor Radii)
         long width = options.UnitLength ? dimension : dimension + 2;
         long kept = (((options.UsesViews ? options.NoiseViews : 0) + 1) * rows * dimension) + rows;
         long passing = rows * (((options.UnitLength ? 1 : 4) * width) + (2 * (options.AdversarialNeighbour + 1)) + 2);
-        return (kept * sizeof(float), (passing * sizeof(float)) + CosineTopK.TileBytes);
+        return (kept * sizeof(float), (passing * sizeof(float)) + CosineTopK.WorkBytes(2 * rows, width));
     }
 
     // Rows moved in random directions.

@@ -14,11 +14,11 @@ public static partial class CosineTopK
     // Cosines held at a time, 64 MiB.
     private const int CosinesAtOnce = 16 << 20;
 
-    /// <summary>Most memory that cosines take at a time, bytes.</summary>
-    internal const long TileBytes = (long)CosinesAtOnce * sizeof(float);
-
     // Keys looked at together, as far as the number of rows allows.
     private const int MostKeysAtOnce = 8192, FewestKeysAtOnce = 1024;
+
+    // Elements by which rows of a rounded copy grow at most.
+    private const int Padding = 7;
 
     /// <summary>Finds them.</summary>
     /// <param name="queries">f32 [N, D]; need not be unit rows.</param>
@@ -58,6 +58,11 @@ public static partial class CosineTopK
 
         return (cosines, indices);
     }
+
+    /// <summary>Most memory that a search takes beside unit rows and its result, bytes: cosines at a time, or lists of parts, and copies rounded for Hopper.</summary>
+    /// <param name="rows">Of queries and keys together.</param>
+    /// <param name="width">D.</param>
+    internal static long WorkBytes(long rows, long width) => ((long)CosinesAtOnce * sizeof(float)) + (rows * (width + Padding) * sizeof(ushort));
 
     private static (int Rows, int Keys) Tiles(int rows, int keys)
     {
