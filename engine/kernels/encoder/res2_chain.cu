@@ -49,7 +49,7 @@ struct Operand<true> {
   __device__ __forceinline__ static void store(uint16_t* to, float x, float y) { *reinterpret_cast<uint32_t*>(to) = pack_bf16(x, y); }
 };
 
-// Parameters, null for a gamma of 1 and a beta of 0. Field by field those of the host.
+// Parameters. Field by field those of the host.
 struct Stage {
   const float *weight, *bias, *mean, *variance, *gamma, *beta;
 };
@@ -134,8 +134,8 @@ __device__ __forceinline__ void prepare(
     float* norm = norms + blockIdx.y * 4 * columns + index;
     norm[0] = stage.bias[index];
     norm[columns] = stage.mean[index];
-    norm[2 * columns] = norm_scale(stage.variance[index], eps, stage.gamma == nullptr ? 1.0f : stage.gamma[index]);
-    norm[3 * columns] = stage.beta == nullptr ? 0.0f : stage.beta[index];
+    norm[2 * columns] = norm_scale(stage.variance[index], eps, stage.gamma[index]);
+    norm[3 * columns] = stage.beta[index];
   }
   if (index >= pairs) return;
   int column = index / (STEP / 2) % columns, step = index / (STEP / 2 * columns), tap = step / chunks;

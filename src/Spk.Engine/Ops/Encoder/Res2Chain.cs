@@ -38,7 +38,7 @@ internal static unsafe class Res2Chain
 
     private static readonly KernelId[] PrepareKernels = [new(Source, "res2_chain_prepare_tf32"), new(Source, "res2_chain_prepare_bf16")];
 
-    /// <summary>Whether a layer is computed here: the device, its precision and the shapes allow it, and what tiles compute twice costs less than is saved.</summary>
+    /// <summary>Whether a layer is computed here: the device, its precision and the shapes allow it, and what tiles compute twice costs less than it saves.</summary>
     /// <param name="x">[N, T, C].</param>
     /// <param name="width">Channels of a group.</param>
     /// <param name="stages">Groups that are convolved.</param>
@@ -113,7 +113,7 @@ internal static unsafe class Res2Chain
         cuda.Workspace.Advance(before);
     }
 
-    /// <summary>Tiles of an utterance: each computes 128 frames, of which at borders with others those that the stages behind the first reach are not stored.</summary>
+    /// <summary>Tiles of an utterance. Each computes 128 frames; where it borders on another, those that the stages behind the first reach are not stored.</summary>
     /// <param name="frames">Of the utterance.</param>
     /// <param name="stages">Groups that are convolved.</param>
     /// <param name="pad">Frames that a convolution reaches on either side.</param>
@@ -155,16 +155,16 @@ internal static unsafe class Res2Chain
     /// <param name="Bias">[w].</param>
     /// <param name="Mean">Running mean [w].</param>
     /// <param name="Variance">Running variance [w].</param>
-    /// <param name="Gamma">Scale [w], or null for 1.</param>
-    /// <param name="Beta">Offset [w], or null for 0.</param>
-    internal sealed record Stage(Parameter Weight, Parameter Bias, Parameter Mean, Parameter Variance, Parameter? Gamma, Parameter? Beta);
+    /// <param name="Gamma">Scale [w].</param>
+    /// <param name="Beta">Offset [w].</param>
+    internal sealed record Stage(Parameter Weight, Parameter Bias, Parameter Mean, Parameter Variance, Parameter Gamma, Parameter Beta);
 
     // Field by field those of the kernel.
     [StructLayout(LayoutKind.Sequential)]
     private readonly struct StageView(Stage stage)
     {
         public readonly nint Weight = stage.Weight.Value.Address, Bias = stage.Bias.Value.Address, Mean = stage.Mean.Value.Address;
-        public readonly nint Variance = stage.Variance.Value.Address, Gamma = stage.Gamma?.Value.Address ?? 0, Beta = stage.Beta?.Value.Address ?? 0;
+        public readonly nint Variance = stage.Variance.Value.Address, Gamma = stage.Gamma.Value.Address, Beta = stage.Beta.Value.Address;
     }
 
     [InlineArray(MostStages)]
