@@ -123,7 +123,8 @@ struct Fp32 : SharedTiles<float, KMajorA, KMajorB, Tile> {
   }
 };
 
-// Where the tensor-core kinds agree: a warp sums Tile / 2 × 32, in fragments of 16 × 8.
+// Where the tensor-core kinds agree: a warp sums Tile / 2 × 32, in fragments of 16 × 8. Two warps share 32 columns: a block of more or fewer than
+// 2 · Tile threads sums as many more or fewer columns. A may lie in a larger array, whose rows are stride_a elements apart.
 template <int Tile>
 struct WarpSums {
   static constexpr int WARP_ROWS = Tile / 2, TILES_M = WARP_ROWS / 16, TILES_N = 4;
@@ -175,7 +176,7 @@ struct Tf32 : SharedTiles<float, KMajorA, KMajorB, Tile>, WarpSums<Tile> {
   static constexpr bool ROUNDED = false;
   static constexpr int STAGES = 3;
 
-  __device__ __forceinline__ void multiply(const float* a, const float* b) {
+  __device__ __forceinline__ void multiply(const float* a, const float* b, int stride_a = Shared::STRIDE_A) {
     int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int k = 0; k < Shared::BK; k += 8) {
@@ -192,7 +193,7 @@ struct Tf32 : SharedTiles<float, KMajorA, KMajorB, Tile>, WarpSums<Tile> {
 #pragma unroll
         for (int e = 0; e < 4; e++) {
           int m = Sums::warp_row() + 16 * i + g + 8 * (e % 2), d = k + t + 4 * (e / 2);
-          of_a[e] = round_to_tf32(KMajorA ? a[m * Shared::STRIDE_A + d] : a[d * Shared::STRIDE_A + m]);
+          of_a[e] = round_to_tf32(KMajorA ? a[m * stride_a + d] : a[d * stride_a + m]);
         }
 #pragma unroll
         for (int j = 0; j < Sums::TILES_N; j++) mma_tf32_1688(Sums::sums[i][j], of_a, of_b[j]);
@@ -209,7 +210,7 @@ struct Bf16 : SharedTiles<uint16_t, KMajorA, KMajorB, Tile>, WarpSums<Tile> {
   static constexpr bool ROUNDED = true;
   static constexpr int STAGES = 2;
 
-  __device__ __forceinline__ void multiply(const uint16_t* a, const uint16_t* b) {
+  __device__ __forceinline__ void multiply(const uint16_t* a, const uint16_t* b, int stride_a = Shared::STRIDE_A) {
     int matrix = threadIdx.x % WARP / 8, r = threadIdx.x % 8;
     uint32_t of_b[Sums::TILES_N][2];
 #pragma unroll
@@ -231,9 +232,9 @@ struct Bf16 : SharedTiles<uint16_t, KMajorA, KMajorB, Tile>, WarpSums<Tile> {
       uint32_t of_a[4];
       int m = Sums::warp_row() + 16 * i + 8 * (matrix % 2), d = 8 * (matrix / 2);
       if (KMajorA) {
-        ldmatrix_x4(of_a, a + (m + r) * Shared::STRIDE_A + d);
+        ldmatrix_x4(of_a, a + (m + r) * stride_a + d);
       } else {
-        ldmatrix_x4_transposed(of_a, a + (d + r) * Shared::STRIDE_A + m);
+        ldmatrix_x4_transposed(of_a, a + (d + r) * stride_a + m);
       }
 #pragma unroll
       for (int j = 0; j < Sums::TILES_N; j++) mma_bf16_16816(Sums::sums[i][j], of_a, of_b[j]);

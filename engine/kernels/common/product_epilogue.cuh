@@ -23,3 +23,8 @@ struct ProductEpilogue {
     return (activated(value) - __ldg(mean + column)) * __ldg(scale + column) + (shift == nullptr ? 0.0f : __ldg(shift + column));
   }
 };
+
+// The scale of a norm whose statistics are known; without a gamma it is 1.
+__device__ __forceinline__ float norm_scale(float variance, float eps, float gamma) {
+  return float(1.0 / sqrt(double(variance) + double(eps))) * gamma;
+}

@@ -11,6 +11,7 @@
 // Traffic in training: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward. The backward
 // pass sums dx by the way, where the map that made x has a bias, whose gradient that is.
 #include "common/prelude.cuh"
+#include "common/product_epilogue.cuh"
 
 namespace {
 
@@ -144,7 +145,7 @@ KERNEL_BOUNDS(128)
 batch_norm_scale(const float* __restrict__ running_variance, const float* __restrict__ gamma, int channels, float eps, float* __restrict__ scale) {
   int channel = blockIdx.x * blockDim.x + threadIdx.x;
   if (channel >= channels) return;
-  scale[channel] = float(1.0 / sqrt(double(running_variance[channel]) + double(eps))) * (gamma == nullptr ? 1.0f : gamma[channel]);
+  scale[channel] = norm_scale(running_variance[channel], eps, gamma == nullptr ? 1.0f : gamma[channel]);
 }
 EXPORT_KERNEL(batch_norm_scale)
 

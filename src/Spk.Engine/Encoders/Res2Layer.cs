@@ -13,7 +13,9 @@ namespace Spk.Engine.Encoders;
 public sealed class Res2Layer
 {
     private readonly FrameBlock[] _groups;
-    private readonly int _width;
+    private readonly Res2Chain.Stage[] _stages;
+    private readonly int _width, _taps, _dilation;
+    private readonly Padding _padding;
     private readonly bool _firstUntouched;
 
     /// <summary>Declares the parameters.</summary>
@@ -34,21 +36,26 @@ public sealed class Res2Layer
             throw new InvalidOptionException($"A Res2 layer shares its channels evenly among two groups or more, which {channels} channels and {groups} groups do not.");
         }
 
-        _width = channels / groups;
+        (_width, _taps, _dilation, _padding) = (channels / groups, kernel, dilation, padding);
         _firstUntouched = variant == EncoderVariant.Sslsv;
         _groups = new FrameBlock[groups - 1];
         for (int i = 0; i < _groups.Length; i++)
         {
             _groups[i] = new FrameBlock(parameters, $"{name}.{i}", _width, _width, kernel, dilation, padding);
         }
+
+        _stages = [.. _groups.Select(group => new Res2Chain.Stage(
+            group.Convolution.Weight, group.Convolution.Bias, group.Norm.RunningMean, group.Norm.RunningVariance, group.Norm.Gamma!, group.Norm.Beta!))];
     }
 
     internal IReadOnlyList<FrameBlock> Groups => _groups;
 
+    internal ReadOnlySpan<Res2Chain.Stage> Stages => _stages;
+
     /// <summary>Runs the layer.</summary>
     /// <param name="tape">Where the backward steps are recorded; null for inference.</param>
     /// <param name="x">
-    /// [N, T, C]. Its groups are overwritten by the sums that the convolutions read, so its producer must not need it
+    /// [N, T, C]. Its groups may be overwritten by the sums that the convolutions read, so its producer must not need it
     /// in its own backward step; a batch norm does not.
     /// </param>
     /// <param name="training">Whether the norms use and record the statistics of this batch.</param>
@@ -57,6 +64,12 @@ public sealed class Res2Layer
     {
         ArgumentNullException.ThrowIfNull(x);
         var y = x.Device.Workspace.Rent(x.Shape);
+        if (tape is null && !training && Res2Chain.Suits(x, _width, _stages.Length, _taps, _dilation, _padding))
+        {
+            Res2Chain.Forward(x, _stages, _firstUntouched, _dilation, _padding, y);
+            return y;
+        }
+
         y.RequiresGrad = tape is not null;
         int untouched = _firstUntouched ? 0 : _groups.Length;
         Add.Copy(tape, Group(x, untouched), Group(y, untouched));
