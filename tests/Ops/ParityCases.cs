@@ -69,6 +69,8 @@ internal static class ParityCases
         new("StatsPool", Statistics, d => Layer(d, [3, 29, 37], [], (t, x, _) => StatsPool.Forward(t, x))),
         new("AttentiveStatsPool", Statistics, d => Layer(d, [3, 29, 33], [[11, 99], [11], [33, 11], [33]], (t, x, p) =>
             AttentiveStatsPool.Forward(t, x, new AttentiveStatsParameters(p[0], p[1], p[2], p[3]), training: true))),
+        new("AttentiveStatsPool over several tiles", Statistics, d => Layer(d, [2, 70, 67], [[19, 201], [19], [67, 19], [67]], (t, x, p) =>
+            AttentiveStatsPool.Forward(t, x, new AttentiveStatsParameters(p[0], p[1], p[2], p[3]), training: true))),
         new("SelfAttentivePool", Statistics, d => Layer(d, [3, 4, 29, 33], [[41, 33], [41], [41, 1]], (t, x, p) =>
             SelfAttentivePool.Forward(t, x, p[0], p[1], p[2]))),
         new("Gru", Statistics, d => Layer(d, [5, 4, 9], [[111, 9], [111, 37], [111], [111]], (t, x, p) =>

@@ -152,23 +152,25 @@ public static class EncoderReference
         var joined = Frames.Make(x.N, x.T, 3 * x.C, (n, t, c) => c < x.C ? x[n, t, c] : global[n, 0, c - x.C]);
         var hidden = Linear(joined, a, aBias);
         hidden = gamma is null ? hidden : BatchNorm(hidden, gamma, beta, Relu);
-        var scores = Linear(Map(hidden, Math.Tanh), b, bBias);
-        return Frames.Make(x.N, 1, 2 * x.C, (n, _, c) =>
-        {
-            int channel = c % x.C;
-            double max = Enumerable.Range(0, x.T).Max(t => scores[n, t, channel]);
-            double[] weights = [.. Enumerable.Range(0, x.T).Select(t => Math.Exp(scores[n, t, channel] - max))];
-            double sum = weights.Sum();
-            double mean = Enumerable.Range(0, x.T).Sum(t => weights[t] / sum * x[n, t, channel]);
-            if (c < x.C)
-            {
-                return mean;
-            }
-
-            double variance = Enumerable.Range(0, x.T).Sum(t => weights[t] / sum * (x[n, t, channel] - mean) * (x[n, t, channel] - mean));
-            return Math.Sqrt(Math.Max(variance, eps));
-        });
+        return AttentivePool(x, Linear(Map(hidden, Math.Tanh), b, bBias), eps);
     }
+
+    /// <summary>Moments under the softmax of scores over time.</summary>
+    public static Frames AttentivePool(Frames x, Frames scores, double eps) => Frames.Make(x.N, 1, 2 * x.C, (n, _, c) =>
+    {
+        int channel = c % x.C;
+        double max = Enumerable.Range(0, x.T).Max(t => scores[n, t, channel]);
+        double[] weights = [.. Enumerable.Range(0, x.T).Select(t => Math.Exp(scores[n, t, channel] - max))];
+        double sum = weights.Sum();
+        double mean = Enumerable.Range(0, x.T).Sum(t => weights[t] / sum * x[n, t, channel]);
+        if (c < x.C)
+        {
+            return mean;
+        }
+
+        double variance = Enumerable.Range(0, x.T).Sum(t => weights[t] / sum * (x[n, t, channel] - mean) * (x[n, t, channel] - mean));
+        return Math.Sqrt(Math.Max(variance, eps));
+    });
 
     /// <summary>Groups of channels, f(group index, input) for all but the untouched one.</summary>
     public static Frames Res2(Frames x, int groups, bool firstUntouched, Func<int, Frames, Frames> f)

@@ -15,7 +15,8 @@ internal static unsafe class CudaGemm
     private const int LargeTile = 128, SmallTile = 64;
 
     // Tiles along k, and the bytes between their rows in shared memory: as in common/gemm_math.cuh.
-    private const int TileK = 16, GapBytes = 16, Stages = 3, StagesOfBf16 = 2;
+    internal const int TileK = 16;
+    private const int GapBytes = 16, Stages = 3, StagesOfBf16 = 2;
 
     // Enough blocks for a large GPU (132 multiprocessors, two blocks each), but no part shorter than what a tile costs to start.
     // Constants, not the device's own numbers: the partition of sums, and so their bits, follow from the shape alone.
@@ -133,9 +134,14 @@ internal static unsafe class CudaGemm
     private static int Tiles(int m, int n, int tile) => DivideUp(m, tile) * DivideUp(n, tile);
 
     /// <summary>Dynamic shared memory of a block, for rows along k, which take the most.</summary>
-    internal static int SharedBytes(Precision precision, int tile) => precision == Precision.Bf16
-        ? StagesOfBf16 * 2 * tile * ((TileK * sizeof(ushort)) + GapBytes)
-        : Stages * 2 * tile * ((TileK * sizeof(float)) + GapBytes);
+    internal static int SharedBytes(Precision precision, int tile) => 2 * RingBytes(precision, tile);
+
+    /// <summary>Shared memory of one operand's tiles that are under way or in use, rows along k.</summary>
+    internal static int RingBytes(Precision precision, int tile) => (precision == Precision.Bf16 ? StagesOfBf16 : Stages) * TileBytes(precision, tile);
+
+    /// <summary>Shared memory of one such tile of one operand.</summary>
+    internal static int TileBytes(Precision precision, int tile) =>
+        tile * ((TileK * (precision == Precision.Bf16 ? sizeof(ushort) : sizeof(float))) + GapBytes);
 
     private static KernelId[] AllKernels()
     {

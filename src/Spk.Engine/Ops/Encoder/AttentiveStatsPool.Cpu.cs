@@ -41,8 +41,11 @@ public static unsafe partial class AttentiveStatsPool
         device.Workers.For(gradient.Shape[0], ref body);
     }
 
-    private static void CpuPool(CpuDevice device, Tensor x, Tensor scores, Tensor y, Tensor variances, float eps)
+    // Gives the weights of the frames [N, T, C].
+    private static Tensor CpuPool(
+        CpuDevice device, Tensor x, Tensor hidden, Tensor weight, Tensor bias, Tensor y, Tensor variances, float eps)
     {
+        var scores = Linear.Forward(null, hidden, weight, bias);
         int channels = x.Shape[2], blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
         var body = new PoolBody
         {
@@ -58,25 +61,25 @@ public static unsafe partial class AttentiveStatsPool
             Eps = eps,
         };
         device.Workers.For(x.Shape[0] * blocks, ref body);
+        return scores;
     }
 
-    private static void CpuPoolBackward(CpuDevice device, PoolNode node, Tensor dy, Tensor? dx, bool accumulate, Tensor scoreGradient)
+    // Gives the gradient of the scores, in the memory of the weights: each is read before it is written.
+    private static Tensor CpuPoolBackward(CpuDevice device, PoolNode node, Tensor dy, Tensor? dx, bool accumulate)
     {
         int channels = node.X.Shape[2], blocks = (channels + ChannelsPerTask - 1) / ChannelsPerTask;
         var body = new PoolBackwardBody
         {
             X = node.X.Data,
-            Weights = node.Weights.Data,
+            Weights = node.Softmax.Data,
             Y = node.Y.Data,
             Variances = node.Variances.Data,
             Dy = dy.Data,
             Dx = dx is null ? null : dx.Data,
-            ScoreGradient = scoreGradient.Data,
             StrideX = node.X.RowStride,
-            StrideWeights = node.Weights.RowStride,
+            StrideWeights = node.Softmax.RowStride,
             StrideDy = dy.RowStride,
             StrideDx = dx?.RowStride ?? 0,
-            StrideScoreGradient = scoreGradient.RowStride,
             Frames = node.X.Shape[1],
             Channels = channels,
             Blocks = blocks,
@@ -84,6 +87,7 @@ public static unsafe partial class AttentiveStatsPool
             Accumulate = accumulate,
         };
         device.Workers.For(node.X.Shape[0] * blocks, ref body);
+        return node.Softmax;
     }
 
     private struct SharedBody : IParallelBody
@@ -240,12 +244,12 @@ public static unsafe partial class AttentiveStatsPool
 
     /// <summary>
     /// With u = dmean and v = ddeviation / (2·deviation) (0 at the floor): dα = u·x + v·(x − mean)², so that
-    /// dscore = α·(u·d + v·(d² − variance)) and dx = α·(u + 2·v·d) with d = x − mean.
+    /// dscore = α·(u·d + v·(d² − variance)) and dx = α·(u + 2·v·d) with d = x − mean. dscore replaces α.
     /// </summary>
     private struct PoolBackwardBody : IParallelBody
     {
-        public float* X, Weights, Y, Variances, Dy, Dx, ScoreGradient;
-        public nint StrideX, StrideWeights, StrideDy, StrideDx, StrideScoreGradient;
+        public float* X, Weights, Y, Variances, Dy, Dx;
+        public nint StrideX, StrideWeights, StrideDy, StrideDx;
         public int Frames, Channels, Blocks;
         public float Eps;
         public bool Accumulate;
@@ -270,7 +274,6 @@ public static unsafe partial class AttentiveStatsPool
             {
                 float* x = X + ((start + t) * StrideX) + from;
                 float* weights = Weights + ((start + t) * StrideWeights) + from;
-                float* scores = ScoreGradient + ((start + t) * StrideScoreGradient) + from;
                 float* dx = Dx == null ? null : Dx + ((start + t) * StrideDx) + from;
                 for (int c = 0; c < lanes; c += 16)
                 {
@@ -285,7 +288,7 @@ public static unsafe partial class AttentiveStatsPool
                     }
 
                     var spread = Vector512.FusedMultiplyAdd(d, d, -Vector512.Load(variance + c));
-                    (weight * Vector512.FusedMultiplyAdd(v, spread, u * d)).Store(scores + c);
+                    (weight * Vector512.FusedMultiplyAdd(v, spread, u * d)).Store(weights + c);
                 }
 
                 for (int c = lanes; c < count; c++)
@@ -297,7 +300,7 @@ public static unsafe partial class AttentiveStatsPool
                         dx[c] = Accumulate ? dx[c] + gradient : gradient;
                     }
 
-                    scores[c] = weight * ((dy[c] * d) + (half[c] * ((d * d) - variance[c])));
+                    weights[c] = weight * ((dy[c] * d) + (half[c] * ((d * d) - variance[c])));
                 }
             }
         }

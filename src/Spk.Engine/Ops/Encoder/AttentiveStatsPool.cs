@@ -67,8 +67,7 @@ public static partial class AttentiveStatsPool
         }
 
         hidden = Activation.Forward(tape, hidden, ActivationKind.Tanh, output: hidden);
-        var scores = Linear.Forward(tape, hidden, parameters.ScoreWeight.Value, parameters.ScoreBias.Value);
-        return Pool(tape, x, scores, eps);
+        return Pool(tape, x, hidden, parameters.ScoreWeight.Value, parameters.ScoreBias.Value, eps);
     }
 
     // The context's part of the hidden units, the same for all frames of an utterance, added in place.
@@ -91,30 +90,29 @@ public static partial class AttentiveStatsPool
         }
     }
 
-    private static Tensor Pool(Tape? tape, Tensor x, Tensor scores, float eps)
+    /// <summary>The scores' map, their softmax over time and the weighted moments of x; on a GPU neither scores nor weights are ever stored.</summary>
+    /// <param name="tape">Where the backward step is recorded; null for inference.</param>
+    /// <param name="x">Frames, [N, T, C]; may be a channel view.</param>
+    /// <param name="hidden">Hidden units, [N, T, H]; may be a channel view.</param>
+    /// <param name="weight">[C, H].</param>
+    /// <param name="bias">[C].</param>
+    /// <param name="eps">Floor of the variances.</param>
+    /// <returns>[N, 2C].</returns>
+    internal static Tensor Pool(Tape? tape, Tensor x, Tensor hidden, Tensor weight, Tensor bias, float eps)
     {
         var workspace = x.Device.Workspace;
         int items = x.Shape[0], channels = x.Shape[2];
         var y = workspace.Rent(new Shape(items, 2 * channels));
         var variances = workspace.Rent(new Shape(items, channels));
-        if (x.Device is CudaDevice cuda)
-        {
-            CudaPool(cuda, x, scores, y, variances, eps);
-        }
-        else
-        {
-            CpuPool(Cpu.Of(x.Device), x, scores, y, variances, eps);
-        }
-
+        var softmax = x.Device is CudaDevice cuda
+            ? CudaPool(cuda, x, hidden, weight, bias, y, variances, eps)
+            : CpuPool(Cpu.Of(x.Device), x, hidden, weight, bias, y, variances, eps);
         if (tape is not null)
         {
             y.RequiresGrad = true;
             var node = tape.Record<PoolNode>();
-            node.X = x;
-            node.Weights = scores;
-            node.Y = y;
-            node.Variances = variances;
-            node.Eps = eps;
+            (node.X, node.Hidden, node.Weight, node.Bias) = (x, hidden, weight, bias);
+            (node.Y, node.Variances, node.Softmax, node.Eps) = (y, variances, softmax, eps);
         }
 
         return y;
@@ -160,7 +158,10 @@ public static partial class AttentiveStatsPool
 
     private sealed class PoolNode : TapeNode
     {
-        public Tensor X = null!, Weights = null!, Y = null!, Variances = null!;
+        public Tensor X = null!, Hidden = null!, Weight = null!, Bias = null!, Y = null!, Variances = null!;
+
+        // Of the scores: on the CPU the weights of the frames, on a GPU what they are made from again.
+        public Tensor Softmax = null!;
         public float Eps;
 
         public override void Backward()
@@ -177,17 +178,10 @@ public static partial class AttentiveStatsPool
                 dx = X.GradForWrite(out accumulate);
             }
 
-            // The weights overwrote the scores and are read here last: their gradient takes their memory too.
-            bool own = Weights.TakeGradient(Weights);
-            var scoreGradient = own ? Weights : Weights.GradForWrite(out _);
-            if (X.Device is CudaDevice cuda)
-            {
-                CudaPoolBackward(cuda, this, dy, dx, accumulate, scoreGradient);
-            }
-            else
-            {
-                CpuPoolBackward(Cpu.Of(X.Device), this, dy, dx, accumulate, scoreGradient);
-            }
+            var scoreGradient = X.Device is CudaDevice cuda
+                ? CudaPoolBackward(cuda, this, dy, dx, accumulate)
+                : CpuPoolBackward(Cpu.Of(X.Device), this, dy, dx, accumulate);
+            Linear.Backward(Hidden, Weight, Bias, scoreGradient);
         }
     }
 }

@@ -68,6 +68,19 @@ public static partial class Linear
         return y;
     }
 
+    /// <summary>The gradients of a map's inputs from that of its result: also of a map that an op makes inside.</summary>
+    internal static void Backward(Tensor x, Tensor weight, Tensor? bias, Tensor dy)
+    {
+        if (dy.Device is CudaDevice cuda)
+        {
+            CudaBackward(cuda, x, weight, bias, dy);
+        }
+        else
+        {
+            CpuBackward(Cpu.Of(dy.Device), x, weight, bias, dy);
+        }
+    }
+
     private sealed class Node : TapeNode
     {
         public Tensor X = null!, Weight = null!, Y = null!;
@@ -77,14 +90,7 @@ public static partial class Linear
         {
             if (Y.Grad is { } dy)
             {
-                if (Y.Device is CudaDevice cuda)
-                {
-                    CudaBackward(cuda, X, Weight, Bias, dy);
-                }
-                else
-                {
-                    CpuBackward(Cpu.Of(Y.Device), X, Weight, Bias, dy);
-                }
+                Linear.Backward(X, Weight, Bias, dy);
             }
         }
     }
