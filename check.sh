@@ -37,7 +37,8 @@ step "build"
 dotnet build Spk.slnx --configuration Release --no-restore --verbosity quiet
 
 step "tests${slow:+ (without the slow ones)}"
-# Three processes side by side, because a single one keeps one core busy: the launches that the sanitizers see again, the other tests in the emulator, the rest.
+# Three processes side by side, because a single one keeps one core busy: the launches that the sanitizers see again, the other tests in the emulator with the
+# compilation of all kernels, the rest.
 results=artifacts/test-results launches=$PWD/artifacts/launches
 rm -rf "$results" "$launches" && mkdir -p "$results" "$launches"
 run_tests() { # name, filter
@@ -47,8 +48,8 @@ run_tests() { # name, filter
 trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
 status=0
 (if $sanitize; then export SPK_EMULATOR_RECORD=$launches; fi; run_tests sanitized "TestCategory=Sanitized") & sanitized=$!
-run_tests emulated "TestCategory!=Sanitized&FullyQualifiedName~cuda, " & emulated=$!
-run_tests others "TestCategory!=Sanitized&FullyQualifiedName!~cuda, " & others=$!
+run_tests emulated "TestCategory!=Sanitized&(FullyQualifiedName~cuda, |FullyQualifiedName~KernelCompilationTests)" & emulated=$!
+run_tests others "TestCategory!=Sanitized&FullyQualifiedName!~cuda, &FullyQualifiedName!~KernelCompilationTests" & others=$!
 for process in $sanitized $emulated $others; do wait "$process" || status=$?; done
 for group in sanitized emulated others; do
   cat "$results/$group.txt"
