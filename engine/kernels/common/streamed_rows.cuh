@@ -20,7 +20,8 @@ constexpr int OWN_PIECE = OWN_TILE * SWIZZLE_LINE, GROUP = 8 * SWIZZLE_LINE;
 
 // What a block multiplies: its first own row; the first of its others and how many tiles of them; pieces of the width, and with which they begin, going
 // around; how many of the own rows' pieces are resident, while the rest comes again with each tile; stages of the ring; which outer index of their map
-// the others have.
+// the others have. Stages are given back when the next piece has come, and one that is not resident takes two: fewer than 2 stages, or 3 with one such
+// piece, or 4 with several, would wait for ever.
 struct Extent {
   int own, other, tiles, pieces, begin, resident, stages, outer = 0;
 };

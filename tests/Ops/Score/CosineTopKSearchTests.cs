@@ -50,7 +50,7 @@ public class CosineTopKSearchTests(TestDevice on)
     [TestCase(3, 600, 16, 32)]
     [TestCase(20, 390, 70, 9)]
     [TestCase(128, 260, 4, 9)]
-    [TestCase(2, 260, 520, 10)]
+    [TestCase(2, 260, 650, 10)]
     [Category("Sanitized")]
     public void Keys_may_be_shared_among_blocks(int rows, int keys, int width, int neighbours)
     {

@@ -71,7 +71,16 @@ public static partial class Activation
             }
 
             bool accumulate = false;
-            var dx = ReferenceEquals(X, Y) || X.TakeGradient(dy) ? dy : X.GradForWrite(out accumulate);
+            var dx = dy;
+            if (ReferenceEquals(X, Y))
+            {
+                dy.RunSums = null;  // What the op behind left of a gradient that is now rewritten.
+            }
+            else if (!X.TakeGradient(dy))
+            {
+                dx = X.GradForWrite(out accumulate);
+            }
+
             if (X.Device is CudaDevice cuda)
             {
                 CudaBackward(cuda, Kind, Slope, X, Y, dy, dx, accumulate);

@@ -16,7 +16,7 @@ public static unsafe partial class AttentiveStatsPool
     private const int CudaTile = 64;
 
     // Where they take no more, a block's rows of the weight stay in shared memory: two blocks then fit a multiprocessor of compute capability 8.0.
-    private const int MostSharedBytes = 80 * 1024;
+    private const int MostSharedBytes = 76 * 1024;
 
     // Enough blocks for a large GPU (132 multiprocessors, two blocks each), but no part of an utterance so short that a block reads more of the weight than
     // of the hidden units. Constants, not the device's own numbers: the parts, and so the bits, follow from the shape alone.

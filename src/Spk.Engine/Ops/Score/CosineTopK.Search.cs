@@ -17,7 +17,8 @@ public static unsafe partial class CosineTopK
 
     // On Hopper's warpgroups, pieces of 64 of the width: those of a block's rows that stay in shared memory, and of these and of stages of keys together,
     // beside the lists.
-    private const int MostResident = 8, MostPieces = 11, MostStages = 8;
+    // Where some come again with each tile of keys, more of the room goes to stages, of which such a piece takes two.
+    private const int MostResident = 8, ResidentOfMore = 5, MostPieces = 11, MostStages = 8;
 
     // Warps of a block that combines lists, and lists for each of them.
     private const int CombineWarps = 8, ListsOfWarp = 4, WarpThreads = 32;
@@ -91,7 +92,7 @@ public static unsafe partial class CosineTopK
 
         TensorMap queryMap = StreamedRows.Map(cuda, (nint)queries.Data, rows, width, StreamedRows.OwnTile);
         var keyMap = StreamedRows.Map(cuda, (nint)keys.Data, count, width, LargeTile);
-        int pieces = StreamedRows.Pieces(width), resident = Math.Min(pieces, MostResident), stages = Math.Min(MostStages, MostPieces - resident);
+        int pieces = StreamedRows.Pieces(width), resident = pieces > MostResident ? ResidentOfMore : pieces, stages = Math.Min(MostStages, MostPieces - resident);
         int bytes = StreamedRows.SharedBytes(resident, stages, LargeTile) + ListBytes(LargeTile, neighbours);
         cuda.Launch(
             WarpgroupSearchKernel, new LaunchShape(CudaGemm.DivideUp(rows, StreamedRows.OwnTile), StreamedRows.Threads, parts, SharedBytes: bytes),
