@@ -19,6 +19,25 @@ public static class Samples
         return values;
     }
 
+    /// <summary>As many ±1 a row as the highest power of 4 in the width, from a place that moves from row to row: unit rows and cosines that every precision has.</summary>
+    public static float[] Signs(int seed, int rows, int width)
+    {
+        float[] values = new float[rows * width], random = Normal(seed, rows * width);
+        int count = 1;
+        while (4 * count <= width)
+        {
+            count *= 4;
+        }
+
+        for (int i = 0; i < rows * count; i++)
+        {
+            int row = i / count, at = (row + (i % count)) % width;
+            values[(row * width) + at] = Math.Sign(random[(row * width) + at]);
+        }
+
+        return values;
+    }
+
     /// <summary>A workspace tensor with the given values that collects a gradient.</summary>
     public static Tensor Variable(Device device, Shape shape, ReadOnlySpan<float> values)
     {

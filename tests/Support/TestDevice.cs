@@ -70,6 +70,19 @@ public sealed class TestDevice
         return new CudaDevice(driver) { Precision = precision, AlwaysOnWarpgroups = onWarpgroups };
     }
 
+    /// <summary>A device of compute capability 9.0 for bf16 on warpgroups with tensor copies: the emulator is one; a GPU, its driver or its binaries may be older.</summary>
+    internal CudaDevice OpenHopper(KernelId kernel)
+    {
+        var device = (CudaDevice)Open(precision: Precision.Bf16, onWarpgroups: true);
+        if (!EmulatorSettings.IsEmulator(device.Driver) && !(device.ComputeCapability == (9, 0) && device.Driver.HasTensorMaps && device.Has(kernel)))
+        {
+            device.Dispose();
+            Assert.Ignore("skipped, optional: not a GPU of compute capability 9.0 with binaries by NVRTC 12");
+        }
+
+        return device;
+    }
+
     /// <summary>
     /// Skips all orders of threads but one: for tests of what the order cannot change, such as memory that is taken or threads of the host.
     /// </summary>

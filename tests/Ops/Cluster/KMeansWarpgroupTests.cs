@@ -43,7 +43,7 @@ public class KMeansWarpgroupTests(TestDevice on)
 
         c[(3 * dimension) + 1] = MathF.BitIncrement(c[(3 * dimension) + 1]);
         c.AsSpan(0, Math.Min(rows, 4) * dimension).CopyTo(x);
-        using var device = OpenHopper();
+        using var device = on.OpenHopper(SearchKernel);
         int[] labels = Assign(device, x, c, metric, dimension);
         Assert.That(labels, Is.EqualTo(Exact(x, c, metric, dimension)));
         Assert.That(Assign(device, x, c, metric, dimension), Is.EqualTo(labels), "the same again");
@@ -63,7 +63,7 @@ public class KMeansWarpgroupTests(TestDevice on)
         int[] counts = [(rows / 2) + 1, 3, rows], active = [0, 2];
         float[] x = Samples.Normal(1, counts.Sum() * dimension), c = Samples.Normal(2, counts.Length * clusters * dimension);
         float[] offsets = Samples.Normal(3, counts.Length * clusters);
-        using var device = OpenHopper();
+        using var device = on.OpenHopper(SearchKernel);
         var workspace = device.Workspace;
         var problems = new CudaProblems(device, counts);
         problems.Activate(active);
@@ -125,7 +125,7 @@ public class KMeansWarpgroupTests(TestDevice on)
         var options = new KMeansOptions { Clusters = 3, MaximumIterations = 3, Seed = 7 };
         KMeansProblem[] problems = [.. from size in new[] { (Rows: 40, Dimension: 65), (Rows: 131, Dimension: 12), (Rows: 129, Dimension: 12), (Rows: 7, Dimension: 130) }
                                        select new KMeansProblem(Samples.Normal(size.Rows, size.Rows * size.Dimension), size.Dimension, 3)];
-        using var device = OpenHopper();
+        using var device = on.OpenHopper(SearchKernel);
         var launched = new List<string>();
         device.Launching = kernel => launched.Add(kernel.Name);
         var results = KMeans.FitBatch(problems, options, device);
@@ -144,7 +144,7 @@ public class KMeansWarpgroupTests(TestDevice on)
     [Test]
     public void It_is_chosen_on_Hopper_for_bf16_and_enough_work()
     {
-        using var device = OpenHopper();
+        using var device = on.OpenHopper(SearchKernel);
         Assert.That(Searches(device), Is.EqualTo(Search));
         device.AlwaysOnWarpgroups = false;
         Assert.That(Searches(device), Does.Not.Contain("wgmma"), "little work");
@@ -161,7 +161,7 @@ public class KMeansWarpgroupTests(TestDevice on)
     [Test]
     public void Devices_before_Hopper_have_none()
     {
-        using var hopper = OpenHopper();
+        using var hopper = on.OpenHopper(SearchKernel);
         Assume.That(EmulatorSettings.IsEmulator(hopper.Driver), "skipped, optional: only the emulator poses as an older device");
         EmulatorSettings.Set(hopper.Driver, "capability", 89);
         try
@@ -221,18 +221,5 @@ public class KMeansWarpgroupTests(TestDevice on)
         }
 
         return labels;
-    }
-
-    // The emulator is one; a GPU may not be, or its driver or its binaries may be older.
-    private CudaDevice OpenHopper()
-    {
-        var device = (CudaDevice)on.Open(precision: Precision.Bf16, onWarpgroups: true);
-        if (!EmulatorSettings.IsEmulator(device.Driver) && !(device.ComputeCapability == (9, 0) && device.Driver.HasTensorMaps && device.Has(SearchKernel)))
-        {
-            device.Dispose();
-            Assert.Ignore("skipped, optional: not a GPU of compute capability 9.0 with binaries by NVRTC 12");
-        }
-
-        return device;
     }
 }

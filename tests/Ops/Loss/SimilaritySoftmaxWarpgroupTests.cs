@@ -37,14 +37,14 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
     [Category("Sanitized")]
     public void Rows_that_bf16_has_give_the_loss_of_the_CPU(Kind kind, int rows, int width)
     {
-        float[] queries = Signs(1, rows, width), keys = Signs(2, rows + 5, width), memory = Signs(3, 77, width);
+        float[] queries = Samples.Signs(1, rows, width), keys = Samples.Signs(2, rows + 5, width), memory = Samples.Signs(3, 77, width);
         var want = Run(new CpuDevice(2), kind, rows, width, queries, keys, memory);
-        var got = Run(OpenHopper(), kind, rows, width, queries, keys, memory);
+        var got = Run(on.OpenHopper(RowsKernel), kind, rows, width, queries, keys, memory);
         Assert.That(got.Loss, Is.EqualTo(want.Loss).Within(1e-5 * want.Loss));
         Close.Assert(got.Statistics, want.Statistics, 1e-5, "statistics");
         Close.Assert(got.Queries, want.Queries, 2 * HalfUlp * want.Queries.Max(Math.Abs), "gradient of the queries");
         Close.Assert(got.Keys, want.Keys, 2 * HalfUlp * want.Keys.Max(Math.Abs), "gradient of the keys");
-        var again = Run(OpenHopper(), kind, rows, width, queries, keys, memory);
+        var again = Run(on.OpenHopper(RowsKernel), kind, rows, width, queries, keys, memory);
         Assert.That((again.Loss, again.Queries, again.Keys), Is.EqualTo((got.Loss, got.Queries, got.Keys)), "the same bits again");
     }
 
@@ -55,7 +55,7 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
     {
         float[] queries = Samples.Normal(1, rows * width), keys = Near(queries, (rows + 5) * width), memory = Samples.Normal(3, 77 * width);
         var want = Run(new CpuDevice(2), kind, rows, width, queries, keys, memory);
-        var got = Run(OpenHopper(), kind, rows, width, queries, keys, memory);
+        var got = Run(on.OpenHopper(RowsKernel), kind, rows, width, queries, keys, memory);
         double logit = 4 * HalfUlp / Math.Sqrt(width) / Temperature;
         Assert.That(got.Loss, Is.EqualTo(want.Loss).Within(logit));
         Close.Assert(got.Queries, want.Queries, (logit + (4 * HalfUlp)) * want.Queries.Max(Math.Abs), "gradient of the queries");
@@ -65,15 +65,15 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
     [Test]
     public void A_row_that_is_not_a_number_shows()
     {
-        float[] queries = Signs(1, 5, 16), keys = Signs(2, 10, 16);
+        float[] queries = Samples.Signs(1, 5, 16), keys = Samples.Signs(2, 10, 16);
         keys[20] = float.NaN;
-        Assert.That(Run(OpenHopper(), Kind.FurtherKeys, 5, 16, queries, keys, []).Loss, Is.NaN);
+        Assert.That(Run(on.OpenHopper(RowsKernel), Kind.FurtherKeys, 5, 16, queries, keys, []).Loss, Is.NaN);
     }
 
     [Test]
     public void They_are_chosen_for_bf16_and_enough_work()
     {
-        using var device = OpenHopper();
+        using var device = on.OpenHopper(RowsKernel);
         var launched = new List<string>();
         device.Launching = kernel => launched.Add(kernel.Name);
         Assert.That(Kernels(16), Is.EqualTo(new[] { "similarity_softmax_rows_wgmma_128", "similarity_softmax_gradient_wgmma_128" }));
@@ -104,12 +104,12 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
     [Test]
     public void Recorded_losses_keep_their_maps()
     {
-        using var device = OpenHopper();
+        using var device = on.OpenHopper(RowsKernel);
         const int rows = 70, width = 24;
         var x = device.AllocatePersistent(new Shape(rows, width));
         var keys = device.AllocatePersistent(new Shape(rows, width));
-        keys.CopyFrom(Signs(2, rows, width));
-        float[] first = Signs(1, rows, width), second = Signs(3, rows, width);
+        keys.CopyFrom(Samples.Signs(2, rows, width));
+        float[] first = Samples.Signs(1, rows, width), second = Samples.Signs(3, rows, width);
         var want = new[] { first, second }.ToDictionary(values => values, values => Queue(values)());
         device.Driver.BeginCapture(device.Stream);
         var read = Queue(null);
@@ -191,39 +191,7 @@ public class SimilaritySoftmaxWarpgroupTests(TestDevice on)
         }
     }
 
-    // As many ±1 a row as the highest power of 4 in the width, from a place that moves from row to row.
-    private static float[] Signs(int seed, int rows, int width)
-    {
-        float[] values = new float[rows * width], random = Samples.Normal(seed, rows * width);
-        int count = 1;
-        while (4 * count <= width)
-        {
-            count *= 4;
-        }
-
-        for (int i = 0; i < rows * count; i++)
-        {
-            int row = i / count, at = (row + (i % count)) % width;
-            values[(row * width) + at] = Math.Sign(random[(row * width) + at]);
-        }
-
-        return values;
-    }
-
     // Keys like their queries, and others.
     private static float[] Near(float[] queries, int count) =>
         [.. Samples.Normal(2, count).Select((value, i) => i < queries.Length ? queries[i] + (0.7f * value) : value)];
-
-    // The emulator is one; a GPU may not be, or its binaries may be of an older compiler.
-    private CudaDevice OpenHopper()
-    {
-        var device = (CudaDevice)on.Open(precision: Precision.Bf16, onWarpgroups: true);
-        if (!EmulatorSettings.IsEmulator(device.Driver) && !(device.ComputeCapability == (9, 0) && device.Driver.HasTensorMaps && device.Has(RowsKernel)))
-        {
-            device.Dispose();
-            Assert.Ignore("skipped, optional: not a GPU of compute capability 9.0 with binaries by NVRTC 12");
-        }
-
-        return device;
-    }
 }

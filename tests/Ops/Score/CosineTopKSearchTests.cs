@@ -26,7 +26,7 @@ public class CosineTopKSearchTests(TestDevice on)
     [Category("Sanitized")]
     public void Lists_are_those_of_a_full_sort(int rows, int keys, int width, int neighbours)
     {
-        float[] q = Signs(1, rows, width), k = Signs(2, keys, width);
+        float[] q = Samples.Signs(1, rows, width), k = Samples.Signs(2, keys, width);
         Array.Clear(k, 3 * width, width); // A row of zeros, and NaNs, which come last.
         k[2 * width] = float.NaN;
         if (rows > 2)
@@ -54,7 +54,7 @@ public class CosineTopKSearchTests(TestDevice on)
     [Category("Sanitized")]
     public void Keys_may_be_shared_among_blocks(int rows, int keys, int width, int neighbours)
     {
-        float[] q = Signs(3, rows, width), k = Signs(4, keys, width);
+        float[] q = Samples.Signs(3, rows, width), k = Samples.Signs(4, keys, width);
         var want = Sorted(q, k, width, neighbours);
         foreach (var (precision, onWarpgroups) in on.Arithmetics.Where(one => width < 500 || one.OnWarpgroups))
         {
@@ -130,7 +130,7 @@ public class CosineTopKSearchTests(TestDevice on)
     [Test]
     public void Warpgroups_are_chosen_on_Hopper_for_bf16_and_enough_work()
     {
-        using var device = OpenHopper();
+        using var device = on.OpenHopper(WarpgroupKernel);
         Assert.That(Kernels(device, 9), Has.Member("cosine_top_k_wgmma"));
         device.AlwaysOnWarpgroups = false;
         Assert.That(Kernels(device, 9), Has.Member("cosine_top_k_bf16_64"), "little work");
@@ -196,42 +196,10 @@ public class CosineTopKSearchTests(TestDevice on)
         return sum;
     }
 
-    // As many ±1 a row as the highest power of 4 in the width, from a place that moves from row to row.
-    private static float[] Signs(int seed, int rows, int width)
-    {
-        float[] values = new float[rows * width], random = Samples.Normal(seed, rows * width);
-        int count = 1;
-        while (4 * count <= width)
-        {
-            count *= 4;
-        }
-
-        for (int i = 0; i < rows * count; i++)
-        {
-            int row = i / count, at = (row + (i % count)) % width;
-            values[(row * width) + at] = Math.Sign(random[(row * width) + at]);
-        }
-
-        return values;
-    }
-
     private static int[] Integers(Tensor tensor)
     {
         int[] values = new int[tensor.Count];
         tensor.CopyIntsTo(values);
         return values;
-    }
-
-    // The emulator is one; a GPU may not be, or its binaries may be of an older compiler.
-    private CudaDevice OpenHopper()
-    {
-        var device = (CudaDevice)on.Open(precision: Precision.Bf16, onWarpgroups: true);
-        if (!EmulatorSettings.IsEmulator(device.Driver) && !(device.ComputeCapability == (9, 0) && device.Driver.HasTensorMaps && device.Has(WarpgroupKernel)))
-        {
-            device.Dispose();
-            Assert.Ignore("skipped, optional: not a GPU of compute capability 9.0 with binaries by NVRTC 12");
-        }
-
-        return device;
     }
 }
