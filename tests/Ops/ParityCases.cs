@@ -51,6 +51,12 @@ internal static class ParityCases
         new("Conv2d stem", Sums, d => Layer(d, [2, 13, 31, 1], [[16, 7, 7, 1]], (t, x, p) => Conv2d.Forward(t, x, p[0].Value, null, 2, 1, 3, 3))),
         new("BatchNorm training", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
             BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0), Buffer(d, 37, 1), training: true, before: ActivationKind.Relu))),
+        new("BatchNorm added to another", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
+        {
+            var sum = Add.Copy(t, x, d.Workspace.Rent(x.Shape));
+            var y = BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0), Buffer(d, 37, 1), training: true, before: ActivationKind.Relu, addTo: sum);
+            return Add.Forward(t, y, Activation.Forward(t, sum, ActivationKind.Tanh));
+        })),
         new("BatchNorm evaluation", Statistics, d => Layer(d, [3, 29, 37], [[37], [37]], (t, x, p) =>
             BatchNorm.Forward(t, x, p[0], p[1], Buffer(d, 37, 0.2f), Buffer(d, 37, 1.5f), training: false))),
         new("Conv1d measured for BatchNorm", Statistics, d => Layer(d, [3, 29, 18], [[37, 3, 18], [37], [37], [37]], (t, x, p) =>

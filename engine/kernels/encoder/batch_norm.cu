@@ -4,11 +4,13 @@
 //   evaluation  the same with the running statistics
 //   backward    dx = activation'(x) (scale·dy − offset − factor (a − μ)),  dγ += Σ dy·â,  dβ += Σ dy
 //
+// y may be added to another tensor by the way, whose gradient then is added to dy: the next group of a Res2 layer.
+//
 // Rows lie `stride` elements apart (channel views). Statistics: a block of 32 channels × 8 row lanes takes one chunk of rows (Welford); where
 // the product that made x measured it, the chunks are its tiles of 64 or 128 rows. A second kernel merges them in f64: 16 lanes a channel, each a run of
 // neighbouring chunks in order, then the lanes in order. Chunks and lanes follow from the shape and the kind of product, never from timing: the same bits
 // always.
-// Traffic in training: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward. The backward
+// Traffic in training, without the other tensor: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward. The backward
 // pass sums dx by the way, where the map that made x has a bias, whose gradient that is.
 #include "common/prelude.cuh"
 #include "common/product_epilogue.cuh"
@@ -149,31 +151,37 @@ batch_norm_scale(const float* __restrict__ running_variance, const float* __rest
 }
 EXPORT_KERNEL(batch_norm_scale)
 
-// y = (a − μ) · inverse · γ + β. Grid (channels / 32, chunks), block (32, 8).
+// y = (a − μ) · inverse · γ + β, and add_to += y, which may be null. Grid (channels / 32, chunks), block (32, 8).
 KERNEL_BOUNDS(CHANNELS* LANES)
 batch_norm_apply(const float* __restrict__ x, int stride_x, float* __restrict__ y, int stride_y, int rows, int channels, int rows_each, float slope,
-                 const float* __restrict__ statistics, const float* __restrict__ gamma, const float* __restrict__ beta) {
+                 const float* __restrict__ statistics, const float* __restrict__ gamma, const float* __restrict__ beta, float* __restrict__ add_to,
+                 int stride_add_to) {
   int channel = blockIdx.x * CHANNELS + threadIdx.x, end = min(rows, int(blockIdx.y + 1) * rows_each);
   if (channel >= channels) return;
   float mean = statistics[channel], scale = statistics[channels + channel] * (gamma == nullptr ? 1.0f : gamma[channel]);
   float offset = beta == nullptr ? 0.0f : beta[channel];
   for (int row = blockIdx.y * rows_each + threadIdx.y; row < end; row += LANES) {
-    y[int64_t(row) * stride_y + channel] = (activate(x[int64_t(row) * stride_x + channel], slope) - mean) * scale + offset;
+    float normalised = (activate(x[int64_t(row) * stride_x + channel], slope) - mean) * scale + offset;
+    y[int64_t(row) * stride_y + channel] = normalised;
+    if (add_to != nullptr) add_to[int64_t(row) * stride_add_to + channel] += normalised;
   }
 }
 EXPORT_KERNEL(batch_norm_apply)
 
-// partial [chunks, 2, channels]: Σ dy and Σ dy·(a − μ). Grid (channels / 32, chunks), block (32, 8).
+// partial [chunks, 2, channels]: Σ dy and Σ dy·(a − μ), after dy += more, which may be null. Grid (channels / 32, chunks), block (32, 8).
 KERNEL_BOUNDS(CHANNELS* LANES)
-batch_norm_gradient_partial(const float* __restrict__ x, int stride_x, const float* __restrict__ dy, int stride_dy, int rows, int channels,
-                            int rows_each, float slope, const float* __restrict__ statistics, float* __restrict__ partial) {
+batch_norm_gradient_partial(const float* __restrict__ x, int stride_x, float* __restrict__ dy, int stride_dy, const float* __restrict__ more,
+                            int stride_more, int rows, int channels, int rows_each, float slope, const float* __restrict__ statistics,
+                            float* __restrict__ partial) {
   __shared__ float lanes[2][LANES][CHANNELS];
   int channel = blockIdx.x * CHANNELS + threadIdx.x, end = min(rows, int(blockIdx.y + 1) * rows_each);
   float plain = 0.0f, centred = 0.0f;
   if (channel < channels) {
     float mean = statistics[channel];
     for (int row = blockIdx.y * rows_each + threadIdx.y; row < end; row += LANES) {
-      float gradient = dy[int64_t(row) * stride_dy + channel];
+      float* of_result = dy + int64_t(row) * stride_dy + channel;
+      float gradient = *of_result;
+      if (more != nullptr) *of_result = gradient += more[int64_t(row) * stride_more + channel];
       plain += gradient;
       centred += gradient * (activate(x[int64_t(row) * stride_x + channel], slope) - mean);
     }

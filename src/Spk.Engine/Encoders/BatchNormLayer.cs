@@ -54,10 +54,11 @@ public sealed class BatchNormLayer
         BatchNorm.Forward(tape, x, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before);
 
     /// <summary>Normalises activation(map(x)): what the map can do for the norm is done where its results are at hand.</summary>
-    internal Tensor Follow(INormedMap map, Tape? tape, Tensor x, bool training, ActivationKind? before, Tensor? output = null)
+    internal Tensor Follow(INormedMap map, Tape? tape, Tensor x, bool training, ActivationKind? before, Tensor? output = null, Tensor? addTo = null)
     {
         BatchNorm.Prepare(_epilogue, tape, Gamma, Beta, RunningMean, RunningVariance, training, before: before);
         var y = map.Forward(tape, x, _epilogue.Normalizes ? output : null, _epilogue);
-        return BatchNorm.Forward(tape, y, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before, epilogue: _epilogue);
+        return BatchNorm.Forward(
+            tape, y, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before, epilogue: _epilogue, addTo: addTo);
     }
 }

@@ -48,11 +48,13 @@ public sealed class Conv1dLayer : INormedMap
     /// <param name="training">Whether it uses and records the statistics of this batch.</param>
     /// <param name="before">Activation ahead of the norm: none, ReLU or leaky ReLU (slope 0.01).</param>
     /// <param name="output">Where to write, which must not overlap x; null for a new tensor.</param>
+    /// <param name="addTo">What the result is added to by the way, see <see cref="BatchNorm.Forward"/>; null for nothing.</param>
     /// <returns>[N, T', Co].</returns>
-    public Tensor Forward(Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null)
+    public Tensor Forward(
+        Tape? tape, Tensor x, BatchNormLayer norm, bool training, ActivationKind? before = null, Tensor? output = null, Tensor? addTo = null)
     {
         ArgumentNullException.ThrowIfNull(norm);
-        return norm.Follow(this, tape, x, training, before, output);
+        return norm.Follow(this, tape, x, training, before, output, addTo);
     }
 
     Tensor INormedMap.Forward(Tape? tape, Tensor x, Tensor? output, BatchNormEpilogue? norm)

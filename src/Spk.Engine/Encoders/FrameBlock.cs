@@ -46,7 +46,8 @@ public sealed class FrameBlock
     /// <param name="x">[N, T, Ci].</param>
     /// <param name="training">Whether the norm uses and records the statistics of this batch.</param>
     /// <param name="output">Where to write, [N, T', Co], which must not overlap x; null for a new tensor.</param>
+    /// <param name="addTo">What the result is added to by the way, see <see cref="BatchNorm.Forward"/>; null for nothing.</param>
     /// <returns>[N, T', Co].</returns>
-    public Tensor Forward(Tape? tape, Tensor x, bool training, Tensor? output = null) =>
-        Convolution.Forward(tape, x, Norm, training, _activation, output);
+    public Tensor Forward(Tape? tape, Tensor x, bool training, Tensor? output = null, Tensor? addTo = null) =>
+        Convolution.Forward(tape, x, Norm, training, _activation, output, addTo);
 }

@@ -73,17 +73,14 @@ public sealed class Res2Layer
         y.RequiresGrad = tape is not null;
         int untouched = _firstUntouched ? 0 : _groups.Length;
         Add.Copy(tape, Group(x, untouched), Group(y, untouched));
-        Tensor? before = null;
-        for (int i = 0; i < _groups.Length; i++)
+        int at = _firstUntouched ? 1 : 0;
+        var group = Group(x, at);
+        for (int i = 0; i < _groups.Length; i++, at++)
         {
-            int at = _firstUntouched ? i + 1 : i;
-            var group = Group(x, at);
-            if (before is not null)
-            {
-                Add.Forward(tape, group, before, output: group);
-            }
-
-            before = _groups[i].Forward(tape, group, training, Group(y, at));
+            // Each norm adds its result to the next group while it writes it.
+            var next = i + 1 < _groups.Length ? Group(x, at + 1) : null;
+            _groups[i].Forward(tape, group, training, Group(y, at), next);
+            group = next!;
         }
 
         return y;

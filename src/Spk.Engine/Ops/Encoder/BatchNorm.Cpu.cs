@@ -38,7 +38,8 @@ public static unsafe partial class BatchNorm
         bool training,
         float momentum,
         float eps,
-        float slope)
+        float slope,
+        Tensor? addTo)
     {
         if (training)
         {
@@ -49,7 +50,7 @@ public static unsafe partial class BatchNorm
             Recall(statistics, runningMean, runningVariance, eps);
         }
 
-        Normalize(device, x, y, statistics, gamma, beta, slope);
+        Normalize(device, x, y, statistics, gamma, beta, slope, addTo);
     }
 
     private static void Measure(
@@ -110,7 +111,7 @@ public static unsafe partial class BatchNorm
         }
     }
 
-    private static void Normalize(CpuDevice device, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope)
+    private static void Normalize(CpuDevice device, Tensor x, Tensor y, Tensor statistics, Tensor? gamma, Tensor? beta, float slope, Tensor? addTo)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows);
         var affine = device.Workspace.Rent(new Shape(2, channels));
@@ -127,6 +128,8 @@ public static unsafe partial class BatchNorm
             Y = y.Data,
             StrideX = x.RowStride,
             StrideY = y.RowStride,
+            AddTo = addTo is null ? null : addTo.Data,
+            StrideAddTo = addTo?.RowStride ?? 0,
             Mean = statistics.Data,
             Affine = affine.Data,
             Rows = rows,
@@ -291,8 +294,8 @@ public static unsafe partial class BatchNorm
 
     private struct NormalizeBody : IParallelBody
     {
-        public float* X, Y, Mean, Affine;
-        public nint StrideX, StrideY;
+        public float* X, Y, AddTo, Mean, Affine;
+        public nint StrideX, StrideY, StrideAddTo;
         public int Rows, Each, Channels;
         public float Slope;
 
@@ -307,15 +310,25 @@ public static unsafe partial class BatchNorm
             {
                 float* x = X + (row * StrideX);
                 float* y = Y + (row * StrideY);
+                float* sum = AddTo == null ? null : AddTo + (row * StrideAddTo);
                 for (int c = 0; c < lanes; c += 16)
                 {
                     var centred = Activate(Vector512.Load(x + c), slope) - Vector512.Load(Mean + c);
-                    Vector512.FusedMultiplyAdd(centred, Vector512.Load(scale + c), Vector512.Load(offset + c)).Store(y + c);
+                    var normalised = Vector512.FusedMultiplyAdd(centred, Vector512.Load(scale + c), Vector512.Load(offset + c));
+                    normalised.Store(y + c);
+                    if (sum != null)
+                    {
+                        (Vector512.Load(sum + c) + normalised).Store(sum + c);
+                    }
                 }
 
                 for (int c = lanes; c < Channels; c++)
                 {
                     y[c] = ((Activate(x[c], Slope) - Mean[c]) * scale[c]) + offset[c];
+                    if (sum != null)
+                    {
+                        sum[c] += y[c];
+                    }
                 }
             }
         }

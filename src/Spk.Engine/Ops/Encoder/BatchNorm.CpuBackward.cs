@@ -2,12 +2,13 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Spk.Engine.Devices;
 using Spk.Engine.Tensors;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Spk.Engine.Ops.Encoder;
 
 public static unsafe partial class BatchNorm
 {
-    private static void CpuBackward(CpuDevice device, Node node, Tensor dy, Tensor? dx, bool accumulate, Tensor? sums)
+    private static void CpuBackward(CpuDevice device, Node node, Tensor dy, Tensor? more, Tensor? dx, bool accumulate, Tensor? sums)
     {
         var x = node.X;
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
@@ -19,6 +20,8 @@ public static unsafe partial class BatchNorm
             Dy = dy.Data,
             StrideX = x.RowStride,
             StrideDy = dy.RowStride,
+            More = more is null ? null : more.Data,
+            StrideMore = more?.RowStride ?? 0,
             Mean = node.Statistics.Data,
             Partial = partial.Data,
             Rows = rows,
@@ -72,11 +75,11 @@ public static unsafe partial class BatchNorm
         device.Workers.For(chunks, ref body);
     }
 
-    /// <summary>Σ dy and Σ dy·(a − μ) of one run of rows.</summary>
+    /// <summary>Σ dy and Σ dy·(a − μ) of one run of rows, after dy += more where there is more.</summary>
     private struct GradientSumBody : IParallelBody
     {
-        public float* X, Dy, Mean, Partial;
-        public nint StrideX, StrideDy;
+        public float* X, Dy, More, Mean, Partial;
+        public nint StrideX, StrideDy, StrideMore;
         public int Rows, Each, Channels;
         public float Slope;
 
@@ -91,6 +94,8 @@ public static unsafe partial class BatchNorm
             int row = start;
             for (; row + 2 <= end; row += 2)
             {
+                AddMore(row);
+                AddMore(row + 1);
                 float* x0 = X + (row * StrideX);
                 float* x1 = x0 + StrideX;
                 float* dy0 = Dy + (row * StrideDy);
@@ -109,6 +114,7 @@ public static unsafe partial class BatchNorm
 
             for (; row < end; row++)
             {
+                AddMore(row);
                 float* x = X + (row * StrideX);
                 float* dy = Dy + (row * StrideDy);
                 for (int c = 0; c < lanes; c += 16)
@@ -128,6 +134,15 @@ public static unsafe partial class BatchNorm
                     plain[c] += g;
                     centred[c] += g * (Activate(X[(row * StrideX) + c], Slope) - Mean[c]);
                 }
+            }
+        }
+
+        private readonly void AddMore(int row)
+        {
+            if (More != null)
+            {
+                var dy = new Span<float>(Dy + (row * StrideDy), Channels);
+                TensorPrimitives.Add(dy, new ReadOnlySpan<float>(More + (row * StrideMore), Channels), dy);
             }
         }
     }

@@ -32,7 +32,8 @@ public static partial class BatchNorm
         float momentum,
         float eps,
         float slope,
-        BatchNormEpilogue? measured)
+        BatchNormEpilogue? measured,
+        Tensor? addTo)
     {
         int rows = x.Shape.Rows, channels = x.Shape.Last;
         if (training)
@@ -67,21 +68,21 @@ public static partial class BatchNorm
 
         cuda.Launch(
             ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, RowsEach(rows), slope, statistics.Address,
-            gamma?.Address ?? 0, beta?.Address ?? 0);
+            gamma?.Address ?? 0, beta?.Address ?? 0, addTo?.Address ?? 0, addTo?.RowStride ?? 0);
     }
 
     private static void CudaScale(CudaDevice cuda, Tensor runningVariance, Tensor? gamma, float eps, Tensor scale) =>
         cuda.Launch(ScaleKernel, PerChannel(scale.Count), runningVariance.Address, gamma?.Address ?? 0, scale.Count, eps, scale.Address);
 
-    private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? dx, bool accumulate, Tensor? sums)
+    private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? more, Tensor? dx, bool accumulate, Tensor? sums)
     {
         var x = node.X;
         int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
         var factors = cuda.Workspace.Rent(new Shape(3, channels));
         var partial = cuda.Workspace.Rent(new Shape(chunks, 2, channels));
         cuda.Launch(
-            GradientPartialKernel, Tiles(rows, channels), x.Address, x.RowStride, dy.Address, dy.RowStride, rows, channels, each, node.Slope,
-            node.Statistics.Address, partial.Address);
+            GradientPartialKernel, Tiles(rows, channels), x.Address, x.RowStride, dy.Address, dy.RowStride, more?.Address ?? 0, more?.RowStride ?? 0, rows,
+            channels, each, node.Slope, node.Statistics.Address, partial.Address);
         cuda.Launch(
             GradientCombineKernel, PerChannel(channels), partial.Address, chunks, rows, channels, node.Training ? 1 : 0, node.Statistics.Address,
             node.Gamma?.Address ?? 0, node.Gamma?.GradForWrite(out _).Address ?? 0, node.Beta?.GradForWrite(out _).Address ?? 0, factors.Address);

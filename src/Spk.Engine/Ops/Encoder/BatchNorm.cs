@@ -34,8 +34,12 @@ public static partial class BatchNorm
     /// <param name="epilogue">
     /// What <see cref="Prepare"/> filled with these arguments and the map that made x then worked on, used up here; null where x is measured here.
     /// </param>
+    /// <param name="addTo">
+    /// A tensor of x's shape that the result is added to in the same pass (may be a channel view, and must overlap neither x nor the output), such as the
+    /// next group of a Res2 layer; null for none. As with <see cref="Add.Forward"/> in place, it is then the sum for every op recorded later.
+    /// </param>
     /// <returns>The normalised activations, of x's shape.</returns>
-    /// <exception cref="ShapeException">A parameter or the output does not fit x, or there is a single row in training.</exception>
+    /// <exception cref="ShapeException">A parameter, the output or what is added to does not fit x, or there is a single row in training.</exception>
     /// <exception cref="InvalidOptionException">
     /// The activation cannot be fused; or the epilogue was not prepared since its last use, or prepared for another tape, training or activation; or it is
     /// to be done by the map and x is not what the map made, or the output is elsewhere.
@@ -53,7 +57,8 @@ public static partial class BatchNorm
         Tensor? output = null,
         ActivationKind? before = null,
         float slope = 0.01f,
-        BatchNormEpilogue? epilogue = null)
+        BatchNormEpilogue? epilogue = null,
+        Tensor? addTo = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(runningMean);
@@ -74,12 +79,17 @@ public static partial class BatchNorm
             throw new ShapeException($"Batch norm of {x.Shape} cannot write into an output of shape {output.Shape}.");
         }
 
+        if (addTo is not null && addTo.Shape != x.Shape)
+        {
+            throw new ShapeException($"Batch norm of {x.Shape} cannot be added to a tensor of shape {addTo.Shape}.");
+        }
+
         float negativeSlope = SlopeOf(before, slope);
         epilogue?.CheckEnd(tape, x, training, negativeSlope, output);
         if (epilogue is { Normalizes: true })
         {
             epilogue.UseUp();
-            return x;
+            return addTo is null ? x : AddedTo(addTo, x);
         }
 
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
@@ -88,12 +98,13 @@ public static partial class BatchNorm
         {
             CudaForward(
                 cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope,
-                epilogue?.HasMeasured(x, negativeSlope) == true ? epilogue : null);
+                epilogue?.HasMeasured(x, negativeSlope) == true ? epilogue : null, addTo);
         }
         else
         {
             CpuForward(
-                Cpu.Of(x.Device), x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope);
+                Cpu.Of(x.Device), x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope,
+                addTo);
         }
 
         bool sums = epilogue?.WantsRunSums(x) == true;
@@ -110,6 +121,8 @@ public static partial class BatchNorm
             node.Slope = negativeSlope;
             node.Training = training;
             node.SumsGradient = sums;
+            node.AddTo = addTo;
+            addTo?.RequiresGrad = true;
         }
 
         return y;
@@ -178,6 +191,13 @@ public static partial class BatchNorm
         epilogue.Normalize(negativeSlope, runningMean.Value, scale, beta?.Value);
     }
 
+    // Where the map has written the result already.
+    private static Tensor AddedTo(Tensor sum, Tensor y)
+    {
+        Add.Forward(null, sum, y, output: sum);
+        return y;
+    }
+
     // Identity, ReLU and leaky ReLU are one formula: x above 0, slope·x elsewhere.
     private static float SlopeOf(ActivationKind? before, float slope) => before switch
     {
@@ -198,15 +218,28 @@ public static partial class BatchNorm
     private sealed class Node : TapeNode
     {
         public Tensor X = null!, Y = null!, Statistics = null!;
-        public Tensor? Gamma, Beta;
+        public Tensor? Gamma, Beta, AddTo;
         public float Slope;
         public bool Training, SumsGradient;
 
         public override void Backward()
         {
+            // The gradient of the sum is added to that of the result while both are read.
+            var more = AddTo?.Grad;
+            if (more is not null && Y.Grad is null)
+            {
+                Add.Pass(Y, more);
+                more = null;
+            }
+
             if (Y.Grad is not { } dy)
             {
                 return;
+            }
+
+            if (more is not null)
+            {
+                dy = Y.GradForWrite(out _);
             }
 
             Tensor? dx = null;
@@ -221,11 +254,11 @@ public static partial class BatchNorm
             var sums = SumsGradient && dx is not null && !accumulate ? X.Device.Workspace.Rent(new Shape(Runs(X.Shape.Rows), X.Shape.Last)) : null;
             if (X.Device is CudaDevice cuda)
             {
-                CudaBackward(cuda, this, dy, dx, accumulate, sums);
+                CudaBackward(cuda, this, dy, more, dx, accumulate, sums);
             }
             else
             {
-                CpuBackward(Cpu.Of(X.Device), this, dy, dx, accumulate, sums);
+                CpuBackward(Cpu.Of(X.Device), this, dy, more, dx, accumulate, sums);
             }
 
             dx?.RunSums = sums;
