@@ -98,6 +98,7 @@ public static partial class BatchNorm
 
         bool sums = epilogue?.WantsRunSums(x) == true;
         epilogue?.UseUp();
+        y.WantedSums = null;
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
             y.RequiresGrad = true;
@@ -110,6 +111,11 @@ public static partial class BatchNorm
             node.Slope = negativeSlope;
             node.Training = training;
             node.SumsGradient = sums;
+            if (x.Device is CudaDevice && !y.IsView)
+            {
+                node.Wanted.Set(x, statistics, negativeSlope);
+                y.WantedSums = node.Wanted;
+            }
         }
 
         return y;
@@ -197,6 +203,7 @@ public static partial class BatchNorm
 
     private sealed class Node : TapeNode
     {
+        public readonly NormGradientSums Wanted = new();
         public Tensor X = null!, Y = null!, Statistics = null!;
         public Tensor? Gamma, Beta;
         public float Slope;
@@ -209,6 +216,8 @@ public static partial class BatchNorm
                 return;
             }
 
+            // First of all: they are forgotten where dx takes the memory.
+            var wanted = ReferenceEquals(Y.WantedSums, Wanted) ? dy.RunSums : null;
             Tensor? dx = null;
             bool accumulate = false;
             if (X.RequiresGrad)
@@ -221,7 +230,7 @@ public static partial class BatchNorm
             var sums = SumsGradient && dx is not null && !accumulate ? X.Device.Workspace.Rent(new Shape(Runs(X.Shape.Rows), X.Shape.Last)) : null;
             if (X.Device is CudaDevice cuda)
             {
-                CudaBackward(cuda, this, dy, dx, accumulate, sums);
+                CudaBackward(cuda, this, dy, wanted, dx, accumulate, sums);
             }
             else
             {
