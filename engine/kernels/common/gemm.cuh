@@ -10,6 +10,7 @@
 #pragma once
 #include "common/column_moments.cuh"
 #include "common/gemm_math.cuh"
+#include "common/gradient_sums.cuh"
 #include "common/tile_loader.cuh"
 
 namespace gemm {
@@ -146,6 +147,12 @@ __device__ __forceinline__ void multiply(
     if (epilogue.moments != nullptr) measure<Tile>(math, epilogue, m, n, first_row, first_column);
   }
   math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column));
+  // Gradients by data have B across k. After the stores and with quotients of their own, for the same want of registers.
+  if constexpr (KMajorA && !KMajorB) {
+    first_row = int(blockIdx.x) / tiles_of_row * Tile;
+    first_column = int(blockIdx.x) % tiles_of_row * Tile;
+    if (epilogue.gradient_sums != nullptr) sum_gradient<Tile>(math, epilogue, m, n, first_row, first_column);
+  }
 }
 
 }  // namespace gemm

@@ -125,6 +125,7 @@ __device__ __forceinline__ void multiply_bulk_copied(const TensorMap& map_a, con
   Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column);
   Math::hand_over(sink, reinterpret_cast<const float*>(tiles));
   if constexpr (KMajorA && KMajorB) Math::measure(reinterpret_cast<const float*>(tiles), epilogue, m, n, first_row, first_column);
+  if constexpr (KMajorA && !KMajorB) Math::sum_gradient(reinterpret_cast<float*>(tiles), epilogue, m, n, first_row, first_column);
 }
 
 }  // namespace gemm

@@ -76,6 +76,13 @@ struct Warpgroups {
     if (epilogue.moments != nullptr) measure_staged<ROWS, Columns, STAGED_ROW>(staging, epilogue, m, n, first_row, first_column);
   }
 
+  // Sums for the norm ahead of the sums in shared memory, if they are wanted; their place is then taken.
+  __device__ __forceinline__ static void sum_gradient(float* staging, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
+    if (epilogue.gradient_sums != nullptr) {
+      sum_gradient_staged<ROWS, Columns, STAGED_ROW, THREADS>(staging, epilogue, m, n, first_row, first_column);
+    }
+  }
+
  private:
   // From one lane: the same for the whole warp, as the compiler cannot see otherwise.
   __device__ __forceinline__ static int warpgroup() { return __shfl_sync(FULL_WARP, int(threadIdx.x) / WARPGROUP, 0); }
@@ -199,6 +206,7 @@ __device__ __forceinline__ void multiply_on_warpgroups(
   Sink sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column);
   math.for_each(sink, reinterpret_cast<float*>(tiles));
   if constexpr (KMajorA && KMajorB) math.measure(reinterpret_cast<const float*>(tiles), epilogue, m, n, first_row, first_column);
+  if constexpr (KMajorA && !KMajorB) math.sum_gradient(reinterpret_cast<float*>(tiles), epilogue, m, n, first_row, first_column);
 }
 
 }  // namespace gemm

@@ -12,6 +12,9 @@ struct ProductEpilogue {
   const float *bias, *mean, *scale, *shift;
   float* moments;
   float slope;
+  int norm_stride;          // Of norm_input.
+  const float* norm_input;  // With gradient_sums: of the norm whose output's gradient this is, and its mean and slope; common/gradient_sums.cuh.
+  float* gradient_sums;
 
   __device__ __forceinline__ float biased(float sum, int column) const { return bias == nullptr ? sum : sum + __ldg(bias + column); }
 

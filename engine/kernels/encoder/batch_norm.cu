@@ -10,8 +10,9 @@
 // the product that made x measured it, the chunks are its tiles of 64 or 128 rows. A second kernel merges them in f64: 16 lanes a channel, each a run of
 // neighbouring chunks in order, then the lanes in order. Chunks and lanes follow from the shape and the kind of product, never from timing: the same bits
 // always.
-// Traffic in training, without the other tensor: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once backward. The backward
-// pass sums dx by the way, where the map that made x has a bias, whose gradient that is.
+// Traffic in training, without the other tensor: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once
+// backward, x and dy once where the product that made dy summed it. The backward pass sums dx by the way, where the map that made x has a bias, whose
+// gradient that is.
 #include "common/prelude.cuh"
 #include "common/product_epilogue.cuh"
 
@@ -197,17 +198,29 @@ batch_norm_gradient_partial(const float* __restrict__ x, int stride_x, float* __
 }
 EXPORT_KERNEL(batch_norm_gradient_partial)
 
-// dγ, dβ, and factors [3, channels] of dx: scale, offset, factor. One thread a channel.
-KERNEL_BOUNDS(128)
+// dγ, dβ, and factors [3, channels] of dx: scale, offset, factor. partial: of batch_norm_gradient_partial, or of the tiles of the product that made dy, see
+// common/gradient_sums.cuh. Chunks are added as moments are merged: runs of neighbours by 16 lanes, then the lanes. Grid (channels / 32), block (32, 16).
+KERNEL_BOUNDS(CHANNELS* MERGE_LANES)
 batch_norm_gradient_combine(const float* __restrict__ partial, int chunks, int rows, int channels, int training,
                             const float* __restrict__ statistics, const float* __restrict__ gamma, float* __restrict__ gamma_gradient,
                             float* __restrict__ beta_gradient, float* __restrict__ factors) {
-  int channel = blockIdx.x * blockDim.x + threadIdx.x;
-  if (channel >= channels) return;
+  __shared__ double lanes[2][MERGE_LANES][CHANNELS];
+  int channel = blockIdx.x * CHANNELS + threadIdx.x;
   double plain = 0.0, centred = 0.0;
-  for (int chunk = 0; chunk < chunks; chunk++) {
-    plain += partial[(int64_t(chunk) * 2) * channels + channel];
-    centred += partial[(int64_t(chunk) * 2 + 1) * channels + channel];
+  if (channel < channels) {
+    int each = divide_up(chunks, MERGE_LANES), end = min(chunks, int(threadIdx.y + 1) * each);
+    for (int chunk = threadIdx.y * each; chunk < end; chunk++) {
+      plain += partial[(int64_t(chunk) * 2) * channels + channel];
+      centred += partial[(int64_t(chunk) * 2 + 1) * channels + channel];
+    }
+  }
+  lanes[0][threadIdx.y][threadIdx.x] = plain;
+  lanes[1][threadIdx.y][threadIdx.x] = centred;
+  __syncthreads();
+  if (threadIdx.y > 0 || channel >= channels) return;
+  for (int lane = 1; lane < MERGE_LANES; lane++) {
+    plain += lanes[0][lane][threadIdx.x];
+    centred += lanes[1][lane][threadIdx.x];
   }
   double inverse = statistics[channels + channel], normalised = centred * inverse;
   double scale = gamma == nullptr ? inverse : inverse * gamma[channel];

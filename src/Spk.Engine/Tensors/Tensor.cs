@@ -37,6 +37,9 @@ public sealed unsafe class Tensor
     /// <summary>Whether rows follow each other without a gap.</summary>
     public bool IsContiguous => RowStride == Shape.Last || Shape.Rows <= 1;
 
+    /// <summary>Whether this is part of another tensor, whose gradient is shared.</summary>
+    internal bool IsView => _parent is not null;
+
     /// <summary>Whether a backward pass must fill <see cref="Grad"/>.</summary>
     public bool RequiresGrad { get; set; }
 
@@ -69,13 +72,16 @@ public sealed unsafe class Tensor
     /// Begins a step for an input that outlives it: wants a gradient, and forgets that of the step before, whose memory the workspace has
     /// taken back. Activations are new in each step, and parameters keep their gradients, so neither needs it.
     /// </summary>
-    public void BeginGradient() => (RequiresGrad, _grad) = (true, null);
+    public void BeginGradient() => (RequiresGrad, _grad, WantedSums) = (true, null, null);
 
     /// <summary>
-    /// Of a gradient: its sums over runs of rows, [runs, C], which the op that wrote it left for the bias of the map it belongs to; null where none did, or
-    /// where others have written since.
+    /// Of a gradient: its sums over runs of rows, which the op that wrote it left for the op that made the tensor it belongs to: [runs, C] for the bias of a
+    /// map, [runs, 2, C] as <see cref="WantedSums"/> for a batch norm. Null where none did, or where others have written since.
     /// </summary>
     internal Tensor? RunSums { get; set; }
+
+    /// <summary>Of a batch norm's output: the sums that the product which writes its gradient may leave as that gradient's <see cref="RunSums"/>.</summary>
+    internal NormGradientSums? WantedSums { get; set; }
 
     /// <summary>When the workspace last handed this object out: a number that grows with every tensor it hands out.</summary>
     internal long HandedOut { get; set; }
@@ -96,6 +102,7 @@ public sealed unsafe class Tensor
         RequiresGrad = false;
         _grad = null;
         RunSums = null;
+        WantedSums = null;
         _parent = null;
         _parentOffset = 0;
     }

@@ -71,6 +71,33 @@ internal static unsafe class CudaGemm
         Multiply(cuda, plan, a, b, y.Data, y.RowStride, accumulate: false, epilogue);
     }
 
+    /// <summary>
+    /// x's gradient (+)= A·B, by the data of a linear map or a convolution. Where it is nothing but this product and x a batch norm's output, with the sums
+    /// that the norm asks for.
+    /// </summary>
+    /// <param name="cuda">The device.</param>
+    /// <param name="a">[rows of x, K].</param>
+    /// <param name="b">[K, columns of x].</param>
+    /// <param name="x">Whose gradient.</param>
+    public static void Gradient(CudaDevice cuda, in MatrixView a, in MatrixView b, Tensor x)
+    {
+        var dx = x.GradForWrite(out bool adds);
+        if (a.Height == 0 || b.Width == 0)
+        {
+            return;
+        }
+
+        var plan = Plan.Of(cuda, a, b, cuda.Precision);
+        var epilogue = default(ProductEpilogue);
+        if (!adds && plan.Parts == 1 && !a.IsTransposed && !b.IsTransposed && x.WantedSums is { } wanted && wanted.Rent(plan.TileRows) is { } sums)
+        {
+            epilogue = new ProductEpilogue(wanted, sums);
+            dx.RunSums = sums;
+        }
+
+        Multiply(cuda, plan, a, b, dx.Data, dx.RowStride, adds, epilogue);
+    }
+
     /// <summary>C (+)= the sum of parts [splits, M, N], in their order, then the epilogue.</summary>
     public static void AddSplits(
         CudaDevice cuda, nint parts, int splits, float* c, int rowStride, int m, int n, bool accumulate = false, ProductEpilogue epilogue = default)

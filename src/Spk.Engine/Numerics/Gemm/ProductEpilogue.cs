@@ -32,6 +32,15 @@ internal unsafe struct ProductEpilogue
     /// <summary>Of the activation below 0: 1 for none, 0 for ReLU.</summary>
     public float Slope;
 
+    /// <summary>Elements from row to row of <see cref="NormInput"/>.</summary>
+    public int NormStride;
+
+    /// <summary>The input of the norm whose output's gradient the sums are, with its <see cref="Mean"/> and <see cref="Slope"/>; null for none.</summary>
+    public float* NormInput;
+
+    /// <summary>[row tiles, 2, N]: Σ dy and Σ dy·(activation − mean) of a tile's rows; null for none. On CPUs always null.</summary>
+    public float* GradientSums;
+
     /// <summary>A bias alone.</summary>
     public ProductEpilogue(Tensor? bias) => Bias = bias is null ? null : bias.Data;
 
@@ -46,6 +55,16 @@ internal unsafe struct ProductEpilogue
             Scale = norm.Scale is null ? null : norm.Scale.Data;
             Shift = norm.Shift is null ? null : norm.Shift.Data;
         }
+    }
+
+    /// <summary>Nothing but sums for the norm ahead of a product that is a gradient.</summary>
+    public ProductEpilogue(NormGradientSums wanted, Tensor sums)
+    {
+        Mean = wanted.Statistics.Data;
+        Slope = wanted.Slope;
+        NormInput = wanted.X.Data;
+        NormStride = wanted.X.RowStride;
+        GradientSums = sums.Data;
     }
 
     /// <summary>Whether sums are stored as they are.</summary>

@@ -44,6 +44,11 @@ public static partial class Activation
             CpuForward(Cpu.Of(x.Device), kind, slope, x, y);
         }
 
+        if (ReferenceEquals(x, output))
+        {
+            x.WantedSums = null;  // Of a gradient that products behind no longer make alone.
+        }
+
         if (tape is not null && x.RequiresGrad)
         {
             y.RequiresGrad = true;

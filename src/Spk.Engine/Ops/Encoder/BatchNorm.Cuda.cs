@@ -74,17 +74,21 @@ public static partial class BatchNorm
     private static void CudaScale(CudaDevice cuda, Tensor runningVariance, Tensor? gamma, float eps, Tensor scale) =>
         cuda.Launch(ScaleKernel, PerChannel(scale.Count), runningVariance.Address, gamma?.Address ?? 0, scale.Count, eps, scale.Address);
 
-    private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? more, Tensor? dx, bool accumulate, Tensor? sums)
+    private static void CudaBackward(CudaDevice cuda, Node node, Tensor dy, Tensor? more, Tensor? partial, Tensor? dx, bool accumulate, Tensor? sums)
     {
         var x = node.X;
-        int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows), chunks = (rows + each - 1) / each;
+        int rows = x.Shape.Rows, channels = x.Shape.Last, each = RowsEach(rows);
         var factors = cuda.Workspace.Rent(new Shape(3, channels));
-        var partial = cuda.Workspace.Rent(new Shape(chunks, 2, channels));
+        if (partial is null)
+        {
+            partial = cuda.Workspace.Rent(new Shape(Runs(rows), 2, channels));
+            cuda.Launch(
+                GradientPartialKernel, Tiles(rows, channels), x.Address, x.RowStride, dy.Address, dy.RowStride, more?.Address ?? 0,
+                more?.RowStride ?? 0, rows, channels, each, node.Slope, node.Statistics.Address, partial.Address);
+        }
+
         cuda.Launch(
-            GradientPartialKernel, Tiles(rows, channels), x.Address, x.RowStride, dy.Address, dy.RowStride, more?.Address ?? 0, more?.RowStride ?? 0, rows,
-            channels, each, node.Slope, node.Statistics.Address, partial.Address);
-        cuda.Launch(
-            GradientCombineKernel, PerChannel(channels), partial.Address, chunks, rows, channels, node.Training ? 1 : 0, node.Statistics.Address,
+            GradientCombineKernel, Merges(channels), partial.Address, partial.Shape[0], rows, channels, node.Training ? 1 : 0, node.Statistics.Address,
             node.Gamma?.Address ?? 0, node.Gamma?.GradForWrite(out _).Address ?? 0, node.Beta?.GradForWrite(out _).Address ?? 0, factors.Address);
         if (node.Training && cuda.Collective.Ranks > 1)
         {

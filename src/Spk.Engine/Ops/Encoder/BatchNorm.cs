@@ -109,6 +109,7 @@ public static partial class BatchNorm
 
         bool sums = epilogue?.WantsRunSums(x) == true;
         epilogue?.UseUp();
+        y.WantedSums = null;
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
             y.RequiresGrad = true;
@@ -123,6 +124,11 @@ public static partial class BatchNorm
             node.SumsGradient = sums;
             node.AddTo = addTo;
             addTo?.RequiresGrad = true;
+            if (x.Device is CudaDevice && !y.IsView)
+            {
+                node.Wanted.Set(x, statistics, negativeSlope);
+                y.WantedSums = node.Wanted;
+            }
         }
 
         return y;
@@ -217,6 +223,7 @@ public static partial class BatchNorm
 
     private sealed class Node : TapeNode
     {
+        public readonly NormGradientSums Wanted = new();
         public Tensor X = null!, Y = null!, Statistics = null!;
         public Tensor? Gamma, Beta, AddTo;
         public float Slope;
@@ -242,6 +249,8 @@ public static partial class BatchNorm
                 dy = Y.GradForWrite(out _);
             }
 
+            // First of all: they are forgotten where dx takes the memory.
+            var wanted = ReferenceEquals(Y.WantedSums, Wanted) ? dy.RunSums : null;
             Tensor? dx = null;
             bool accumulate = false;
             if (X.RequiresGrad)
@@ -254,7 +263,7 @@ public static partial class BatchNorm
             var sums = SumsGradient && dx is not null && !accumulate ? X.Device.Workspace.Rent(new Shape(Runs(X.Shape.Rows), X.Shape.Last)) : null;
             if (X.Device is CudaDevice cuda)
             {
-                CudaBackward(cuda, this, dy, more, dx, accumulate, sums);
+                CudaBackward(cuda, this, dy, more, wanted, dx, accumulate, sums);
             }
             else
             {

@@ -36,8 +36,7 @@ public static unsafe partial class Conv1d
         bool mirrored = g.Padding == Padding.Reflect && g.Pad > 0;
         if (!mirrored)
         {
-            var dx = x.GradForWrite(out bool adds);
-            CudaGemm.Multiply(cuda, GradientWindows(g, dy, padded: false), Taps(g, weight), dx.Data, dx.RowStride, adds);
+            CudaGemm.Gradient(cuda, GradientWindows(g, dy, padded: false), Taps(g, weight), x);
             return;
         }
 

@@ -51,8 +51,7 @@ public static unsafe partial class Linear
 
         if (x.RequiresGrad)
         {
-            var dx = x.GradForWrite(out bool adds);
-            CudaGemm.Multiply(cuda, Rows(dy), Rows(weight), dx.Data, dx.RowStride, adds);
+            CudaGemm.Gradient(cuda, Rows(dy), Rows(weight), x);
         }
     }
 }
