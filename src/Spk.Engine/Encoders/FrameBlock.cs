@@ -49,4 +49,8 @@ public sealed class FrameBlock
     /// <returns>[N, T', Co].</returns>
     public Tensor Forward(Tape? tape, Tensor x, bool training, Tensor? output = null) =>
         Convolution.Forward(tape, x, Norm, training, _activation, output);
+
+    /// <summary>Runs the block, with the means over time of its result, [N, Co], where they come by the way; else they are null.</summary>
+    internal Tensor ForwardWithMeans(Tape? tape, Tensor x, bool training, out Tensor? timeMeans) =>
+        Norm.FollowWithMeans(Convolution, tape, x, training, _activation, out timeMeans);
 }

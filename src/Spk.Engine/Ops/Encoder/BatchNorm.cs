@@ -78,17 +78,19 @@ public static partial class BatchNorm
         epilogue?.CheckEnd(tape, x, training, negativeSlope, output);
         if (epilogue is { Normalizes: true })
         {
-            epilogue.UseUp();
+            epilogue.UseUp(x.Device is CudaDevice normalised ? CudaTimeMeans(normalised, epilogue, x, null, null, null) : null);
             return x;
         }
 
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
         var statistics = x.Device.Workspace.Rent(new Shape(StatisticsRows, channels));
+        Tensor? timeMeans = null;
         if (x.Device is CudaDevice cuda)
         {
+            var measured = epilogue?.HasMeasured(x, negativeSlope) == true ? epilogue : null;
             CudaForward(
-                cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope,
-                epilogue?.HasMeasured(x, negativeSlope) == true ? epilogue : null);
+                cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope, measured);
+            timeMeans = measured is null ? null : CudaTimeMeans(cuda, measured, x, statistics, gamma?.Value, beta?.Value);
         }
         else
         {
@@ -97,7 +99,7 @@ public static partial class BatchNorm
         }
 
         bool sums = epilogue?.WantsRunSums(x) == true;
-        epilogue?.UseUp();
+        epilogue?.UseUp(timeMeans);
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {
             y.RequiresGrad = true;
