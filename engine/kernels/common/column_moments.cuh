@@ -7,7 +7,7 @@
 // variances", 1979): nothing cancels.
 // Order: rows of a thread, lanes of a warp, warps: the same bits always. Traffic: 12 bytes a tile and column.
 #pragma once
-#include "common/product_epilogue.cuh"
+#include "common/utterance_sums.cuh"
 
 namespace gemm {
 
@@ -103,20 +103,32 @@ __device__ __forceinline__ void measure(const Math& math, const ProductEpilogue&
   }
 }
 
-// Of sums that lie in shared memory row by row, a thread a column.
+// Of sums that lie in shared memory row by row, a thread a column. The sums of utterances, if wanted, come with the moments of either side of the border.
 template <int Rows, int Columns, int Stride>
 __device__ __forceinline__ void measure_staged(const float* sums_of_tile, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
   constexpr int AT_ONCE = 8;
   int rows = min(Rows, m - first_row), columns = min(Columns, n - first_column);
+  int border = epilogue.utterance_sums == nullptr ? rows : rows_to_border(epilogue, first_row, rows);
   for (int i = threadIdx.x; i < columns; i += blockDim.x) {
     float bias = epilogue.biased(0.0f, first_column + i), pivot = epilogue.activated(sums_of_tile[i] + bias);
-    ColumnMoments moments;
+    ColumnMoments moments, before;
 #pragma unroll 1
-    for (int row = 0; row < rows; row += AT_ONCE) {
+    for (int row = 0, end = border; row < rows; row = min(row + AT_ONCE, end)) {
+      if (row == border) {
+        before = moments;
+        moments = ColumnMoments();
+        end = rows;
+      }
       const float* some = sums_of_tile + row * Stride + i;
-      moments.add(ColumnMoments::of<AT_ONCE>(rows - row, [&](int e) { return epilogue.activated(some[e * Stride] + bias) - pivot; }));
+      moments.add(ColumnMoments::of<AT_ONCE>(end - row, [&](int e) { return epilogue.activated(some[e * Stride] + bias) - pivot; }));
     }
-    moments.store(epilogue, first_row / Rows, n, first_column + i, pivot);
+    if (epilogue.utterance_sums != nullptr) {
+      float last = moments.count * moments.mean;
+      bool has_border = border < rows;
+      store_utterance_sums(epilogue, first_row / Rows, n, first_column + i, has_border ? before.count * before.mean : last, has_border ? last : 0.0f);
+    }
+    before.add(moments);
+    before.store(epilogue, first_row / Rows, n, first_column + i, pivot);
   }
 }
 

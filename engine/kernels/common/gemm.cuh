@@ -145,6 +145,7 @@ __device__ __forceinline__ void multiply(
     first_row = int(blockIdx.x) / tiles_of_row * Tile;
     first_column = int(blockIdx.x) % tiles_of_row * Tile;
     if (epilogue.moments != nullptr) measure<Tile>(math, epilogue, m, n, first_row, first_column);
+    if (epilogue.utterance_sums != nullptr) sum_utterances<Tile>(math, epilogue, m, n, first_row, first_column);
   }
   math.for_each(Sink(c + int64_t(blockIdx.y) * m * c_stride, c_stride, m, n, epilogue, accumulate != 0, first_row, first_column));
   // Gradients by data have B across k. After the stores and with quotients of their own, for the same want of registers.

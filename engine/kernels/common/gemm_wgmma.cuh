@@ -71,9 +71,13 @@ struct Warpgroups {
     }
   }
 
-  // Moments of the sums in shared memory, if they are wanted.
+  // Moments of the sums in shared memory, and sums of utterances, if they are wanted.
   __device__ __forceinline__ static void measure(const float* staging, const ProductEpilogue& epilogue, int m, int n, int first_row, int first_column) {
-    if (epilogue.moments != nullptr) measure_staged<ROWS, Columns, STAGED_ROW>(staging, epilogue, m, n, first_row, first_column);
+    if (epilogue.moments != nullptr) {
+      measure_staged<ROWS, Columns, STAGED_ROW>(staging, epilogue, m, n, first_row, first_column);
+    } else if (epilogue.utterance_sums != nullptr) {
+      sum_utterances_staged<ROWS, Columns, STAGED_ROW>(staging, epilogue, m, n, first_row, first_column);
+    }
   }
 
   // Sums for the norm ahead of the sums in shared memory, if they are wanted; their place is then taken.

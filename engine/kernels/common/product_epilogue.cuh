@@ -4,6 +4,8 @@
 //   (a − mean) · scale + shift, a = v above 0, slope · v elsewhere: the whole norm, where its statistics are known before
 //
 // The mean is subtracted first: folded into the shift, one that is large against the deviation would take the digits of the result.
+//
+// Besides, tiles may leave sums over their rows: for a norm that follows (common/column_moments.cuh), for means over time (common/utterance_sums.cuh).
 #pragma once
 #include "common/prelude.cuh"
 
@@ -11,10 +13,12 @@
 struct ProductEpilogue {
   const float *bias, *mean, *scale, *shift;
   float* moments;
+  float* utterance_sums;
   float slope;
   int norm_stride;          // Of norm_input.
   const float* norm_input;  // With gradient_sums: of the norm whose output's gradient this is, and its mean and slope; common/gradient_sums.cuh.
   float* gradient_sums;
+  int frames;  // Of an utterance, no fewer than rows of a tile; read only where its sums are wanted.
 
   __device__ __forceinline__ float biased(float sum, int column) const { return bias == nullptr ? sum : sum + __ldg(bias + column); }
 
@@ -25,6 +29,9 @@ struct ProductEpilogue {
     if (scale == nullptr) return value;
     return (activated(value) - __ldg(mean + column)) * __ldg(scale + column) + (shift == nullptr ? 0.0f : __ldg(shift + column));
   }
+
+  // What a norm or a mean behind it is of: activated ahead of a norm, or normalised.
+  __device__ __forceinline__ float measured(float value, int column) const { return scale == nullptr ? activated(value) : finished(value, column); }
 };
 
 // The scale of a norm whose statistics are known; without a gamma it is 1.

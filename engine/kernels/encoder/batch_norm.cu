@@ -10,6 +10,7 @@
 // the product that made x measured it, the chunks are its tiles of 64 or 128 rows. A second kernel merges them in f64: 16 lanes a channel, each a run of
 // neighbouring chunks in order, then the lanes in order. Chunks and lanes follow from the shape and the kind of product, never from timing: the same bits
 // always.
+// Where gates follow, the product also leaves sums over time, of which batch_norm_time_means makes the means of y.
 // Traffic in training, without the other tensor: x twice and y once forward, x once where the product that made it measured it; x, dy twice and dx once
 // backward, x and dy once where the product that made dy summed it. The backward pass sums dx by the way, where the map that made x has a bias, whose
 // gradient that is.
@@ -168,6 +169,28 @@ batch_norm_apply(const float* __restrict__ x, int stride_x, float* __restrict__ 
   }
 }
 EXPORT_KERNEL(batch_norm_apply)
+
+// means [utterances, channels] over time of y, from the parts of utterances that the product that made x left, see common/utterance_sums.cuh: with moments,
+// whose pivots they are about, of a, to which the norm is applied here; without, of y. A thread adds the parts of a channel of an utterance in order, in
+// f64. Grid (utterances · channels / 128), block 128.
+KERNEL_BOUNDS(128)
+batch_norm_time_means(const float* __restrict__ sums, const float* __restrict__ moments, int rows_each, int utterances, int frames, int channels,
+                      const float* __restrict__ statistics, const float* __restrict__ gamma, const float* __restrict__ beta, float* __restrict__ means) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x, channel = i % channels;
+  if (i >= utterances * channels) return;
+  int first = i / channels * frames, end = first + frames;
+  double sum = 0.0, mean = moments == nullptr ? 0.0 : double(statistics[channel]);
+  for (int tile = first / rows_each; tile < divide_up(end, rows_each); tile++) {
+    int from = tile * rows_each;
+    int side = from < first ? 1 : 0;  // Of the tile's border, where it has one.
+    sum += sums[(int64_t(tile) * 2 + side) * channels + channel];
+    if (moments != nullptr) sum += (min(end, from + rows_each) - max(first, from)) * (moments[int64_t(tile) * 3 * channels + channel] - mean);
+  }
+  sum /= frames;
+  if (moments != nullptr) sum = sum * statistics[channels + channel] * (gamma == nullptr ? 1.0f : gamma[channel]) + (beta == nullptr ? 0.0f : beta[channel]);
+  means[i] = float(sum);
+}
+EXPORT_KERNEL(batch_norm_time_means)
 
 // partial [chunks, 2, channels]: Σ dy and Σ dy·(a − μ), after dy += more, which may be null. Grid (channels / 32, chunks), block (32, 8).
 KERNEL_BOUNDS(CHANNELS* LANES)

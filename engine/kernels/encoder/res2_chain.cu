@@ -371,7 +371,11 @@ __device__ __forceinline__ void run(
     __syncthreads();  // All have read u.
     bool last = stage == chain.stages - 1;
     const float* norm = norms + stage * 4 * columns;
-    ProductEpilogue epilogue = {norm, norm + columns, norm + 2 * columns, norm + 3 * columns, nullptr, 0.0f};
+    ProductEpilogue epilogue = {};
+    epilogue.bias = norm;
+    epilogue.mean = norm + columns;
+    epilogue.scale = norm + 2 * columns;
+    epilogue.shift = norm + 3 * columns;
     const float* next = last ? nullptr : x + int64_t(span.first) * chain.x_stride + chain.group(stage + 1);
     float* own = y + int64_t(span.first) * chain.y_stride + chain.group(stage);
     StageEnd<Math, STRIDE>(chain, span, epilogue, next, own, u + pad * STRIDE).finish(math);

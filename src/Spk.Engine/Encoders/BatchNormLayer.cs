@@ -57,6 +57,21 @@ public sealed class BatchNormLayer
     internal Tensor Follow(INormedMap map, Tape? tape, Tensor x, bool training, ActivationKind? before, Tensor? output = null, Tensor? addTo = null)
     {
         BatchNorm.Prepare(_epilogue, tape, Gamma, Beta, RunningMean, RunningVariance, training, before: before);
+        return FollowPrepared(map, tape, x, training, before, output, addTo);
+    }
+
+    /// <summary>The same, with the means over time of the result, [N, C], where the map can sum them by the way; else they are null.</summary>
+    internal Tensor FollowWithMeans(INormedMap map, Tape? tape, Tensor x, bool training, ActivationKind? before, out Tensor? timeMeans)
+    {
+        BatchNorm.Prepare(_epilogue, tape, Gamma, Beta, RunningMean, RunningVariance, training, before: before);
+        _epilogue.WantTimeMeans();
+        var y = FollowPrepared(map, tape, x, training, before, null, null);
+        timeMeans = _epilogue.TakeTimeMeans();
+        return y;
+    }
+
+    private Tensor FollowPrepared(INormedMap map, Tape? tape, Tensor x, bool training, ActivationKind? before, Tensor? output, Tensor? addTo)
+    {
         var y = map.Forward(tape, x, _epilogue.Normalizes ? output : null, _epilogue);
         return BatchNorm.Forward(
             tape, y, Gamma, Beta, RunningMean, RunningVariance, training, output: output, before: before, epilogue: _epilogue, addTo: addTo);

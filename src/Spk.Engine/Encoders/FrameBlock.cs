@@ -50,4 +50,8 @@ public sealed class FrameBlock
     /// <returns>[N, T', Co].</returns>
     public Tensor Forward(Tape? tape, Tensor x, bool training, Tensor? output = null, Tensor? addTo = null) =>
         Convolution.Forward(tape, x, Norm, training, _activation, output, addTo);
+
+    /// <summary>Runs the block, with the means over time of its result, [N, Co], where they come by the way; else they are null.</summary>
+    internal Tensor ForwardWithMeans(Tape? tape, Tensor x, bool training, out Tensor? timeMeans) =>
+        Norm.FollowWithMeans(Convolution, tape, x, training, _activation, out timeMeans);
 }

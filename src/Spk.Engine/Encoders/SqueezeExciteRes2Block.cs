@@ -34,7 +34,7 @@ public sealed class SqueezeExciteRes2Block
     {
         var inner = _enter.Forward(tape, x, training);
         inner = _res2.Forward(tape, inner, training);
-        inner = _leave.Forward(tape, inner, training);
-        return SqueezeExcite.Forward(tape, inner, _reduce.Weight, _reduce.Bias, _expand.Weight, _expand.Bias, residual: x, output);
+        inner = _leave.ForwardWithMeans(tape, inner, training, out var means);
+        return SqueezeExcite.Forward(tape, inner, means, _reduce.Weight, _reduce.Bias, _expand.Weight, _expand.Bias, residual: x, output);
     }
 }

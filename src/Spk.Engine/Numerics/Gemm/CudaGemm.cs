@@ -63,9 +63,18 @@ internal static unsafe class CudaGemm
 
         var plan = Plan.Of(cuda, a, b, cuda.Precision);
         var epilogue = new ProductEpilogue(bias, norm);
-        if (plan.Parts == 1 && !a.IsTransposed && b.IsTransposed && norm?.RentMoments(y, plan.TileRows) is { } moments)
+        if (plan.Parts == 1 && !a.IsTransposed && b.IsTransposed)
         {
-            epilogue.Moments = moments.Data;
+            if (norm?.RentMoments(y, plan.TileRows) is { } moments)
+            {
+                epilogue.Moments = moments.Data;
+            }
+
+            if (norm?.RentUtteranceSums(y, plan.TileRows) is { } sums)
+            {
+                epilogue.UtteranceSums = sums.Data;
+                epilogue.Frames = y.Shape[1];
+            }
         }
 
         Multiply(cuda, plan, a, b, y.Data, y.RowStride, accumulate: false, epilogue);

@@ -8,7 +8,7 @@ namespace Spk.Engine.Numerics;
 
 /// <summary>
 /// What becomes of the finished sums of a matrix product, column by column, while they are at hand: v = sum + bias, of which v is stored or, where
-/// there is a scale, (activation(v) − mean) · scale + shift. On GPUs the moments of activation(v) may go elsewhere besides. By default sums are stored as they are.
+/// there is a scale, (activation(v) − mean) · scale + shift. On GPUs the moments of activation(v), and sums over time, may go elsewhere besides. By default sums are stored as they are.
 /// </summary>
 /// <remarks>
 /// Field by field the ProductEpilogue of engine/kernels/common/product_epilogue.cuh. The mean is subtracted first, as batch norm does: folded into
@@ -29,6 +29,9 @@ internal unsafe struct ProductEpilogue
     /// <summary>[row tiles, 3, N]: pivot, mean less the pivot, squared deviations of a tile's rows; null for none. On CPUs always null.</summary>
     public float* Moments;
 
+    /// <summary>[row tiles, 2, N]: what a tile's rows of its first utterance, and of the next one, add up to; null for none. On CPUs always null.</summary>
+    public float* UtteranceSums;
+
     /// <summary>Of the activation below 0: 1 for none, 0 for ReLU.</summary>
     public float Slope;
 
@@ -40,6 +43,9 @@ internal unsafe struct ProductEpilogue
 
     /// <summary>[row tiles, 2, N]: Σ dy and Σ dy·(activation − mean) of a tile's rows; null for none. On CPUs always null.</summary>
     public float* GradientSums;
+
+    /// <summary>Rows of an utterance, where its sums are wanted.</summary>
+    public int Frames;
 
     /// <summary>A bias alone.</summary>
     public ProductEpilogue(Tensor? bias) => Bias = bias is null ? null : bias.Data;

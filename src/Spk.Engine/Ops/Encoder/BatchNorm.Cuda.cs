@@ -15,6 +15,7 @@ public static partial class BatchNorm
     private static readonly KernelId RecallKernel = new(CudaSource, "batch_norm_recall");
     private static readonly KernelId ScaleKernel = new(CudaSource, "batch_norm_scale");
     private static readonly KernelId ApplyKernel = new(CudaSource, "batch_norm_apply");
+    private static readonly KernelId TimeMeansKernel = new(CudaSource, "batch_norm_time_means");
     private static readonly KernelId GradientPartialKernel = new(CudaSource, "batch_norm_gradient_partial");
     private static readonly KernelId GradientCombineKernel = new(CudaSource, "batch_norm_gradient_combine");
     private static readonly KernelId GradientApplyKernel = new(CudaSource, "batch_norm_gradient_apply");
@@ -69,6 +70,22 @@ public static partial class BatchNorm
         cuda.Launch(
             ApplyKernel, Tiles(rows, channels), x.Address, x.RowStride, y.Address, y.RowStride, rows, channels, RowsEach(rows), slope, statistics.Address,
             gamma?.Address ?? 0, beta?.Address ?? 0, addTo?.Address ?? 0, addTo?.RowStride ?? 0);
+    }
+
+    // The means over time [N, C] of the norm's result, where the map that made x [N, T, C] summed utterances: of its result where the norm was done there
+    // (without statistics), else of what it measured.
+    private static Tensor? CudaTimeMeans(CudaDevice cuda, BatchNormEpilogue epilogue, Tensor x, Tensor? statistics, Tensor? gamma, Tensor? beta)
+    {
+        if (epilogue.UtteranceSums is not { } sums)
+        {
+            return null;
+        }
+
+        var means = cuda.Workspace.Rent(new Shape(x.Shape[0], x.Shape.Last));
+        cuda.Launch(
+            TimeMeansKernel, PerChannel(means.Count), sums.Address, epilogue.Moments?.Address ?? 0, epilogue.RowsEach, x.Shape[0], x.Shape[1], x.Shape.Last,
+            statistics?.Address ?? 0, gamma?.Address ?? 0, beta?.Address ?? 0, means.Address);
+        return means;
     }
 
     private static void CudaScale(CudaDevice cuda, Tensor runningVariance, Tensor? gamma, float eps, Tensor scale) =>

@@ -88,17 +88,20 @@ public static partial class BatchNorm
         epilogue?.CheckEnd(tape, x, training, negativeSlope, output);
         if (epilogue is { Normalizes: true })
         {
-            epilogue.UseUp();
+            epilogue.UseUp(x.Device is CudaDevice normalised ? CudaTimeMeans(normalised, epilogue, x, null, null, null) : null);
             return addTo is null ? x : AddedTo(addTo, x);
         }
 
         var y = output ?? x.Device.Workspace.Rent(x.Shape);
         var statistics = x.Device.Workspace.Rent(new Shape(StatisticsRows, channels));
+        Tensor? timeMeans = null;
         if (x.Device is CudaDevice cuda)
         {
+            var measured = epilogue?.HasMeasured(x, negativeSlope) == true ? epilogue : null;
             CudaForward(
-                cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope,
-                epilogue?.HasMeasured(x, negativeSlope) == true ? epilogue : null, addTo);
+                cuda, x, y, statistics, gamma?.Value, beta?.Value, runningMean.Value, runningVariance.Value, training, momentum, eps, negativeSlope, measured,
+                addTo);
+            timeMeans = measured is null ? null : CudaTimeMeans(cuda, measured, x, statistics, gamma?.Value, beta?.Value);
         }
         else
         {
@@ -108,7 +111,7 @@ public static partial class BatchNorm
         }
 
         bool sums = epilogue?.WantsRunSums(x) == true;
-        epilogue?.UseUp();
+        epilogue?.UseUp(timeMeans);
         y.WantedSums = null;
         if (tape is not null && (x.RequiresGrad || gamma is not null || beta is not null))
         {

@@ -20,8 +20,8 @@ public sealed class BatchNormEpilogue
     internal const int MostRuns = 2048;
 
     private Part _part;
-    private Tensor? _result;
-    private bool _hasBias;
+    private Tensor? _result, _timeMeans;
+    private bool _hasBias, _wantsTimeMeans;
 
     // What the map is to do.
     private enum Part
@@ -48,6 +48,13 @@ public sealed class BatchNormEpilogue
     /// <summary>What the map measured: [runs, 3, C], pivot, mean less the pivot and squared deviations of runs of <see cref="RowsEach"/> rows.</summary>
     internal Tensor? Moments { get; private set; }
 
+    /// <summary>
+    /// What the map summed over time: [runs, 2, C], the rows of a run that belong to the utterance of its first row, and those of the next one. With moments
+    /// they are of activation(x) less the run's pivot, else of the norm's result.
+    /// </summary>
+    internal Tensor? UtteranceSums { get; private set; }
+
+    /// <summary>Of the runs of moments and sums.</summary>
     internal int RowsEach { get; private set; }
 
     /// <summary>Asks for nothing.</summary>
@@ -63,6 +70,9 @@ public sealed class BatchNormEpilogue
         (Mean, Scale, Shift) = (mean, scale, shift);
     }
 
+    /// <summary>Besides asks for the means over time of the norm's result, by utterance, if they can be had without a pass over it.</summary>
+    internal void WantTimeMeans() => _wantsTimeMeans = true;
+
     /// <summary>Makes room for the moments of y by runs of rows; null where nobody wants them or the norm's own pass is faster.</summary>
     internal Tensor? RentMoments(Tensor y, int rowsEach)
     {
@@ -74,6 +84,21 @@ public sealed class BatchNormEpilogue
 
         RowsEach = rowsEach;
         return Moments = y.Device.Workspace.Rent(new Shape(runs, 3, y.Shape.Last));
+    }
+
+    /// <summary>
+    /// Makes room for the sums of utterances of y by runs of rows, after the moments; null where nobody wants them, or where they would be of neither the
+    /// norm's result nor what was measured, or where a run could hold rows of three utterances.
+    /// </summary>
+    internal Tensor? RentUtteranceSums(Tensor y, int rowsEach)
+    {
+        if (!_wantsTimeMeans || !(Normalizes || Moments is not null) || y.Shape.Rank != 3 || y.Shape[1] < rowsEach)
+        {
+            return null;
+        }
+
+        RowsEach = rowsEach;
+        return UtteranceSums = y.Device.Workspace.Rent(new Shape((y.Shape.Rows + rowsEach - 1) / rowsEach, 2, y.Shape.Last));
     }
 
     /// <summary>Keeps what the map made, and whether its bias will want the sums of the gradient.</summary>
@@ -89,7 +114,7 @@ public sealed class BatchNormEpilogue
     internal void Check(Tape? tape, int channels)
     {
         CheckPrepared();
-        (_result, Moments) = (null, null);
+        _result = Moments = UtteranceSums = null;
         if (!Normalizes)
         {
             return;
@@ -131,8 +156,23 @@ public sealed class BatchNormEpilogue
         }
     }
 
-    /// <summary>Forgets everything: tensors of a workspace are used again, so what was recorded could match others later.</summary>
-    internal void UseUp() => Begin(Part.Unprepared, 1f);
+    /// <summary>
+    /// Forgets everything: tensors of a workspace are used again, so what was recorded could match others later. Only means over time are kept, for
+    /// whoever asked for them.
+    /// </summary>
+    internal void UseUp(Tensor? timeMeans)
+    {
+        Begin(Part.Unprepared, 1f);
+        _timeMeans = timeMeans;
+    }
+
+    /// <summary>The means over time, [N, C], of the norm's result, once; null where they are not there.</summary>
+    internal Tensor? TakeTimeMeans()
+    {
+        var means = _timeMeans;
+        _timeMeans = null;
+        return means;
+    }
 
     private void CheckPrepared()
     {
@@ -145,7 +185,7 @@ public sealed class BatchNormEpilogue
     private void Begin(Part part, float slope)
     {
         (_part, Slope) = (part, slope);
-        Mean = Scale = Shift = Moments = _result = null;
-        _hasBias = false;
+        Mean = Scale = Shift = Moments = UtteranceSums = _result = _timeMeans = null;
+        _hasBias = _wantsTimeMeans = false;
     }
 }

@@ -25,7 +25,6 @@ public static unsafe partial class SqueezeExcite
         Tensor gates,
         Tensor y)
     {
-        TimeSums(device, x, null, means, 1f / Frames(x));
         Excite(device, means, reduceWeight, reduceBias, expandWeight, expandBias, hidden, gates);
         Scale(device, x, gates, residual, y);
     }

@@ -31,7 +31,6 @@ public static unsafe partial class SqueezeExcite
         Tensor gates,
         Tensor y)
     {
-        CudaTimeSums(cuda, x, null, means, 1f / Frames(x));
         CudaGemm.Multiply(cuda, Matrix(means), Matrix(reduceWeight).Transposed, hidden.Data, hidden.RowStride, accumulate: false, new ProductEpilogue(reduceBias));
         cuda.Launch(ReluKernel, Elements(hidden), hidden.Address, hidden.Count);
         CudaGemm.Multiply(cuda, Matrix(hidden), Matrix(expandWeight).Transposed, gates.Data, gates.RowStride, accumulate: false, new ProductEpilogue(expandBias));

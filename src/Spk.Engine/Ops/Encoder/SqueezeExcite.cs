@@ -31,7 +31,20 @@ public static partial class SqueezeExcite
         Parameter expandWeight,
         Parameter expandBias,
         Tensor? residual = null,
-        Tensor? output = null)
+        Tensor? output = null) =>
+        Forward(tape, x, null, reduceWeight, reduceBias, expandWeight, expandBias, residual, output);
+
+    /// <summary>The same, with the means over time [N, C] where what made x has them.</summary>
+    internal static Tensor Forward(
+        Tape? tape,
+        Tensor x,
+        Tensor? means,
+        Parameter reduceWeight,
+        Parameter reduceBias,
+        Parameter expandWeight,
+        Parameter expandBias,
+        Tensor? residual,
+        Tensor? output)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(reduceWeight);
@@ -42,7 +55,7 @@ public static partial class SqueezeExcite
         var workspace = x.Device.Workspace;
         int items = x.Shape[0], channels = x.Shape.Last, width = reduceWeight.Shape[0];
         var y = output ?? workspace.Rent(x.Shape);
-        var means = workspace.Rent(new Shape(items, channels));
+        means ??= Means(x);
         var hidden = workspace.Rent(new Shape(items, width));
         var gates = workspace.Rent(new Shape(items, channels));
         if (x.Device is CudaDevice cuda)
@@ -72,6 +85,21 @@ public static partial class SqueezeExcite
         }
 
         return y;
+    }
+
+    private static Tensor Means(Tensor x)
+    {
+        var means = x.Device.Workspace.Rent(new Shape(x.Shape[0], x.Shape.Last));
+        if (x.Device is CudaDevice cuda)
+        {
+            CudaTimeSums(cuda, x, null, means, 1f / Frames(x));
+        }
+        else
+        {
+            TimeSums(Cpu.Of(x.Device), x, null, means, 1f / Frames(x));
+        }
+
+        return means;
     }
 
     // Elements over which an utterance's means are taken.
