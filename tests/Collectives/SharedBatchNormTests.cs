@@ -62,6 +62,25 @@ public class SharedBatchNormTests(TestDevice on)
         }
     }
 
+    // The map passes its gradient on, so that both sum the same.
+    [Test]
+    [Category("Sanitized")]
+    public void The_map_behind_sums_for_all_processes()
+    {
+        const int ranks = 2, each = 70, channels = 37, share = each * channels;
+        float[] x = Samples.Normal(1, ranks * share), dy = Samples.Normal(2, ranks * share);
+        var results = new[] { false, true }.Select(summed => ThreadCollective.Run(ranks, p => Norm(
+            p, x.AsSpan(p.Rank * share, share).ToArray(), dy.AsSpan(p.Rank * share, share).ToArray(), channels, ActivationKind.Relu, summed: summed))).ToArray();
+        for (int rank = 0; rank < ranks; rank++)
+        {
+            var (want, got) = (results[0][rank], results[1][rank]);
+            Close.Assert(got.Dx, want.Dx, 64 * Tolerance.Epsilon, "gradient of x");
+            Close.Assert(got.Dgamma, want.Dgamma, 16 * Tolerance.Epsilon * want.Dgamma.Max(Math.Abs), "gradient of γ");
+            Assert.That(got.Dgamma, Is.EqualTo(results[1][0].Dgamma), "the same in all processes");
+            Assert.That((want.OwnGradientPass, got.OwnGradientPass), Is.EqualTo((on.IsCuda, false)), "a pass of the norm's own");
+        }
+    }
+
     [Test]
     public void One_row_in_each_of_two_processes_is_enough_and_a_single_one_is_not()
     {
@@ -73,13 +92,17 @@ public class SharedBatchNormTests(TestDevice on)
     public void Evaluation_asks_nobody() => Assert.That(
         ThreadCollective.Run(2, p => p.IsLead ? Norm(p, [1, 3], [0, 0], 1, null, training: false).Y : []), Has.Exactly(1).Not.Empty, "rank 1 makes no call");
 
-    private Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true, bool measured = false)
+    private Result Norm(Collective processes, float[] values, float[] dy, int channels, ActivationKind? before, bool training = true, bool measured = false, bool summed = false)
     {
         using var device = on.Open();
-        bool ownPass = false;
+        bool ownPass = false, ownGradientPass = false;
         if (device is CudaDevice cuda)
         {
-            cuda.Launching = kernel => ownPass |= kernel.Name == "batch_norm_partial";
+            cuda.Launching = kernel =>
+            {
+                ownPass |= kernel.Name == "batch_norm_partial";
+                ownGradientPass |= kernel.Name == "batch_norm_gradient_partial";
+            };
         }
 
         device.Collective = processes;
@@ -93,14 +116,13 @@ public class SharedBatchNormTests(TestDevice on)
         BatchNormEpilogue? epilogue = null;
         if (measured)
         {
-            float[] identity = [.. Enumerable.Range(0, channels * channels).Select(i => i % (channels + 1) == 0 ? 1f : 0f)];
             BatchNorm.Prepare(epilogue = new(), tape, gamma, beta, mean, variance, training, before: before);
-            input = Linear.Forward(tape, x, Samples.Constant(device, new Shape(channels, channels), identity), null, norm: epilogue);
+            input = Linear.Forward(tape, x, Identity(), null, norm: epilogue);
         }
 
         var y = BatchNorm.Forward(tape, input, gamma, beta, mean, variance, training, before: before, epilogue: epilogue);
         float[] output = Samples.Read(y);
-        y.GradForWrite(out _).CopyFrom(dy);
+        (summed ? Linear.Forward(tape, y, Identity(), null) : y).GradForWrite(out _).CopyFrom(dy);
         GradientCheck.Backward(tape);
         var gradients = new[] { p[0].Value.Grad!, p[1].Value.Grad! };
         if (training)
@@ -109,8 +131,12 @@ public class SharedBatchNormTests(TestDevice on)
         }
 
         return new Result(
-            output, Samples.Read(x.Grad!), Samples.Read(gradients[0]), Samples.Read(gradients[1]), Samples.Read(mean.Value), Samples.Read(variance.Value), ownPass);
+            output, Samples.Read(x.Grad!), Samples.Read(gradients[0]), Samples.Read(gradients[1]), Samples.Read(mean.Value), Samples.Read(variance.Value), ownPass,
+            ownGradientPass);
+
+        Tensor Identity() => Samples.Constant(
+            device, new Shape(channels, channels), [.. Enumerable.Range(0, channels * channels).Select(i => i % (channels + 1) == 0 ? 1f : 0f)]);
     }
 
-    private sealed record Result(float[] Y, float[] Dx, float[] Dgamma, float[] Dbeta, float[] Mean, float[] Variance, bool OwnPass);
+    private sealed record Result(float[] Y, float[] Dx, float[] Dgamma, float[] Dbeta, float[] Mean, float[] Variance, bool OwnPass, bool OwnGradientPass);
 }
