@@ -136,7 +136,7 @@ internal static unsafe class Res2Chain
     /// <param name="frames">Of all utterances.</param>
     /// <remarks>
     /// Saved are 9 of 17 bytes a frame and channel and some twenty launches, paid for by frames that several blocks compute or nobody needs. Computed for an
-    /// H200 (docs/decisions/0018-fusions-left-open.md): only products of the widest groups in tf32 take longer, for half as many frames more, than what is saved.
+    /// H200 (docs/decisions/0018-fusions.md): only products of the widest groups in tf32 take longer, for half as many frames more, than what is saved.
     /// </remarks>
     internal static bool Pays(Precision precision, int width, long blocks, long frames) =>
         blocks <= WaveOfBlocks || 2 * blocks * Rows <= (precision == Precision.Tf32 && width > MostWidth / 2 ? 3 : 4) * frames;
