@@ -81,6 +81,37 @@ public class SharedBatchNormTests(TestDevice on)
         }
     }
 
+    // The sums over time are a process' own, the statistics that make them those of the result are everybody's.
+    [Test]
+    [Category("Sanitized")]
+    public void Means_over_time_are_those_of_the_result()
+    {
+        const int utterances = 2, frames = 70, channels = 37;
+        Assume.That(on.IsCuda, "skipped, optional: products sum over time on GPUs");
+        ThreadCollective.Run(2, p =>
+        {
+            using var device = on.Open();
+            device.Collective = p;
+            Parameter mean = LayerCheck.Buffer(device, channels, 0.5f), variance = LayerCheck.Buffer(device, channels, 2f);
+            var x = Samples.Constant(device, new Shape(utterances, frames, channels), [.. Samples.Normal(p.Rank, utterances * frames * channels).Select(v => v + p.Rank)]);
+            var weight = Samples.Constant(device, new Shape(channels, channels), Samples.Normal(7, channels * channels));
+            var epilogue = new BatchNormEpilogue();
+            BatchNorm.Prepare(epilogue, null, null, null, mean, variance, training: true, before: ActivationKind.Relu);
+            epilogue.WantTimeMeans();
+            var product = Linear.Forward(null, x, weight, null, norm: epilogue);
+            float[] y = Samples.Read(BatchNorm.Forward(null, product, null, null, mean, variance, training: true, before: ActivationKind.Relu, epilogue: epilogue));
+            float[] means = Samples.Read(epilogue.TakeTimeMeans()!);
+            for (int i = 0; i < means.Length; i++)
+            {
+                int first = i / channels * frames * channels;
+                double want = Enumerable.Range(0, frames).Average(t => (double)y[first + (t * channels) + (i % channels)]);
+                Assert.That(means[i], Is.EqualTo(want).Within(1e-6 * y.Max(Math.Abs)));
+            }
+
+            return true;
+        });
+    }
+
     [Test]
     public void One_row_in_each_of_two_processes_is_enough_and_a_single_one_is_not()
     {

@@ -1,7 +1,8 @@
 // The inner part of a matrix product: what a block of 2 · Tile threads does with Tile × BK of A and BK × Tile of B in shared memory, in
 // three arithmetics. All have the same interface: the layout in shared memory and how many stages of it there are, `multiply`, and `for_each`, which
-// hands the finished sums to a sink by row and column of the tile, one by one or as two neighbouring columns. For common/column_moments.cuh they tell
-// which sums a thread owns: `sum`, `row_of`, `column_of`, OWN_ROWS, OWN_COLUMNS, ROWS_APART, and who shares its columns: LANES_APART, ROW_WARPS, `row_warp`.
+// hands the finished sums to a sink by row and column of the tile, one by one or as two neighbouring columns. For the sums over a tile's rows that epilogues
+// leave (common/product_epilogue.cuh) they tell which sums a thread owns: `sum`, `row_of`, `column_of`, OWN_ROWS, OWN_COLUMNS, ROWS_APART, and who shares
+// its columns: LANES_APART, ROW_WARPS, `row_warp`.
 //
 // Work of `multiply`: 2 · Tile² · BK operations. Reads of shared memory: 2 · Tile · BK elements, those of A by Tile / 32 warps and those of
 // B by 2 with tensor cores; else those of A by 16 threads and those of B by Tile / 8.

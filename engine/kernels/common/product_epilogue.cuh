@@ -5,7 +5,8 @@
 //
 // The mean is subtracted first: folded into the shift, one that is large against the deviation would take the digits of the result.
 //
-// Besides, tiles may leave sums over their rows: for a norm that follows (common/column_moments.cuh), for means over time (common/utterance_sums.cuh).
+// Besides, tiles may leave sums over their rows: for a norm that follows (common/column_moments.cuh), for means over time (common/utterance_sums.cuh),
+// for the backward pass of a norm whose output's gradient the product is (common/gradient_sums.cuh).
 #pragma once
 #include "common/prelude.cuh"
 

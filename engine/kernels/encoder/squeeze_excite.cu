@@ -2,7 +2,8 @@
 //
 //   backward  dg = Σ_t x dy;  through the two small products (mat_mul.cu) to ds;  dx = dy g + ds / T;  the residual gets dy
 //
-// Traffic: squeeze reads x once, but where the product ahead of the norm that made x left its sums over time (common/utterance_sums.cuh); scale reads x (and the residual) and writes y; backward reads x and dy, then dy, and writes dx.
+// Traffic: squeeze reads x once, but where the product ahead of the norm that made x left its sums over time (common/utterance_sums.cuh); scale reads x
+// (and the residual) and writes y; backward reads x and dy, then dy, and writes dx.
 #include "common/element_tiles.cuh"
 #include "common/time_sums.cuh"
 

@@ -17,8 +17,11 @@ internal sealed class NormGradientSums
     /// <summary>Of the activation below 0.</summary>
     public float Slope { get; private set; }
 
+    /// <summary>The norm's output. A tape records on nodes that it used before, so that a tensor of another recording may still hold this.</summary>
+    public Tensor Y { get; private set; } = null!;
+
     /// <summary>What the sums are of.</summary>
-    public void Set(Tensor x, Tensor statistics, float slope) => (X, Statistics, Slope) = (x, statistics, slope);
+    public void Set(Tensor x, Tensor y, Tensor statistics, float slope) => (X, Y, Statistics, Slope) = (x, y, statistics, slope);
 
     /// <summary>Makes room for the sums of runs of rows, [runs, 2, C]; null where the norm's own pass is faster.</summary>
     public Tensor? Rent(int rowsEach)

@@ -76,7 +76,8 @@ public sealed unsafe class Tensor
 
     /// <summary>
     /// Of a gradient: its sums over runs of rows, which the op that wrote it left for the op that made the tensor it belongs to: [runs, C] for the bias of a
-    /// map, [runs, 2, C] as <see cref="WantedSums"/> for a batch norm. Null where none did, or where others have written since.
+    /// map, [runs, 2, C] as <see cref="WantedSums"/> for a batch norm. Null where none did, or where others have written since, which they do by way of
+    /// <see cref="GradForWrite"/>, <see cref="TakeGradient"/> or <see cref="CopyFrom"/>.
     /// </summary>
     internal Tensor? RunSums { get; set; }
 
@@ -251,7 +252,11 @@ public sealed unsafe class Tensor
 
     /// <summary>Fills the tensor from host memory, on any device.</summary>
     /// <param name="source">Exactly <see cref="Count"/> elements.</param>
-    public void CopyFrom(ReadOnlySpan<float> source) => Device.CopyFromHost(source, this);
+    public void CopyFrom(ReadOnlySpan<float> source)
+    {
+        RunSums = null;
+        Device.CopyFromHost(source, this);
+    }
 
     /// <summary>Copies the elements of an i32 tensor to host memory, row by row, from any device.</summary>
     /// <param name="destination">At least <see cref="Count"/> elements.</param>

@@ -98,7 +98,8 @@ internal static unsafe class CudaGemm
 
         var plan = Plan.Of(cuda, a, b, cuda.Precision);
         var epilogue = default(ProductEpilogue);
-        if (!adds && plan.Parts == 1 && !a.IsTransposed && !b.IsTransposed && x.WantedSums is { } wanted && wanted.Rent(plan.TileRows) is { } sums)
+        if (!adds && plan.Parts == 1 && !a.IsTransposed && !b.IsTransposed
+            && x.WantedSums is { } wanted && ReferenceEquals(wanted.Y, x) && wanted.Rent(plan.TileRows) is { } sums)
         {
             epilogue = new ProductEpilogue(wanted, sums);
             dx.RunSums = sums;

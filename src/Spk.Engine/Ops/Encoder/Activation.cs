@@ -44,11 +44,6 @@ public static partial class Activation
             CpuForward(Cpu.Of(x.Device), kind, slope, x, y);
         }
 
-        if (ReferenceEquals(x, output))
-        {
-            x.WantedSums = null;  // Of a gradient that products behind no longer make alone.
-        }
-
         if (tape is not null && x.RequiresGrad)
         {
             y.RequiresGrad = true;
@@ -79,7 +74,7 @@ public static partial class Activation
             var dx = dy;
             if (ReferenceEquals(X, Y))
             {
-                dy.RunSums = null;  // What the op behind left of a gradient that is now rewritten.
+                X.GradForWrite(out _);  // The same memory, which is now rewritten, so that what the op behind left with it is forgotten.
             }
             else if (!X.TakeGradient(dy))
             {

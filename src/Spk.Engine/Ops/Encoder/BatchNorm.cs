@@ -129,7 +129,7 @@ public static partial class BatchNorm
             addTo?.RequiresGrad = true;
             if (x.Device is CudaDevice && !y.IsView)
             {
-                node.Wanted.Set(x, statistics, negativeSlope);
+                node.Wanted.Set(x, y, statistics, negativeSlope);
                 y.WantedSums = node.Wanted;
             }
         }
