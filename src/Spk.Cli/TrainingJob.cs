@@ -154,7 +154,8 @@ internal sealed class TrainingJob(Recipe recipe, string recipeName, string folde
             TrainingEnd.StepLimit => "reached training.maximumSteps or training.stopAfterEpochs",
             _ => "done",
         };
-        output.WriteLine($"{end}: {outcome.Step} steps, {outcome.Epochs} epochs, loss {outcome.Loss:F3}, {outcome.UtterancesPerSecond:F0} utterances/s");
+        string made = float.IsNaN(outcome.Loss) ? "all of them made before" : $"loss {outcome.Loss:F3}, {outcome.UtterancesPerSecond:F0} utterances/s";
+        output.WriteLine($"{end}: {outcome.Step} steps, {outcome.Epochs} epochs, {made}");
         output.WriteLine($"device memory: {Screen.Memory(memory)}");
         if (outcome.BestEer is { } eer)
         {
